@@ -1,0 +1,84 @@
+#include "config/value.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace bench {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20)
+          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        else
+          out += c;
+    }
+  return out + "\"";
+}
+
+std::string number(double d) {
+  if (!std::isfinite(d)) return std::isnan(d) ? "\"nan\"" : d > 0 ? "\"inf\"" : "\"-inf\"";
+  auto text = fmt::format("{}", d);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+}  // namespace
+
+const Value* Value::find(const std::string& key) const {
+  if (!is_map()) return nullptr;
+  for (const auto& entry : map())
+    if (entry.key == key) return &entry.value;
+  return nullptr;
+}
+
+Value* Value::find(const std::string& key) {
+  return const_cast<Value*>(static_cast<const Value*>(this)->find(key));
+}
+
+void Value::set(const std::string& key, Value value) {
+  if (is_null()) data = Map{};
+  if (auto* old = find(key))
+    *old = std::move(value);
+  else
+    map().push_back({key, std::move(value)});
+}
+
+void Value::erase(const std::string& key) {
+  if (is_map()) std::erase_if(map(), [&](const Entry& e) { return e.key == key; });
+}
+
+bool Value::operator==(const Value& other) const {
+  return data == other.data;
+}
+
+std::string type_name(const Value& value) {
+  static const char* const kNames[] = {"null", "bool", "int", "float", "string", "list", "map"};
+  return kNames[value.data.index()];
+}
+
+std::string to_json(const Value& v) {
+  if (v.is_null()) return "null";
+  if (v.is_bool()) return std::get<bool>(v.data) ? "true" : "false";
+  if (v.is_int()) return std::to_string(std::get<int64_t>(v.data));
+  if (v.is_float()) return number(std::get<double>(v.data));
+  if (v.is_string()) return quoted(v.string());
+  std::string out = v.is_list() ? "[" : "{";
+  const char* comma = "";
+  if (v.is_list())
+    for (const auto& item : v.list()) out += comma + to_json(item), comma = ", ";
+  else
+    for (const auto& e : v.map()) out += comma + quoted(e.key) + ": " + to_json(e.value), comma = ", ";
+  return out + (v.is_list() ? "]" : "}");
+}
+
+}  // namespace bench

@@ -1,0 +1,72 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace bench {
+
+/// Where a value was written, for messages: a file (or "command line") and a line, 0 if unknown.
+struct Origin {
+  std::string file;
+  int line = 0;
+};
+
+/// One node of a configuration: null, bool, int, float, string, list, or an ordered map.
+/// A plain value with no behaviour of its own; YAML, overrides and interpolation all speak it.
+struct Value {
+  struct Entry;
+  using List = std::vector<Value>;
+  using Map = std::vector<Entry>;  // insertion order is kept, as users wrote it
+  using Data = std::variant<std::monostate, bool, int64_t, double, std::string, List, Map>;
+
+  Value() = default;
+  Value(bool b) : data(b) {}                          // NOLINT: values convert on purpose
+  Value(int i) : data(static_cast<int64_t>(i)) {}     // NOLINT
+  Value(int64_t i) : data(i) {}                       // NOLINT
+  Value(double d) : data(d) {}                        // NOLINT
+  Value(const char* s) : data(std::string(s)) {}      // NOLINT
+  Value(std::string s) : data(std::move(s)) {}        // NOLINT
+  Value(List list) : data(std::move(list)) {}         // NOLINT
+  Value(Map map) : data(std::move(map)) {}            // NOLINT
+
+  bool is_null() const { return std::holds_alternative<std::monostate>(data); }
+  bool is_bool() const { return std::holds_alternative<bool>(data); }
+  bool is_int() const { return std::holds_alternative<int64_t>(data); }
+  bool is_float() const { return std::holds_alternative<double>(data); }
+  bool is_string() const { return std::holds_alternative<std::string>(data); }
+  bool is_list() const { return std::holds_alternative<List>(data); }
+  bool is_map() const { return std::holds_alternative<Map>(data); }
+  const std::string& string() const { return std::get<std::string>(data); }
+  const List& list() const { return std::get<List>(data); }
+  const Map& map() const { return std::get<Map>(data); }
+  List& list() { return std::get<List>(data); }
+  Map& map() { return std::get<Map>(data); }
+
+  /// The entry of that key in a map, null if this is no map or has none.
+  const Value* find(const std::string& key) const;
+  Value* find(const std::string& key);
+  /// Sets or appends a key; turns a null into a map.
+  void set(const std::string& key, Value value);
+  void erase(const std::string& key);
+
+  bool operator==(const Value& other) const;  // by content; the origin does not count
+
+  Data data;
+  Origin origin;
+};
+
+struct Value::Entry {
+  std::string key;
+  Value value;
+  bool operator==(const Entry& other) const = default;
+};
+
+/// "null", "bool", "int", "float", "string", "list", "map".
+std::string type_name(const Value& value);
+
+/// One-line JSON: keys in order, floats in their shortest form that reads back equal (1.0 stays
+/// "1.0"), nan/inf as strings. This text is what trial ids digest, so its form is frozen.
+std::string to_json(const Value& value);
+
+}  // namespace bench
