@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
+#include <set>
 
 namespace bench {
 namespace {
@@ -34,10 +36,23 @@ std::string number(double d) {
 
 }  // namespace
 
+FileName::FileName(std::string text) {
+  static std::mutex mutex;
+  static auto* names = new std::set<std::string>;  // outlives every value
+  if (text.empty()) return;
+  const std::lock_guard lock(mutex);
+  text_ = &*names->insert(std::move(text)).first;
+}
+
+const std::string& FileName::text() const {
+  static const std::string kNone;
+  return text_ ? *text_ : kNone;
+}
+
 const Value* Value::find(const std::string& key) const {
   if (!is_map()) return nullptr;
   for (const auto& entry : map())
-    if (entry.key == key) return &entry.value;
+    if (entry.kind == Entry::Kind::Text && entry.key == key) return &entry.value;
   return nullptr;
 }
 
@@ -54,7 +69,8 @@ void Value::set(const std::string& key, Value value) {
 }
 
 void Value::erase(const std::string& key) {
-  if (is_map()) std::erase_if(map(), [&](const Entry& e) { return e.key == key; });
+  if (!is_map()) return;
+  std::erase_if(map(), [&](const Entry& e) { return e.kind == Entry::Kind::Text && e.key == key; });
 }
 
 bool Value::operator==(const Value& other) const {
@@ -64,6 +80,21 @@ bool Value::operator==(const Value& other) const {
 std::string type_name(const Value& value) {
   static const char* const kNames[] = {"null", "bool", "int", "float", "string", "list", "map"};
   return kNames[value.data.index()];
+}
+
+std::string python_float(double d) {
+  if (std::isnan(d)) return "nan";
+  if (std::isinf(d)) return d > 0 ? "inf" : "-inf";
+  // Shortest digits that read back equal; an exponent only from 1e16 on and below 1e-4.
+  auto text = fmt::format("{:e}", d);  // only for the exponent
+  const int exponent = d == 0 ? 0 : std::stoi(text.substr(text.find('e') + 1));
+  text = fmt::format("{}", d);
+  const auto e = text.find('e');
+  if (exponent >= -4 && exponent < 16) {
+    if (e != std::string::npos) text = fmt::format("{:.0f}", d);
+    if (text.find('.') == std::string::npos) text += ".0";
+  }
+  return text;
 }
 
 std::string to_json(const Value& v) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -6,9 +8,24 @@
 
 namespace bench {
 
+/// A file name that all values read from the file share: copying a configuration copies no names.
+class FileName {
+ public:
+  FileName() = default;
+  FileName(std::string text);                                  // NOLINT: converts on purpose
+  FileName(const char* text) : FileName(std::string(text)) {}  // NOLINT: likewise
+  const std::string& text() const;
+  operator const std::string&() const { return text(); }  // NOLINT: likewise
+  bool empty() const { return !text_; }
+  friend std::string operator+(const FileName& a, const char* b) { return a.text() + b; }
+
+ private:
+  const std::string* text_ = nullptr;  // in a table that only grows
+};
+
 /// Where a value was written, for messages: a file (or "command line") and a line, 0 if unknown.
 struct Origin {
-  std::string file;
+  FileName file;
   int line = 0;
 };
 
@@ -57,16 +74,32 @@ struct Value {
 };
 
 struct Value::Entry {
+  /// YAML allows `1: x`, `1.5: x` and `yes: x`; such a key is another one than '1'. `key` is its
+  /// text; find() and set() know text keys only. Null keys exist in ${oc.create:{null: 1}} alone.
+  enum class Kind : uint8_t { Text, Int, Float, Bool, Null };
+
   std::string key;
   Value value;
+  Kind kind = Kind::Text;
   bool operator==(const Entry& other) const = default;
 };
 
 /// "null", "bool", "int", "float", "string", "list", "map".
 std::string type_name(const Value& value);
 
+/// As Python prints it: 1.0, 1e-05, inf; the text of floats in mixed strings and job overrides.
+std::string python_float(double value);
+
 /// One-line JSON: keys in order, floats in their shortest form that reads back equal (1.0 stays
 /// "1.0"), nan/inf as strings. This text is what trial ids digest, so its form is frozen.
 std::string to_json(const Value& value);
 
 }  // namespace bench
+
+template <>
+struct fmt::formatter<bench::FileName> : fmt::formatter<std::string_view> {
+  auto format(const bench::FileName& name, fmt::format_context& context) const
+      -> decltype(context.out()) {
+    return fmt::formatter<std::string_view>::format(name.text(), context);
+  }
+};

@@ -1,0 +1,286 @@
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "base/error.h"
+#include "config/interpolation.h"
+#include "config/scalar.h"
+#include "config/yaml.h"
+#include "config/yaml_text.h"
+
+namespace bench {
+namespace {
+
+constexpr const char* kCore = "tag:yaml.org,2002:";
+
+/// Builds a Value from yaml-cpp's events, so that tags, anchors and lines are all seen; its node
+/// API shares nodes between aliases, keeps duplicate keys and does not merge `<<`.
+class Builder : public YAML::EventHandler {
+ public:
+  Builder(const std::string& text, const std::string& file) : text_(text), file_(file) {}
+
+  Value root;
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (documents_++) error(mark, "a second document starts here; a config is one document");
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (key_expected()) error(mark, "Incompatible key type 'null'; a key needs a text");
+    put(mark, Value(), anchor, 1);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto it = anchors_.find(anchor);
+    if (it == anchors_.end() || !it->second.complete)
+      error(mark, "this alias is inside its own anchor; recursive aliases are not supported");
+    const auto& [value, nodes, complete] = it->second;
+    count(mark, nodes, 0);
+    put(mark, value, 0, nodes);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& parsed) override {
+    const auto at = scalar_start(text_, static_cast<size_t>(mark.pos));
+    const auto problem = scalar_problem(text_, at, !frames_.empty() && frames_.back().block,
+                                        key_expected());
+    if (!problem.empty()) error(mark, problem);
+    const auto text = read_scalar(mark, at, parsed);
+    merge_key_ = tag == "?" && key_expected() && text == "<<";
+    Value value = merge_key_ ? Value("<<") : typed(mark, tag, text);
+    count(mark, 1, 1);
+    if (!key_expected() && value.is_string()) check_interpolation(mark, value.string());
+    put(mark, std::move(value), anchor, 1);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    start(mark, tag, "seq", Value(Value::List{}), anchor, false);
+  }
+  void OnSequenceEnd() override { end(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value style) override {
+    start(mark, tag, "map", Value(Value::Map{}), anchor, style == YAML::EmitterStyle::Block);
+  }
+  void OnMapEnd() override { end(); }
+
+ private:
+  struct Frame {
+    Value value;
+    Value::Map merged;  // what `<<` brings, before the map's own keys
+    std::optional<Value> key;
+    std::map<std::pair<Value::Entry::Kind, std::string>, int> lines;  // of the keys so far
+    bool key_is_merge = false, block = false;
+    YAML::anchor_t anchor = 0;
+    int nodes = 1, column = -1;
+    Origin origin;
+  };
+  struct Anchored {
+    Value value;
+    int nodes = 0;
+    bool complete = false;
+  };
+
+  [[noreturn]] void error(const YAML::Mark& mark, const std::string& what) const {
+    fail("{}:{}: {}", file_, mark.line + 1, what);
+  }
+
+  bool key_expected() const {
+    return !frames_.empty() && frames_.back().value.is_map() && !frames_.back().key;
+  }
+
+  void count(const YAML::Mark& mark, int nodes, int unique) {
+    expanded_ += nodes;
+    unique_ += unique;
+    if (expanded_ > kYamlMaxNodes)
+      error(mark, fmt::format("the document has more than {} nodes (aliases expanded); split it, "
+                              "or write long lists as range(...)", kYamlMaxNodes));
+    if (expanded_ > 1000 && nodes > 1) suspicious_ = true;
+    last_ = mark;
+  }
+
+  std::string read_scalar(const YAML::Mark& mark, size_t at, const std::string& parsed) const {
+    try {
+      return scalar_text(text_, at, parsed, frames_.empty() ? -1 : frames_.back().column);
+    } catch (const Error& e) {
+      error(mark, e.what());
+    }
+  }
+
+  Value typed(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
+    try {
+      if (tag == "?") {
+        const auto plain = yaml_scalar(text);
+        if (!key_expected() && (text == "=" || text == "<<"))
+          error(mark, "a lone '" + text + "' has no value in YAML 1.1; quote it");
+        return plain;
+      }
+      // A lone "!" reaches us as the bare core tag; it makes the text a string as well.
+      if (tag == "!" || tag.empty() || tag == kCore || tag == std::string(kCore) + "str")
+        return text;
+      const std::string kind = tag.rfind(kCore, 0) == 0 ? tag.substr(18) : "";
+      const auto plain = yaml_scalar(text);
+      if (kind == "null") return {};
+      if (kind == "bool" && plain.is_bool()) return plain;
+      if (kind == "int" && plain.is_int()) return plain;
+      if (kind == "float" && plain.is_float()) return plain;
+      if (kind == "float" && plain.is_int())
+        return static_cast<double>(std::get<int64_t>(plain.data));
+      if (kind == "int" || kind == "float" || kind == "bool")
+        error(mark, fmt::format("'{}' is no {}", text, kind));
+    } catch (const Error& e) {
+      if (std::string(e.what()).rfind(file_ + ":", 0) == 0) throw;
+      error(mark, e.what());
+    }
+    error(mark, fmt::format("unknown tag '{}'; known: !!str !!int !!float !!bool !!null", tag));
+  }
+
+  void check_interpolation(const YAML::Mark& mark, const std::string& text) const {
+    if (text.find("${") == std::string::npos) return;
+    try {
+      check_interpolation_syntax(text);
+    } catch (const Error& e) {
+      error(mark, e.what());
+    }
+  }
+
+  void start(const YAML::Mark& mark, const std::string& tag, const char* kind, Value empty,
+             YAML::anchor_t anchor, bool block) {
+    if (key_expected()) error(mark, "a list or map cannot be a key; quote the text");
+    if (!tag.empty() && tag != "?" && tag != "!" && tag != std::string(kCore) + kind)
+      error(mark, fmt::format("unknown tag '{}'", tag));
+    if (frames_.size() >= static_cast<size_t>(kYamlMaxDepth))
+      error(mark, fmt::format("nested more than {} deep", kYamlMaxDepth));
+    count(mark, 1, 1);
+    if (anchor) anchors_[anchor] = {};
+    Frame frame;
+    frame.value = std::move(empty);
+    frame.anchor = anchor;
+    frame.block = block;
+    frame.column = mark.column;
+    frame.origin = {file_, mark.line + 1};
+    frames_.push_back(std::move(frame));
+  }
+
+  void end() {
+    Frame done = std::move(frames_.back());
+    frames_.pop_back();
+    if (!done.merged.empty()) {
+      Value::Map own = std::move(done.value.map());
+      done.value.map() = std::move(done.merged);
+      for (auto& entry : own) place(done.value.map(), std::move(entry));
+    }
+    YAML::Mark mark;
+    mark.line = done.origin.line - 1;
+    put(mark, std::move(done.value), done.anchor, done.nodes);
+  }
+
+  /// As a Python dict does: a known key keeps its place and gets the new value.
+  static void place(Value::Map& map, Value::Entry entry) {
+    for (auto& old : map)
+      if (old.key == entry.key && old.kind == entry.kind) {
+        old.value = std::move(entry.value);
+        return;
+      }
+    map.push_back(std::move(entry));
+  }
+
+  void put(const YAML::Mark& mark, Value value, YAML::anchor_t anchor, int nodes) {
+    if (value.origin.line == 0 || anchor == 0) value.origin = {file_, mark.line + 1};
+    if (anchor) anchors_[anchor] = {value, nodes, true};
+    if (frames_.empty()) {
+      root = std::move(value);
+      return;
+    }
+    Frame& frame = frames_.back();
+    frame.nodes += nodes;
+    if (frame.value.is_list()) {
+      frame.value.list().push_back(std::move(value));
+    } else if (!frame.key) {
+      frame.key = std::move(value);
+      frame.key_is_merge = merge_key_;
+      if (!frame.key_is_merge) check_duplicate(mark, frame);
+    } else {
+      if (frame.key_is_merge)
+        merge(mark, frame, value);
+      else
+        frame.value.map().push_back(make_entry(*frame.key, std::move(value)));
+      frame.key.reset();
+      frame.key_is_merge = merge_key_ = false;
+    }
+  }
+
+  void check_duplicate(const YAML::Mark& mark, Frame& frame) const {
+    if (frame.key->is_null())
+      error(mark, "Incompatible key type 'null'; quote it if the text is meant");
+    const auto key = make_entry(*frame.key, Value());
+    const auto [old, is_new] = frame.lines.emplace(std::pair(key.kind, key.key), mark.line + 1);
+    if (!is_new)
+      error(mark, fmt::format("found duplicate key {}; it was first given in line {}", key.key,
+                              old->second));
+  }
+
+  /// `<<` (PyYAML constructor.py, flatten_mapping): the map's own keys win; of a list, earlier maps.
+  void merge(const YAML::Mark& mark, Frame& frame, const Value& value) {
+    if (value.is_map()) {
+      for (const auto& entry : value.map()) place(frame.merged, entry);
+    } else if (value.is_list()) {
+      for (auto it = value.list().rbegin(); it != value.list().rend(); ++it) {
+        if (!it->is_map()) error(mark, "expected a mapping for merging");
+        for (const auto& entry : it->map()) place(frame.merged, entry);
+      }
+    } else {
+      error(mark, "expected a mapping or list of mappings for merging");
+    }
+  }
+
+ public:
+  /// Aliases that expand a document a hundredfold are an attack (OmegaConf _yaml.py).
+  void check_ratio() const {
+    if (suspicious_ && expanded_ > 100 * unique_)
+      error(last_, "aliases expand the document more than 100 times");
+  }
+
+ private:
+  const std::string& text_;
+  const std::string file_;
+  std::vector<Frame> frames_;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  int documents_ = 0, expanded_ = 0, unique_ = 0;
+  bool merge_key_ = false, suspicious_ = false;
+  YAML::Mark last_;
+};
+
+}  // namespace
+
+Value load_yaml(const std::string& given, const std::string& file_name) {
+  const std::string text = checked_text(given, file_name);
+  Builder builder(text, file_name);
+  try {
+    std::istringstream in(text);
+    YAML::Parser parser(in);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const YAML::Exception& e) {
+    fail("{}:{}: {}", file_name, e.mark.line + 1, e.msg);
+  }
+  builder.check_ratio();
+  Value root = std::move(builder.root);
+  if (root.is_null()) root = Value(Value::Map{});
+  if (root.is_string()) {
+    const auto key = root.string();
+    root.data = Value::Map{{key, Value()}};
+  }
+  if (!root.is_map() && !root.is_list())
+    fail("{}:1: a config is a map or a list, not a lone {}", file_name, type_name(root));
+  root.origin = {file_name, 1};
+  return root;
+}
+
+}  // namespace bench
