@@ -70,8 +70,7 @@ std::string text_of(const Record& record, const char* field) {
 Outcome check_error(const Record& record, const std::string& message) {
   const auto kind = text_of(record, "error_kind");
   // The records leave the wording of ANTLR and CPython free.
-  const bool free = kind == "syntax" || kind == "decode_syntax" ||
-                    kind == "recursion";
+  const bool free = kind == "syntax" || kind == "decode_syntax" || kind == "recursion";
   for (const char* field : {"error_contains", "hint_contains", "cause_contains"}) {
     const auto wanted = text_of(record, field);
     if (!free && message.find(wanted) == std::string::npos)

@@ -10,8 +10,9 @@ namespace bench {
 struct CaseCount {
   int passed = 0;
   int failed = 0;
-  int refused = 0;  // real Hydra lets it pass, we refuse it on purpose: each is listed with its rule
-  int skipped = 0;  // cannot be tried here: each is listed with the reason
+  int refused =
+      0;  // real Hydra lets it pass, we refuse it on purpose: each is listed with its rule
+  int skipped = 0;                 // cannot be tried here: each is listed with the reason
   std::vector<std::string> lines;  // one per record that is not passed: id, what, why
 };
 

@@ -16,10 +16,18 @@ struct Outcome {
   std::string why;
 };
 
-inline Outcome passed() { return {}; }
-inline Outcome failed(std::string why) { return {Outcome::State::Failed, std::move(why)}; }
-inline Outcome refused(std::string why) { return {Outcome::State::Refused, std::move(why)}; }
-inline Outcome skipped(std::string why) { return {Outcome::State::Skipped, std::move(why)}; }
+inline Outcome passed() {
+  return {};
+}
+inline Outcome failed(std::string why) {
+  return {Outcome::State::Failed, std::move(why)};
+}
+inline Outcome refused(std::string why) {
+  return {Outcome::State::Refused, std::move(why)};
+}
+inline Outcome skipped(std::string why) {
+  return {Outcome::State::Skipped, std::move(why)};
+}
 
 /// JSON of the records (their README, "Common conventions") as a Value.
 Value to_value(const Record& json);

@@ -25,10 +25,12 @@ Value shown(const Override& o) {
   switch (sweep.kind) {
     case Sweep::Kind::Range:
       return Value::Map{{"start", sweep.start}, {"stop", sweep.stop}, {"step", sweep.step}};
-    case Sweep::Kind::Interval: return Value::Map{{"start", sweep.start}, {"end", sweep.stop}};
+    case Sweep::Kind::Interval:
+      return Value::Map{{"start", sweep.start}, {"end", sweep.stop}};
     case Sweep::Kind::Glob:
       return Value::Map{{"include", texts(sweep.include)}, {"exclude", texts(sweep.exclude)}};
-    default: break;
+    default:
+      break;
   }
   Value::List list;
   for (const auto& item : sweep.list) list.push_back(element_value(item));
@@ -41,9 +43,11 @@ Value sorted(Value list) {
   return list;
 }
 
-Outcome compare(const Value& found, const Record& wanted, const char* what, bool any_order = false) {
+Outcome compare(const Value& found, const Record& wanted, const char* what,
+                bool any_order = false) {
   const auto expected = to_value(wanted);
-  const bool equal = any_order && found.is_list() ? same(sorted(found), sorted(expected)) : same(found, expected);
+  const bool equal =
+      any_order && found.is_list() ? same(sorted(found), sorted(expected)) : same(found, expected);
   if (equal) return passed();
   return failed(fmt::format("{}: expected {}, got {}", what, wanted.dump(), to_json(found)));
 }
@@ -75,20 +79,20 @@ Outcome run_override(const Record& record) {
     return failed("should fail with '" + text_of(record, "error_contains") + "', parsed as " +
                   (o.value && !o.is_sweep() ? element_text(*o.value) : o.key_text()));
   if (o.key != text_of(record, "key")) return failed("key: got " + o.key);
-  const auto package = record["package"].is_null()
-                           ? std::nullopt
-                           : std::optional(text_of(record, "package"));
+  const auto package =
+      record["package"].is_null() ? std::nullopt : std::optional(text_of(record, "package"));
   if (o.package != package) return failed("package: got " + o.package.value_or("(none)"));
   if (kTypes[static_cast<int>(o.type)] != text_of(record, "type"))
     return failed(std::string("type: got ") + kTypes[static_cast<int>(o.type)]);
-  const std::string kind = !o.value      ? ""
+  const std::string kind = !o.value       ? ""
                            : o.is_sweep() ? kSweeps[static_cast<int>(o.sweep().kind)]
                                           : "ELEMENT";
   if (kind != text_of(record, "value_type")) return failed("value_type: got " + kind);
   auto outcome = compare(shown(o), record["value"], "value", record.value("shuffle", false));
   if (outcome.state != Outcome::State::Passed) return outcome;
   if (record.contains("tags") && o.is_sweep()) {
-    outcome = compare(texts({o.sweep().tags.begin(), o.sweep().tags.end()}), record["tags"], "tags");
+    outcome =
+        compare(texts({o.sweep().tags.begin(), o.sweep().tags.end()}), record["tags"], "tags");
     if (outcome.state != Outcome::State::Passed) return outcome;
   }
   if (record.contains("canonical")) {

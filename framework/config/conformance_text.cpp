@@ -89,9 +89,10 @@ Outcome run_merge(const Record& record) {
   }
   if (record.contains("updates"))
     for (const auto& one : record["updates"])
-      update(root, text_of(one, "key"), to_value(one["value"]),
-             {record.value("struct", false), one.value("force_add", false), one.value("merge", true)},
-             context);
+      update(
+          root, text_of(one, "key"), to_value(one["value"]),
+          {record.value("struct", false), one.value("force_add", false), one.value("merge", true)},
+          context);
   if (!record["ok"]) return should_have_failed(record, root);
   auto outcome = compare(root, record["value"], "value");
   if (outcome.state != Outcome::State::Passed) return outcome;

@@ -108,17 +108,28 @@ Token mark(std::string_view text, size_t from, Grammar grammar) {
   };
   const bool overrides = grammar == Grammar::Override;
   switch (at_or_zero(text, at)) {
-    case ',': return token(TokenKind::Comma, true);
-    case ':': return token(TokenKind::Colon, true);
-    case ']': return token(TokenKind::BracketClose, false);
-    case '}': return token(TokenKind::BraceClose, false);
-    case '=': return overrides ? token(TokenKind::Equal, true) : Token{TokenKind::Bad, {}, from};
-    case '(': return overrides ? token(TokenKind::ParenOpen, true) : Token{TokenKind::Bad, {}, from};
+    case ',':
+      return token(TokenKind::Comma, true);
+    case ':':
+      return token(TokenKind::Colon, true);
+    case ']':
+      return token(TokenKind::BracketClose, false);
+    case '}':
+      return token(TokenKind::BraceClose, false);
+    case '=':
+      return overrides ? token(TokenKind::Equal, true) : Token{TokenKind::Bad, {}, from};
+    case '(':
+      return overrides ? token(TokenKind::ParenOpen, true) : Token{TokenKind::Bad, {}, from};
     case ')':
       return overrides ? token(TokenKind::ParenClose, false) : Token{TokenKind::Bad, {}, from};
-    case '[': if (!blanks) return token(TokenKind::BracketOpen, true); break;
-    case '{': if (!blanks) return token(TokenKind::BraceOpen, true); break;
-    default: break;
+    case '[':
+      if (!blanks) return token(TokenKind::BracketOpen, true);
+      break;
+    case '{':
+      if (!blanks) return token(TokenKind::BraceOpen, true);
+      break;
+    default:
+      break;
   }
   if (blanks) return {TokenKind::Blank, text.substr(from, at - from), from};
   return {TokenKind::Bad, {}, from};
@@ -134,7 +145,9 @@ Token word(std::string_view text, size_t at) {
   const Candidate all[] = {
       {TokenKind::Float, float_length(text, at)},
       {TokenKind::Int, int_length(text, at)},
-      {TokenKind::Bool, same_word(text, at, "true") ? size_t{4} : same_word(text, at, "false") ? 5u : 0u},
+      {TokenKind::Bool, same_word(text, at, "true")    ? size_t{4}
+                        : same_word(text, at, "false") ? 5u
+                                                       : 0u},
       {TokenKind::Null, same_word(text, at, "null") ? size_t{4} : 0u},
       {TokenKind::Char,
        std::string_view("/-\\+.$%*@?|").find(text[at]) != std::string_view::npos ? size_t{1} : 0u},
@@ -185,11 +198,16 @@ Token next_token(std::string_view text, size_t at, Grammar grammar) {
 Value token_value(const Token& token) {
   const std::string text(token.text);
   switch (token.kind) {
-    case TokenKind::Null: return {};
-    case TokenKind::Bool: return text[0] == 't' || text[0] == 'T';
-    case TokenKind::Int: return parse_int(text).value();
-    case TokenKind::Float: return parse_float(text).value();
-    default: return token_text(token);
+    case TokenKind::Null:
+      return {};
+    case TokenKind::Bool:
+      return text[0] == 't' || text[0] == 'T';
+    case TokenKind::Int:
+      return parse_int(text).value();
+    case TokenKind::Float:
+      return parse_float(text).value();
+    default:
+      return token_text(token);
   }
 }
 

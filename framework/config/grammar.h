@@ -9,13 +9,29 @@ namespace bench {
 /// Tokens of a value, as two grammars share them: command-line overrides (Hydra's
 /// OverrideLexer.g4, value mode) and interpolations (OmegaConfGrammarLexer.g4, value mode).
 enum class TokenKind {
-  Id, Null, Int, Float, Bool, Char, Escape, Blank, Colon, Comma, Equal,
-  BracketOpen, BracketClose, BraceOpen, BraceClose, ParenOpen, ParenClose,
+  Id,
+  Null,
+  Int,
+  Float,
+  Bool,
+  Char,
+  Escape,
+  Blank,
+  Colon,
+  Comma,
+  Equal,
+  BracketOpen,
+  BracketClose,
+  BraceOpen,
+  BraceClose,
+  ParenOpen,
+  ParenClose,
   Quoted,         // overrides: a whole '...' or "..."
   Interpolation,  // overrides: ${ up to the first }
   InterOpen,      // interpolations: ${ and blanks
   Quote,          // interpolations: one opening quote
-  End, Bad
+  End,
+  Bad
 };
 
 struct Token {

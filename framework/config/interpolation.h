@@ -46,18 +46,21 @@ std::vector<std::string> split_key(const std::string& path);
 /// What resolvers read besides the configuration itself.
 struct ResolveContext {
   std::function<std::optional<std::string>(const std::string&)> env;  // default: the environment
-  Value settings;                 // ${hydra:key}
-  std::string override_dirname;   // ${hydra_override_dirname:}
-  std::time_t now = 0;            // ${now:%Y}; 0: the time of the first use
+  Value settings;                                                     // ${hydra:key}
+  std::string override_dirname;                                       // ${hydra_override_dirname:}
+  std::time_t now = 0;                           // ${now:%Y}; 0: the time of the first use
   std::vector<std::string>* warnings = nullptr;  // oc.deprecated adds to it
 };
 
 /// Every interpolation resolved, recursively; `???` stays.
 Value resolve(const Value& root, const ResolveContext& context = {});
 
+/// A text with interpolations, as if it stood at the top of that configuration.
+Value resolve_text(const Value& root, const std::string& text, const ResolveContext& context = {});
+
 struct Selection {
   enum class State { Found, Missing, Absent } state = State::Absent;  // Missing: it is `???`
-  Value value;  // resolved
+  Value value;                                                        // resolved
 };
 /// The node at a key path, as OmegaConf.select.
 Selection select(const Value& root, const std::string& path, const ResolveContext& context = {});

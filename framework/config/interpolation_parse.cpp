@@ -180,7 +180,8 @@ class Parser {
   Expression call(Expression name) {
     name.kind = Kind::Call;
     name.count = name.parts.size();
-    for (auto& argument : sequence(TokenKind::BraceClose)) name.parts.push_back(std::move(argument));
+    for (auto& argument : sequence(TokenKind::BraceClose))
+      name.parts.push_back(std::move(argument));
     expect(TokenKind::BraceClose, "'}'");
     return name;
   }

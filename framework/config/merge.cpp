@@ -57,8 +57,7 @@ class Merger {
 
  private:
   void change(const Value& source) const {
-    if (options_.readonly)
-      fail("{}Cannot change read-only config container", where(source));
+    if (options_.readonly) fail("{}Cannot change read-only config container", where(source));
   }
 
   void merge_entry(Value& target, const Value::Entry& entry, const Place& place) {
@@ -110,8 +109,7 @@ Value* child(Value& container, const std::string& key) {
 
 Value& assign(Value& container, const std::string& key, const Value& value, bool strict) {
   if (Value* old = child(container, key)) return *old = value;
-  if (container.is_list())
-    fail("list index out of range: {} of {}", key, container.list().size());
+  if (container.is_list()) fail("list index out of range: {} of {}", key, container.list().size());
   if (strict) unknown_key(container, key, value);
   container.set(key, value);
   return container.map().back().value;
@@ -132,32 +130,48 @@ void merge_into(Value& target, const Value& source, const MergeOptions& options)
   Merger(target, options).merge(target, source, Place{&target, {}, {}, false});
 }
 
+namespace {
+
+using Way = std::vector<std::pair<Value*, std::string>>;  // containers and the key taken in each
+
+/// If `next` is an interpolation that stands for a container of this configuration, `way` and `at`
+/// move there.
+bool follow_container(const Value& root, Way& way, const Value* next, Value*& at,
+                      const std::string& path, const ResolveContext& context) {
+  if (!next || !is_interpolation(*next)) return false;
+  Resolver resolver(root, context);
+  const Place target = resolver.follow(place_of(root, way, next));
+  if (!is_container(*target.node)) return false;
+  if (target.node != &root && (target.parents.empty() || target.parents.front() != &root))
+    fail("'{}' leads into a value that a resolver makes; it cannot be changed", path);
+  way.clear();
+  for (size_t k = 0; k < target.parents.size(); ++k)
+    way.emplace_back(const_cast<Value*>(target.parents[k]), target.names[k]);
+  at = const_cast<Value*>(target.node);
+  return true;
+}
+
+std::vector<std::string> keys_of(const std::string& path) {
+  auto keys = split_key(path);
+  if (keys.empty()) keys.emplace_back();
+  return keys;
+}
+
+}  // namespace
+
 void update(Value& root, const std::string& path, const Value& value, const UpdateOptions& options,
             const ResolveContext& context) {
-  auto keys = split_key(path);
-  if (keys.empty()) keys.push_back("");
+  const auto keys = keys_of(path);
   const bool strict = options.strict && !options.force_add;
-  std::vector<std::pair<Value*, std::string>> way;  // containers and the key taken in each
+  Way way;
   Value* at = &root;
+  if (root.is_null()) root = Value(Value::Map{});
   for (size_t i = 0; i + 1 < keys.size(); ++i) {
     Value* next = child(*at, keys[i]);
     way.emplace_back(at, keys[i]);
-    if (next && is_interpolation(*next)) {
-      Resolver resolver(root, context);
-      const Place target = resolver.follow(place_of(root, way, next));
-      if (is_container(*target.node)) {
-        if (target.parents.empty() || target.parents.front() != &root)
-          fail("'{}' leads into a value that a resolver makes; it cannot be changed", path);
-        way.clear();
-        for (size_t k = 0; k < target.parents.size(); ++k)
-          way.emplace_back(const_cast<Value*>(target.parents[k]), target.names[k]);
-        at = const_cast<Value*>(target.node);
-        continue;
-      }
-    }
+    if (follow_container(root, way, next, at, path, context)) continue;
     // A scalar on the way gives way to a map (OmegaConf.update); strict decides at the last key.
-    at = next && is_container(*next) ? next
-                                     : &assign(*at, keys[i], Value(Value::Map{}), strict);
+    at = next && is_container(*next) ? next : &assign(*at, keys[i], Value(Value::Map{}), strict);
   }
   if (options.merge && is_container(value)) {
     Value* old = child(*at, keys.back());
@@ -169,6 +183,20 @@ void update(Value& root, const std::string& path, const Value& value, const Upda
     }
   }
   assign(*at, keys.back(), value, strict);
+}
+
+Slot locate(const Value& root, const std::string& path, const ResolveContext& context) {
+  const auto keys = keys_of(path);
+  Way way;
+  Value* at = const_cast<Value*>(&root);
+  for (size_t i = 0; i + 1 < keys.size(); ++i) {
+    Value* next = child(*at, keys[i]);
+    way.emplace_back(at, keys[i]);
+    if (follow_container(root, way, next, at, path, context)) continue;
+    if (!next || !is_container(*next)) return {};
+    at = next;
+  }
+  return {at, keys.back(), child(*at, keys.back())};
 }
 
 }  // namespace bench

@@ -31,4 +31,13 @@ struct UpdateOptions {
 void update(Value& root, const std::string& path, const Value& value, const UpdateOptions& options,
             const ResolveContext& context = {});
 
+/// A node and the container it is a child of; `value` is null if there is none.
+struct Slot {
+  Value* container = nullptr;
+  std::string key;
+  Value* value = nullptr;
+};
+/// The node at a key path, interpolations on the way followed; nothing is changed.
+Slot locate(const Value& root, const std::string& path, const ResolveContext& context = {});
+
 }  // namespace bench

@@ -16,7 +16,7 @@ struct Sweep;
 struct Element {
   enum class Kind { Plain, Quoted, List, Map, Sweep };
   Kind kind = Kind::Plain;
-  Value value;                // Plain: null, bool, number or text; Quoted: the text
+  Value value;  // Plain: null, bool, number or text; Quoted: the text
   char quote = '\0';
   std::vector<Element> items;  // List: its elements; Map: key, value, key, value...
   std::shared_ptr<Sweep> sweep;
@@ -26,8 +26,8 @@ struct Element {
 struct Sweep {
   enum class Kind { Choice, SimpleChoice, Range, Interval, Glob };
   Kind kind = Kind::Choice;
-  std::vector<Element> list;         // Choice, SimpleChoice
-  Value start, stop, step = 1;       // Range; Interval: start <= x < stop
+  std::vector<Element> list;                  // Choice, SimpleChoice
+  Value start, stop, step = 1;                // Range; Interval: start <= x < stop
   std::vector<std::string> include, exclude;  // Glob
   std::set<std::string> tags;
   bool shuffle = false;

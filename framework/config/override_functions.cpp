@@ -67,20 +67,19 @@ struct Function {
 };
 
 const std::vector<Function>& functions() {
-  static const std::vector<Function> kAll = {
-      {"bool", true, {"value"}, 0},
-      {"choice", true, {}, 0},
-      {"extend_list", true, {}, 0},
-      {"float", true, {"value"}, 0},
-      {"glob", false, {"include", "exclude"}, 1},
-      {"int", true, {"value"}, 0},
-      {"interval", false, {"start", "end"}, 2},
-      {"json_str", true, {"value"}, 0},
-      {"range", false, {"start", "stop", "step"}, 1},
-      {"shuffle", true, {"sweep", "list"}, 0},
-      {"sort", true, {"sweep", "list", "reverse"}, 0},
-      {"str", true, {"value"}, 0},
-      {"tag", true, {"sweep"}, 0}};
+  static const std::vector<Function> kAll = {{"bool", true, {"value"}, 0},
+                                             {"choice", true, {}, 0},
+                                             {"extend_list", true, {}, 0},
+                                             {"float", true, {"value"}, 0},
+                                             {"glob", false, {"include", "exclude"}, 1},
+                                             {"int", true, {"value"}, 0},
+                                             {"interval", false, {"start", "end"}, 2},
+                                             {"json_str", true, {"value"}, 0},
+                                             {"range", false, {"start", "stop", "step"}, 1},
+                                             {"shuffle", true, {"sweep", "list"}, 0},
+                                             {"sort", true, {"sweep", "list", "reverse"}, 0},
+                                             {"str", true, {"value"}, 0},
+                                             {"tag", true, {"sweep"}, 0}};
   return kAll;
 }
 
@@ -174,10 +173,14 @@ Value to_str(const Value& v) {
 
 Value cast_value(const Value& v, Cast cast) {
   switch (cast) {
-    case Cast::Int: return to_int(v);
-    case Cast::Float: return to_float(v);
-    case Cast::Bool: return to_bool(v);
-    default: return to_str(v);
+    case Cast::Int:
+      return to_int(v);
+    case Cast::Float:
+      return to_float(v);
+    case Cast::Bool:
+      return to_bool(v);
+    default:
+      return to_str(v);
   }
 }
 
@@ -189,7 +192,8 @@ Element cast_element(const Element& e, Cast cast) {
     return out;
   }
   if (e.kind == Kind::Map) {
-    for (size_t i = 1; i < out.items.size(); i += 2) out.items[i] = cast_element(out.items[i], cast);
+    for (size_t i = 1; i < out.items.size(); i += 2)
+      out.items[i] = cast_element(out.items[i], cast);
     return out;
   }
   out.sweep = std::make_shared<Sweep>(*e.sweep);
@@ -212,7 +216,8 @@ Element cast_element(const Element& e, Cast cast) {
       if (!numeric) fail("Intervals cannot be cast to {}", cast == Cast::Str ? "str" : "bool");
       for (Value* v : {&sweep.start, &sweep.stop}) *v = cast_value(*v, cast);
       return out;
-    case Sweep::Kind::Glob: break;
+    case Sweep::Kind::Glob:
+      break;
   }
   mismatch("args[0]", "a value or a sweep, not glob()");
 }
@@ -248,7 +253,9 @@ std::string json_text(const Element& e) {
   if (e.kind == Kind::Sweep) fail("a sweep inside a value has no JSON text");
   if (!e.value.is_float()) return to_json(e.value);
   const double d = std::get<double>(e.value.data);
-  return std::isnan(d) ? "NaN" : std::isinf(d) ? (d > 0 ? "Infinity" : "-Infinity") : python_float(d);
+  return std::isnan(d)   ? "NaN"
+         : std::isinf(d) ? (d > 0 ? "Infinity" : "-Infinity")
+                         : python_float(d);
 }
 
 Element json_str(const Element& e) {
@@ -283,8 +290,7 @@ Element range(const Arguments& arguments) {
   Sweep& sweep = *out.sweep;
   sweep.kind = Sweep::Kind::Range;
   for (const auto& [name, value] : arguments.named)
-    if (!is_number(value) && !(name == "stop" && is_null(value)))
-      mismatch(name, "a number");
+    if (!is_number(value) && !(name == "stop" && is_null(value))) mismatch(name, "a number");
   sweep.start = arguments.named.at("start").value;
   if (const Element* stop = arguments.find("stop")) {
     sweep.stop = stop->value;
@@ -374,8 +380,8 @@ Element evaluate(const Function& function, const Arguments& arguments) {
   const auto reverse = arguments.named.find("reverse");
   if (reverse != arguments.named.end() && !reverse->second.value.is_bool())
     mismatch("reverse", "true or false");
-  return sort_elements(given, list,
-                       reverse != arguments.named.end() && std::get<bool>(reverse->second.value.data));
+  return sort_elements(
+      given, list, reverse != arguments.named.end() && std::get<bool>(reverse->second.value.data));
 }
 
 }  // namespace

@@ -103,9 +103,8 @@ class Parser {
       } else if (current() == '0') {
         ++at_;
       } else {
-        while (is_digit(current()) ||
-               (part != at_ && current() == '_' && at_ + 1 < text_.size() &&
-                is_digit(text_[at_ + 1])))
+        while (is_digit(current()) || (part != at_ && current() == '_' && at_ + 1 < text_.size() &&
+                                       is_digit(text_[at_ + 1])))
           ++at_;
       }
       if (part == at_ && dots) error("a key does not end with '.'");
@@ -226,8 +225,6 @@ class Parser {
     }
     text.pop_back();
     e.value = std::move(text);
-    const auto next = peek();
-    if (next.is(TokenKind::Blank)) take();
     return e;
   }
 
@@ -237,8 +234,8 @@ class Parser {
       const auto token = peek();
       const bool plain = token.is_plain() || token.is(TokenKind::Interpolation);
       if (token.is(TokenKind::Bad)) error("this character must be quoted, or escaped with \\");
-      if (!plain || (!is_value && (token.is(TokenKind::Colon) ||
-                                   token.is(TokenKind::Interpolation))))
+      if (!plain ||
+          (!is_value && (token.is(TokenKind::Colon) || token.is(TokenKind::Interpolation))))
         break;
       tokens.push_back(take());
     }
@@ -282,7 +279,6 @@ class Parser {
     take();
     auto result = call_function(name, arguments, std::string(text_.substr(from, at_ - from)));
     extends_ = extends_ || name == "extend_list";
-    if (peek().is(TokenKind::Blank)) take();
     return result;
   }
 

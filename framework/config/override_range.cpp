@@ -70,13 +70,13 @@ Scaled scale(const Sweep& range) {
   s.exponent = 0;
   bool first = true;
   for (const auto& d : all)
-    if (d.digits != 0) s.exponent = first ? d.exponent : std::min(s.exponent, d.exponent), first = false;
+    if (d.digits != 0)
+      s.exponent = first ? d.exponent : std::min(s.exponent, d.exponent), first = false;
   s.start = scaled(all[0], s.exponent);
   s.stop = scaled(all[1], s.exponent);
   s.step = scaled(all[2], s.exponent);
   if (s.step == 0) fail("the step of a range may not be 0");
-  if (s.count() > kMaxSweepValues)
-    fail("the range has more than {} values", kMaxSweepValues);
+  if (s.count() > kMaxSweepValues) fail("the range has more than {} values", kMaxSweepValues);
   return s;
 }
 
@@ -134,7 +134,9 @@ std::vector<Element> sweep_values(const Sweep& sweep, const std::string& group,
   std::vector<Element> values;
   switch (sweep.kind) {
     case Sweep::Kind::Choice:
-    case Sweep::Kind::SimpleChoice: values = sweep.list; break;
+    case Sweep::Kind::SimpleChoice:
+      values = sweep.list;
+      break;
     case Sweep::Kind::Range:
       for (auto& number : range_values(sweep)) {
         Element e;
@@ -143,8 +145,9 @@ std::vector<Element> sweep_values(const Sweep& sweep, const std::string& group,
       }
       break;
     case Sweep::Kind::Interval:
-      fail("BasicSweeper does not support sweep type : INTERVAL_SWEEP; an interval cannot be "
-           "enumerated, use range() or choice()");
+      fail(
+          "BasicSweeper does not support sweep type : INTERVAL_SWEEP; an interval cannot be "
+          "enumerated, use range() or choice()");
     case Sweep::Kind::Glob:
       for (const auto& name : options(group)) {
         const auto any = [&](const std::vector<std::string>& patterns) {
@@ -159,7 +162,8 @@ std::vector<Element> sweep_values(const Sweep& sweep, const std::string& group,
       break;
   }
   if (sweep.shuffle)
-    for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[next_random(seed) % i]);
+    for (size_t i = values.size(); i > 1; --i)
+      std::swap(values[i - 1], values[next_random(seed) % i]);
   return values;
 }
 
@@ -190,8 +194,9 @@ bool matches_glob(const std::string& text, const std::string& pattern) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
       mark = t;
-    } else if (p < pattern.size() && pattern[p] == '[' ? in_class(p, text[t], end)
-               : p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+    } else if (p < pattern.size() && pattern[p] == '['
+                   ? in_class(p, text[t], end)
+                   : p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
       p = end + 1;
       ++t;
     } else if (star != std::string::npos) {

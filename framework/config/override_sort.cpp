@@ -1,9 +1,10 @@
 // sort() and shuffle() of specification 1.3.
+#include "config/override_sort.h"
+
 #include <algorithm>
 
 #include "base/error.h"
 #include "config/override.h"
-#include "config/override_sort.h"
 
 namespace bench {
 namespace {
@@ -41,7 +42,8 @@ void sort_list(std::vector<Element>& list, bool reverse) {
   // Compared in pairs first: a sort must not run with an order that throws halfway.
   for (size_t i = 0; i + 1 < list.size(); ++i) less(list[i], list[i + 1]);
   if (reverse)
-    std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return less(b, a); });
+    std::stable_sort(list.begin(), list.end(),
+                     [](const auto& a, const auto& b) { return less(b, a); });
   else
     std::stable_sort(list.begin(), list.end(), less);
 }

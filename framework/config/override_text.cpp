@@ -40,7 +40,8 @@ std::string with_quotes(const std::string& text, char quote) {
 std::string element_text(const Element& e) {
   std::string out;
   switch (e.kind) {
-    case Element::Kind::Quoted: return with_quotes(e.value.string(), e.quote);
+    case Element::Kind::Quoted:
+      return with_quotes(e.value.string(), e.quote);
     case Element::Kind::Plain:
       if (e.value.is_null()) return "null";
       return e.value.is_string() ? escaped(e.value.string()) : python_str(e.value);
@@ -52,7 +53,8 @@ std::string element_text(const Element& e) {
         out += (out.empty() ? "" : ",") + element_text(e.items[i]) + ":" +
                element_text(e.items[i + 1]);
       return "{" + out + "}";
-    case Element::Kind::Sweep: break;
+    case Element::Kind::Sweep:
+      break;
   }
   fail("a sweep stands inside another value; sweep the whole key instead");
 }

@@ -45,8 +45,8 @@ std::string python_str(const Value& value) {
     return "[" + out + "]";
   }
   for (const auto& entry : value.map())
-    out += (out.empty() ? "" : ", ") + python_repr(key_value(entry)) + ": " +
-           python_repr(entry.value);
+    out +=
+        (out.empty() ? "" : ", ") + python_repr(key_value(entry)) + ": " + python_repr(entry.value);
   return "{" + out + "}";
 }
 

@@ -250,9 +250,12 @@ Place Resolver::evaluate(const Expression& e, const Place& at) {
   using Kind = Expression::Kind;
   spend(1);
   switch (e.kind) {
-    case Kind::Literal: return made(e.value, at);
-    case Kind::Key: return key_reference(e, at);
-    case Kind::Call: return call(e, at);
+    case Kind::Literal:
+      return made(e.value, at);
+    case Kind::Key:
+      return key_reference(e, at);
+    case Kind::Call:
+      return call(e, at);
     case Kind::Join: {
       std::string text;
       for (const auto& part : e.parts) {
@@ -281,6 +284,12 @@ Place Resolver::evaluate(const Expression& e, const Place& at) {
 Value resolve(const Value& root, const ResolveContext& context) {
   Resolver resolver(root, context);
   return resolver.copy(resolver.root());
+}
+
+Value resolve_text(const Value& root, const std::string& text, const ResolveContext& context) {
+  Resolver resolver(root, context);
+  const Value node(text);
+  return resolver.copy({&node, {&root}, {"(text)"}, false});
 }
 
 Selection select(const Value& root, const std::string& path, const ResolveContext& context) {

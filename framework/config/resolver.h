@@ -17,8 +17,8 @@ struct Place {
   Place child(const Value* value, std::string name) const;
 };
 
-/// The position a key means in a list of that size (-1: the last), nothing beyond it; an Error if the
-/// key is no integer.
+/// The position a key means in a list of that size (-1: the last), nothing beyond it; an Error if
+/// the key is no integer.
 std::optional<size_t> list_index(const std::string& key, size_t size);
 /// As in a Python dict: 1, 1.0 and true are one key; an old key keeps its place.
 void put_like_python(Value::Map& map, Value::Entry entry);
@@ -48,6 +48,7 @@ class Resolver {
   Place decode(const Value& text, const Place& at);
   Place select_or(const std::vector<Place>& arguments, const Place& at);
   Place deprecated(const std::vector<Place>& arguments, const Place& at);
+  Place override_dirname();
   Place dict_part(const std::string& resolver, const Place& argument, const Place& at);
   Value env(const std::vector<Place>& arguments) const;
   Value now(const Value& format);
@@ -60,8 +61,8 @@ class Resolver {
 
   const Value& root_;
   const ResolveContext& context_;
-  std::deque<Value> made_;             // values of resolvers; Places point into it
-  std::vector<const Value*> active_;   // interpolations being evaluated
+  std::deque<Value> made_;            // values of resolvers; Places point into it
+  std::vector<const Value*> active_;  // interpolations being evaluated
   std::time_t now_ = 0;
   size_t spent_ = 0;
 };

@@ -1,4 +1,5 @@
-// The resolvers of specification 4 (OmegaConf resolvers/oc; Hydra core/utils.py for now: and hydra:).
+// The resolvers of specification 4 (OmegaConf resolvers/oc; Hydra core/utils.py for now: and
+// hydra:).
 #include <cstdlib>
 
 #include "base/error.h"
@@ -15,11 +16,16 @@ struct Signature {
   size_t least, most;
 };
 
-constexpr Signature kResolvers[] = {
-    {"oc.env", 1, 2},         {"oc.decode", 1, 1},      {"oc.select", 1, 2},
-    {"oc.create", 1, 1},      {"oc.deprecated", 1, 2},  {"oc.dict.keys", 1, 1},
-    {"oc.dict.values", 1, 1}, {"hydra", 1, 1},          {"now", 1, 1},
-    {"hydra_override_dirname", 0, 1}};
+constexpr Signature kResolvers[] = {{"oc.env", 1, 2},
+                                    {"oc.decode", 1, 1},
+                                    {"oc.select", 1, 2},
+                                    {"oc.create", 1, 1},
+                                    {"oc.deprecated", 1, 2},
+                                    {"oc.dict.keys", 1, 1},
+                                    {"oc.dict.values", 1, 1},
+                                    {"hydra", 1, 1},
+                                    {"now", 1, 1},
+                                    {"hydra_override_dirname", 0, 1}};
 
 const Signature& signature(const std::string& name) {
   std::vector<std::string> known;
@@ -68,7 +74,7 @@ Place Resolver::call(const Expression& e, const Place& at) {
   if (name == "oc.select") return select_or(arguments, at);
   if (name == "oc.deprecated") return deprecated(arguments, at);
   if (name == "now") return made(now(*arguments[0].node), at);
-  if (name == "hydra_override_dirname") return made(Value(context_.override_dirname), at);
+  if (name == "hydra_override_dirname") return override_dirname();
   if (name == "hydra") {
     const auto& key = text_argument(name, *arguments[0].node);
     auto found = select(context_.settings, key);
@@ -84,6 +90,12 @@ Place Resolver::call(const Expression& e, const Place& at) {
     return made(given, at);
   }
   return dict_part(name, arguments[0], at);
+}
+
+/// The text of the overrides is itself a text with interpolations, at the top of the configuration.
+Place Resolver::override_dirname() {
+  made_.emplace_back(context_.override_dirname);
+  return follow({&made_.back(), {&root_}, {"hydra_override_dirname"}, false});
 }
 
 Value Resolver::env(const std::vector<Place>& arguments) const {
@@ -153,8 +165,7 @@ Place Resolver::dict_part(const std::string& resolver, const Place& argument, co
   Value::List list;
   const bool keys = resolver == "oc.dict.keys";
   for (const auto& entry : dict.node->map())
-    list.push_back(keys ? key_value(entry)
-                        : copy(dict.child(&entry.value, entry.key)));
+    list.push_back(keys ? key_value(entry) : copy(dict.child(&entry.value, entry.key)));
   return made(Value(std::move(list)), at);
 }
 

@@ -135,9 +135,8 @@ Value float_value(std::string_view text) {
   const double sign = clean[0] == '-' ? -1 : 1;
   if (clean[0] == '-' || clean[0] == '+') clean.erase(0, 1);
   if (clean.find(':') == std::string::npos) return Value(sign * parse_float(clean).value());
-  return Value(sign * base_sixty<double>(clean, [](std::string_view part) {
-                 return parse_float(part).value();
-               }));
+  return Value(sign * base_sixty<double>(
+                          clean, [](std::string_view part) { return parse_float(part).value(); }));
 }
 
 std::optional<Value> int_value(std::string_view text) {
@@ -159,9 +158,8 @@ std::optional<Value> int_value(std::string_view text) {
   if (c.end()) return signed_value(10, body);
   if (!c.sexagesimal() || !c.end() || body[0] == '0') return std::nullopt;
   if (body.size() > 15) fail("the number '{}' is too large", text);
-  const auto value = base_sixty<int64_t>(without_underscores(body), [](std::string_view part) {
-    return parse_int(part).value();
-  });
+  const auto value = base_sixty<int64_t>(
+      without_underscores(body), [](std::string_view part) { return parse_int(part).value(); });
   return Value(negative ? -value : value);
 }
 
@@ -209,14 +207,18 @@ Value yaml_scalar(std::string_view text) {
 
 Value key_value(const Value::Entry& entry) {
   switch (entry.kind) {
-    case Value::Entry::Kind::Int: return parse_int(entry.key).value_or(0);
+    case Value::Entry::Kind::Int:
+      return parse_int(entry.key).value_or(0);
     case Value::Entry::Kind::Float: {
       if (const auto number = parse_float(entry.key)) return *number;
       return yaml_scalar(entry.key);
     }
-    case Value::Entry::Kind::Bool: return entry.key == "true";
-    case Value::Entry::Kind::Null: return {};
-    default: return entry.key;
+    case Value::Entry::Kind::Bool:
+      return entry.key == "true";
+    case Value::Entry::Kind::Null:
+      return {};
+    default:
+      return entry.key;
   }
 }
 

@@ -13,11 +13,21 @@ namespace {
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20)
           out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -108,7 +118,8 @@ std::string to_json(const Value& v) {
   if (v.is_list())
     for (const auto& item : v.list()) out += comma + to_json(item), comma = ", ";
   else
-    for (const auto& e : v.map()) out += comma + quoted(e.key) + ": " + to_json(e.value), comma = ", ";
+    for (const auto& e : v.map())
+      out += comma + quoted(e.key) + ": " + to_json(e.value), comma = ", ";
   return out + (v.is_list() ? "]" : "}");
 }
 

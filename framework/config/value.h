@@ -38,14 +38,14 @@ struct Value {
   using Data = std::variant<std::monostate, bool, int64_t, double, std::string, List, Map>;
 
   Value() = default;
-  Value(bool b) : data(b) {}                          // NOLINT: values convert on purpose
-  Value(int i) : data(static_cast<int64_t>(i)) {}     // NOLINT
-  Value(int64_t i) : data(i) {}                       // NOLINT
-  Value(double d) : data(d) {}                        // NOLINT
-  Value(const char* s) : data(std::string(s)) {}      // NOLINT
-  Value(std::string s) : data(std::move(s)) {}        // NOLINT
-  Value(List list) : data(std::move(list)) {}         // NOLINT
-  Value(Map map) : data(std::move(map)) {}            // NOLINT
+  Value(bool b) : data(b) {}                       // NOLINT: values convert on purpose
+  Value(int i) : data(static_cast<int64_t>(i)) {}  // NOLINT
+  Value(int64_t i) : data(i) {}                    // NOLINT
+  Value(double d) : data(d) {}                     // NOLINT
+  Value(const char* s) : data(std::string(s)) {}   // NOLINT
+  Value(std::string s) : data(std::move(s)) {}     // NOLINT
+  Value(List list) : data(std::move(list)) {}      // NOLINT
+  Value(Map map) : data(std::move(map)) {}         // NOLINT
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   bool is_bool() const { return std::holds_alternative<bool>(data); }

@@ -167,7 +167,8 @@ class Emitter {
         text += std::string(static_cast<size_t>(indent), ' ');
       } else {
         while (end < s.size() && s[end] != ' ' && s[end] != '\n') ++end;
-        for (const char c : s.substr(i, end - i)) text += c == '\'' && quote ? "''" : std::string(1, c);
+        for (const char c : s.substr(i, end - i))
+          text += c == '\'' && quote ? "''" : std::string(1, c);
       }
       i = end;
     }
@@ -193,7 +194,7 @@ class Emitter {
   static std::string escaped(const std::string& s, size_t& i) {
     const auto byte = static_cast<unsigned char>(s[i]);
     static const std::pair<char, const char*> kNames[] = {
-        {'"', "\\\""}, {'\\', "\\\\"}, {'\0', "\\0"}, {'\a', "\\a"}, {'\b', "\\b"}, {'\t', "\\t"},
+        {'"', "\\\""}, {'\\', "\\\\"}, {'\0', "\\0"}, {'\a', "\\a"}, {'\b', "\\b"},  {'\t', "\\t"},
         {'\n', "\\n"}, {'\v', "\\v"},  {'\f', "\\f"}, {'\r', "\\r"}, {'\x1b', "\\e"}};
     for (const auto& [c, name] : kNames)
       if (s[i] == c) return name;

@@ -47,8 +47,8 @@ class Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& parsed) override {
     const auto at = scalar_start(text_, static_cast<size_t>(mark.pos));
-    const auto problem = scalar_problem(text_, at, !frames_.empty() && frames_.back().block,
-                                        key_expected());
+    const auto problem =
+        scalar_problem(text_, at, !frames_.empty() && frames_.back().block, key_expected());
     if (!problem.empty()) error(mark, problem);
     const auto text = read_scalar(mark, at, parsed);
     merge_key_ = tag == "?" && key_expected() && text == "<<";
@@ -100,7 +100,8 @@ class Builder : public YAML::EventHandler {
     unique_ += unique;
     if (expanded_ > kYamlMaxNodes)
       error(mark, fmt::format("the document has more than {} nodes (aliases expanded); split it, "
-                              "or write long lists as range(...)", kYamlMaxNodes));
+                              "or write long lists as range(...)",
+                              kYamlMaxNodes));
     if (expanded_ > 1000 && nodes > 1) suspicious_ = true;
     last_ = mark;
   }
@@ -226,7 +227,8 @@ class Builder : public YAML::EventHandler {
                               old->second));
   }
 
-  /// `<<` (PyYAML constructor.py, flatten_mapping): the map's own keys win; of a list, earlier maps.
+  /// `<<` (PyYAML constructor.py, flatten_mapping): the map's own keys win; of a list, earlier
+  /// maps.
   void merge(const YAML::Mark& mark, Frame& frame, const Value& value) {
     if (value.is_map()) {
       for (const auto& entry : value.map()) place(frame.merged, entry);
@@ -278,7 +280,8 @@ Value load_yaml(const std::string& given, const std::string& file_name) {
     root.data = Value::Map{{key, Value()}};
   }
   if (!root.is_map() && !root.is_list())
-    fail("{}:1: a config is a map or a list, not a lone {}", file_name, type_name(root));
+    fail("{}:1: Invalid loaded object type: a config is a map or a list, not a lone {}", file_name,
+         type_name(root));
   root.origin = {file_name, 1};
   return root;
 }

@@ -10,7 +10,8 @@ std::string utf8(unsigned point) {
   if (point < 0x80) return {byte(point)};
   if (point < 0x800) return {byte(0xc0 | point >> 6), byte(0x80 | (point & 0x3f))};
   if (point < 0x10000)
-    return {byte(0xe0 | point >> 12), byte(0x80 | (point >> 6 & 0x3f)), byte(0x80 | (point & 0x3f))};
+    return {byte(0xe0 | point >> 12), byte(0x80 | (point >> 6 & 0x3f)),
+            byte(0x80 | (point & 0x3f))};
   return {byte(0xf0 | point >> 18), byte(0x80 | (point >> 12 & 0x3f)),
           byte(0x80 | (point >> 6 & 0x3f)), byte(0x80 | (point & 0x3f))};
 }
@@ -74,10 +75,11 @@ class Quoted {
       return;
     }
     static const std::pair<char, const char*> kSimple[] = {
-        {'a', "\a"}, {'b', "\b"},   {'t', "\t"},      {'\t', "\t"},     {'n', "\n"},
-        {'v', "\v"}, {'f', "\f"},   {'r', "\r"},      {'e', "\x1b"},    {' ', " "},
-        {'"', "\""}, {'/', "/"},    {'\\', "\\"},     {'N', "\xc2\x85"}, {'_', "\xc2\xa0"},
-        {'L', "\xe2\x80\xa8"},      {'P', "\xe2\x80\xa9"}};
+        {'a', "\a"},          {'b', "\b"},       {'t', "\t"},       {'\t', "\t"},
+        {'n', "\n"},          {'v', "\v"},       {'f', "\f"},       {'r', "\r"},
+        {'e', "\x1b"},        {' ', " "},        {'"', "\""},       {'/', "/"},
+        {'\\', "\\"},         {'N', "\xc2\x85"}, {'_', "\xc2\xa0"}, {'L', "\xe2\x80\xa8"},
+        {'P', "\xe2\x80\xa9"}};
     if (c == '0') {
       out_ += '\0';
       return;
