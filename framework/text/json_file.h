@@ -1,0 +1,30 @@
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bench::text {
+
+using Json = nlohmann::json;
+
+/// A file's bytes; an Error if it cannot be read or is larger than any vocabulary.
+std::string read_bytes(const std::filesystem::path& file);
+
+/// JSON from bytes. Bad syntax or deep nesting is an Error naming `where`.
+Json parse_json(const std::string& bytes, const std::string& where);
+
+// The value of a key. `where` names the file and the object in errors, e.g. "t.json: model".
+// null counts as absent; a value of another type is an Error.
+std::string get_string(const Json& object, const std::string& key, const std::string& where);
+std::string get_string(const Json& object, const std::string& key, const std::string& otherwise,
+                       const std::string& where);
+bool get_bool(const Json& object, const std::string& key, bool otherwise, const std::string& where);
+int64_t get_int(const Json& object, const std::string& key, const std::string& where);
+bool has(const Json& object, const std::string& key);
+/// The value itself; absent: an Error.
+const Json& get(const Json& object, const std::string& key, const std::string& where);
+const Json& get_array(const Json& object, const std::string& key, const std::string& where);
+
+}  // namespace bench::text
