@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "text/flat_map.h"
+#include "text/joints.h"
 #include "text/model.h"
 
 namespace bench::text {
@@ -36,9 +37,13 @@ class Bpe : public Model {
   bool add_bytes(std::string_view character, std::vector<int64_t>& ids) const;
   void add_chars(std::string_view piece, std::vector<int64_t>& ids) const;
   void merge_all(std::vector<int64_t>& ids) const;
+  void tokenize_part(std::string_view part, std::vector<int64_t>& ids) const;
+  bool is_fallback(std::string_view token) const;
 
   BpeOptions options_;
   int64_t unk_ = -1;
+  bool cuts_ = true;  // no merge has to do with byte or unknown tokens
+  Joints joints_;
   FlatMap merges_;                  // two ids -> rank and new id
   std::array<int64_t, 128> ascii_;  // ids of the one-byte characters, -1: none
   std::vector<int64_t> bytes_;

@@ -43,6 +43,7 @@ SentencePiece::SentencePiece(SentencePieceModel model, const std::string& file)
     const bool can_occur = piece.type == Model::kNormal || piece.type == Model::kUserDefined ||
                            piece.type == Model::kUnused;
     if (can_occur && model_.kind == Model::kUnigram) pieces_.insert(piece.text, id);
+    if (can_occur && model_.kind == Model::kBpe) joints_.add_all(piece.text);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "text/charsmap.h"
+#include "text/joints.h"
 #include "text/sentencepiece_model.h"
 #include "text/trie.h"
 #include "text/vocabulary.h"
@@ -55,6 +56,7 @@ class SentencePiece {
   Vocabulary vocabulary_;
   std::optional<Charsmap> charsmap_;
   Trie user_defined_, pieces_;
+  Joints joints_;  // of bpe
   std::vector<int64_t> bytes_;
   int64_t unk_ = 0;
   float least_ = 0, greatest_ = 0;

@@ -104,7 +104,21 @@ class SpmMerger {
 };
 
 std::vector<SentencePiece::Part> SentencePiece::bpe(std::string_view normalized) const {
-  return SpmMerger(*this, normalized).run();
+  std::vector<Part> parts;
+  PartCache<std::pair<size_t, size_t>> seen;  // where in parts the text was put before
+  const auto always = [](std::string_view, std::string_view) { return true; };
+  joints_.parts(normalized, always, [&](std::string_view text) {
+    const auto [place, is_new] = seen.try_emplace(text, parts.size(), 0);
+    auto& [begin, count] = place->second;
+    if (is_new) {
+      const auto found = SpmMerger(*this, text).run();
+      parts.insert(parts.end(), found.begin(), found.end());
+      count = found.size();
+    } else {
+      for (size_t i = 0; i < count; ++i) parts.push_back(Part(parts[begin + i]));
+    }
+  });
+  return parts;
 }
 
 }  // namespace bench::text
