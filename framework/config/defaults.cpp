@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/near.h"
+#include "config/defaults_errors.h"
 #include "config/defaults_overrides.h"
 
 namespace bench {
@@ -12,11 +13,6 @@ namespace {
 
 constexpr int kMaxDepth = 50;  // configs that list each other would never end
 constexpr size_t kMaxNodes = 10'000;
-
-std::string where(const DefaultsEntry& entry) {
-  if (entry.origin.file.empty() || entry.origin.line == 0) return "";
-  return fmt::format("\n  {}:{}", entry.origin.file, entry.origin.line);
-}
 
 class Builder {
  public:
@@ -27,7 +23,7 @@ class Builder {
     auto root = std::make_shared<DefaultsNode>();
     root->entry.path = primary.value_or("");
     root->entry.primary = true;
-    if (primary && !repository_.config_exists(*primary)) not_found(*root);
+    if (primary && !repository_.config_exists(*primary)) fail_not_found(repository_, *root);
     expand(*root, {}, 0);
     while (resolve_one(*root)) {
     }
@@ -53,7 +49,7 @@ class Builder {
     const bool empty_primary = entry.primary && entry.path.empty();
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes)
       fail("In '{}': the defaults lists include each other without end{}",
-           node.parent ? node.parent->entry.config_path() : "", where(entry));
+           node.parent ? node.parent->entry.config_path() : "", place_of(entry));
     const bool has_option = entry.option().has_value();
     std::shared_ptr<const ConfigFile> file;
     if (empty_primary)
@@ -68,7 +64,7 @@ class Builder {
     overrides_.set_known_choice(entry);
     if (!has_option || is_missing(entry)) return;
     if (!file) {
-      if (!entry.optional) not_found(node);
+      if (!entry.optional) fail_not_found(repository_, node);
       entry.deleted = true;
       return;
     }
@@ -86,7 +82,7 @@ class Builder {
     if (!entry.is_group) fail("Missing ConfigDefault is not supported : {}", path);
     fail("You must specify '{0}', e.g, {0}=<OPTION>\nAvailable options:\n\t{1}{2}",
          entry.override_key(), fmt::join(repository_.options(entry.group_path()), "\n\t"),
-         where(entry));
+         place_of(entry));
   }
 
   /// The list with `_self_` where it belongs and, for the primary config, what `+group=x` appends.
@@ -98,7 +94,7 @@ class Builder {
       const auto selves = std::count_if(list.begin(), list.end(), is_self);
       if (selves > 1)
         fail("Duplicate _self_ defined in {}; keep one{}", entry.config_path(),
-             where(list.front()));
+             place_of(list.front()));
       const bool only_overrides =
           std::all_of(list.begin(), list.end(), [](const auto& e) { return e.is_override; });
       if (selves == 0 && (!only_overrides || list.empty())) {
@@ -129,14 +125,15 @@ class Builder {
             "In {}: Override '{} : {}' is defined before '{}'.\nOverrides must be at the end of "
             "the defaults list{}",
             parent.config_path(), last->override_key(), last->name.value_or("null"), entry.text(),
-            where(*last));
+            place_of(*last));
       if (!entry.is_override) continue;
       last = &entry;
       if (way.interpolated)
         fail(
             "{}: Default List Overrides are not allowed in the subtree\nof an in interpolated "
             "config group (override {}={}).{}",
-            parent.config_path(), entry.override_key(), entry.name.value_or("null"), where(entry));
+            parent.config_path(), entry.override_key(), entry.name.value_or("null"),
+            place_of(entry));
     }
   }
 
@@ -172,7 +169,7 @@ class Builder {
     for (auto it = group.options->rbegin(); it != group.options->rend(); ++it) {
       if (it->find("${") != std::string::npos)
         fail("In '{}': Defaults List interpolation is not supported in options list items{}",
-             node.entry.config_path(), where(group));
+             node.entry.config_path(), place_of(group));
       DefaultsEntry entry;
       entry.path = (group.appended ? group.group_path() : group.path) + "/" + *it;
       entry.package = group.package;
@@ -253,56 +250,8 @@ class Builder {
       std::vector<std::string> keys;
       for (const auto& [key, choice] : overrides_.known_choices) keys.push_back(key);
       fail("Error resolving interpolation '{}', possible interpolation keys: {}{}", text,
-           fmt::join(keys, ", "), where(entry));
+           fmt::join(keys, ", "), place_of(entry));
     }
-  }
-
-  /// Where the config would be if `a: b/c` still meant option b/c of group a (Hydra 1.3).
-  static std::string old_group(const DefaultsNode& node) {
-    const DefaultsEntry& e = node.entry;
-    DefaultsEntry old = e;
-    if (e.group_before) old.path = *e.group_before;
-    old.base_group = node.parent ? old_group(*node.parent) : "";
-    return old.group_path();
-  }
-
-  [[noreturn]] void not_found(const DefaultsNode& node) const {
-    const auto& entry = node.entry;
-    const auto path = entry.config_path();
-    std::string sources;
-    for (const auto& folder : repository_.search_path()) sources += "\n\t" + folder.string();
-    if (entry.primary)
-      fail(
-          "Cannot find primary config '{}'. Check that it's in your config search path.\n"
-          "Config search path:{}",
-          path, sources);
-    for (const auto* up = &node; up; up = up->parent) {
-      if (!up->entry.group_before || up == &node) continue;
-      const auto group = old_group(node);
-      const auto old = (group.empty() ? "" : group + "/") + *entry.option();
-      if (!repository_.config_exists(old)) continue;
-      fail(
-          "Could not load '{}'.\nHowever, a config was found at '{}', which indicates this "
-          "application\nrelies on the deprecated slash-containing default option shorthand "
-          "behavior: '{}: x/y' now means group '{}', option y.",
-          path, old, *up->entry.group_before, up->entry.path);
-    }
-    std::string text = "In '" + (node.parent ? node.parent->entry.config_path() : "") + "': ";
-    if (entry.is_group) {
-      const auto options = repository_.options(entry.group_path());
-      text += "Could not find '" + path + "'" + suggestion(*entry.option(), options) + "\n";
-      if (!options.empty())
-        text += fmt::format("\nAvailable options in '{}':\n\t{}", entry.group_path(),
-                            fmt::join(options, "\n\t"));
-      else if (!repository_.group_exists(entry.group_path()))
-        text += "\nThere is no config group '" + entry.group_path() + "'" +
-                suggestion(entry.group_path(), repository_.all_groups());
-    } else {
-      text += "Could not load '" + path + "'.";
-      if (path.find(' ') != std::string::npos)
-        text += " Keywords stand before a group: `optional GROUP: NAME`.";
-    }
-    fail("{}\nConfig search path:{}{}", text, sources, where(entry));
   }
 
   void flatten(const DefaultsNode& node, std::vector<FinalDefault>& list) const {
@@ -324,16 +273,6 @@ class Builder {
     result.primary = source.primary;
     if (entry.is_group) result.override_key = entry.override_key();
     list.push_back(std::move(result));
-  }
-
-  static void check_unique(const std::vector<FinalDefault>& list) {
-    std::set<std::string> keys;
-    for (const auto& one : list)
-      if (one.override_key && !keys.insert(*one.override_key).second)
-        fail(
-            "{} appears more than once in the final defaults list; give one of them a package of "
-            "its own, as in {}@other",
-            *one.override_key, *one.override_key);
   }
 
   Repository& repository_;

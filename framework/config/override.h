@@ -58,6 +58,9 @@ Element parse_override_value(const std::string& text);
 
 /// The element in the override grammar again: escaped, quotes kept, floats in shortest form.
 std::string element_text(const Element& element);
+/// The text between quotes. Backslashes count only directly before a quote of the same kind: n of
+/// them there become n / 2 (overrides_visitor.py, _unescape_quoted_string).
+std::string unquoted(std::string_view quoted);
 Value element_value(const Element& element);
 /// An element that stands for a value that was not typed but read from YAML.
 Element element_of(const Value& value);

@@ -210,21 +210,7 @@ class Parser {
     Element e;
     e.kind = Element::Kind::Quoted;
     e.quote = token.text[0];
-    // Backslashes count only directly before a quote of the same kind (overrides_visitor.py,
-    // _unescape_quoted_string): n of them there become n / 2.
-    std::string text;
-    size_t run = 0;
-    for (const char c : token.text.substr(1)) {
-      if (c == '\\') {
-        ++run;
-        continue;
-      }
-      const size_t kept = c == e.quote ? run / 2 : run;
-      text += std::string(kept, '\\') + c;
-      run = 0;
-    }
-    text.pop_back();
-    e.value = std::move(text);
+    e.value = unquoted(token.text);
     return e;
   }
 
@@ -305,18 +291,6 @@ Override parse_override(const std::string& input) {
 
 Element parse_override_value(const std::string& text) {
   return Parser(text).value();
-}
-
-std::vector<Override> parse_overrides(const std::vector<std::string>& inputs) {
-  std::vector<Override> overrides;
-  for (const auto& input : inputs) {
-    try {
-      overrides.push_back(parse_override(input));
-    } catch (const Error& e) {
-      fail("Error when parsing index: {}, string: {}\n{}", overrides.size(), input, e.what());
-    }
-  }
-  return overrides;
 }
 
 }  // namespace bench

@@ -37,6 +37,21 @@ std::string with_quotes(const std::string& text, char quote) {
 
 }  // namespace
 
+std::string unquoted(std::string_view quoted) {
+  std::string text;
+  size_t run = 0;
+  for (const char c : quoted.substr(1)) {
+    if (c == '\\') {
+      ++run;
+      continue;
+    }
+    text += std::string(c == quoted[0] ? run / 2 : run, '\\') + c;
+    run = 0;
+  }
+  text.pop_back();
+  return text;
+}
+
 std::string element_text(const Element& e) {
   std::string out;
   switch (e.kind) {
@@ -110,6 +125,18 @@ std::string Override::key_text() const {
 
 Value Override::plain_value() const {
   return value ? element_value(*value) : Value();
+}
+
+std::vector<Override> parse_overrides(const std::vector<std::string>& inputs) {
+  std::vector<Override> overrides;
+  for (const auto& input : inputs) {
+    try {
+      overrides.push_back(parse_override(input));
+    } catch (const Error& e) {
+      fail("Error when parsing index: {}, string: {}\n{}", overrides.size(), input, e.what());
+    }
+  }
+  return overrides;
 }
 
 }  // namespace bench
