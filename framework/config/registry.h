@@ -64,8 +64,8 @@ class Registry {
     rest.erase("name");
     Value out{Value::Map{}};
     out.set("name", *name);
-    for (auto& e : it->second.schema.complete(rest, path, mistakes).map())
-      out.set(e.key, std::move(e.value));
+    auto completed = it->second.schema.complete(rest, path, mistakes);
+    for (auto& e : completed.map()) out.set(e.key, std::move(e.value));
     return out;
   }
 
@@ -87,7 +87,8 @@ class Registry {
     const auto name = completed.find("name")->string();
     Value out{Value::Map{}};
     out.set("name", name);
-    for (auto& e : at(name, name).schema.canonical(completed).map()) out.set(e.key, e.value);
+    const auto rest = at(name, name).schema.canonical(completed);
+    for (const auto& e : rest.map()) out.set(e.key, e.value);
     return out;
   }
 

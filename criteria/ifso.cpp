@@ -1,0 +1,215 @@
+// IFSO (Cheng, Zhang, Shi 2023, arXiv 2308.06755): influence-function second-order channel scores
+// s = |H_mw (1/lambda) H_wm 1|, m a mask on the input channels of every layer (ifso.md 1). Two back-ends:
+// finite differences as the released code takes them, and exact double backward.
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/rows.h"
+#include "core/criterion.h"
+
+namespace bench {
+namespace {
+
+struct IfsoScore : Statistic {
+  static constexpr const char* kName = "ifso";
+  static const Pass& pass();
+  IfsoScore(const Layer& l, int exact_, int wide_, double lambda_, double step_)
+      : exact(exact_ != 0), wide(wide_ != 0), lambda(lambda_), step(step_),
+        score(at::zeros({l.weight.size(1)}, at::kDouble)) {}
+  bool exact, wide;     // double backward; float64
+  double lambda, step;  // weight decay; r of the differences
+  Tensor score;         // S, [in channels]: mean over batches of |s|
+  double acts = 0;      // output positions per output channel in one forward of the first batch
+};
+
+/// The whole model in another dtype, its instruments off again and its tensors restored at the end.
+class Probing {
+ public:
+  Probing(Model& model, at::ScalarType dtype) : model_(model), before_(model), layers_(model.layers()) {
+    for (const auto& t : model.tensors())
+      if (t.tensor->defined() && t.tensor->is_floating_point()) *t.tensor = t.tensor->to(dtype);
+    for (Layer* l : layers_) {
+      dense_.push_back(l->weight);
+      const auto channels = l->weight.size(1);
+      auto alive = at::ones({channels}, l->weight.options());
+      if (l->mask.defined())  // direction: alive channels only (ifso.md 2.2, item 2)
+        alive = l->mask.any(0).reshape({channels, -1}).any(1).to(dtype);
+      ones_.push_back(alive);
+    }
+  }
+  ~Probing() {
+    for (Layer* l : layers_) l->gate = Tensor();
+    before_.restore(model_);
+  }
+  Probing(const Probing&) = delete;
+  Probing& operator=(const Probing&) = delete;
+
+  const std::vector<Layer*>& layers() const { return layers_; }
+  const std::vector<Tensor>& ones() const { return ones_; }
+  /// Leaves for one evaluation: gates at ones + shift*ones, weights at dense + scale*v.
+  void set(double shift, double scale, const std::vector<Tensor>& v) {
+    gates.clear();
+    weights.clear();
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      gates.push_back((at::ones_like(ones_[i]) + ones_[i] * shift).detach().requires_grad_());
+      const auto w = scale != 0 ? dense_[i] + v[i] * scale : dense_[i].clone();
+      weights.push_back(w.detach().requires_grad_());
+      layers_[i]->gate = gates[i];
+      layers_[i]->weight = weights[i];
+    }
+  }
+  std::vector<Tensor> gates, weights;
+
+ private:
+  Model& model_;
+  Snapshot before_;
+  std::vector<Layer*> layers_;
+  std::vector<Tensor> dense_, ones_;
+};
+
+double norm_of(const std::vector<Tensor>& all) {
+  double sum = 0;
+  for (const auto& t : all) sum += t.to(at::kDouble).square().sum().item<double>();
+  return std::sqrt(sum);
+}
+
+/// (f(+) - f(-)) / (2 r), entry by entry.
+std::vector<Tensor> central(const std::vector<Tensor>& plus, const std::vector<Tensor>& minus,
+                            double r) {
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < plus.size(); ++i) out.push_back((plus[i] - minus[i]) / (2 * r));
+  return out;
+}
+
+std::vector<Tensor> by_differences(Probing& at_, const Model& model, const Batch& batch,
+                                   const IfsoScore& how) {
+  const auto gradient = [&](double shift, double scale, const std::vector<Tensor>& v, bool of_weights) {
+    at_.set(shift, scale, v);
+    return torch::autograd::grad({loss(model, batch)}, of_weights ? at_.weights : at_.gates);
+  };
+  const double r_m = how.step / norm_of(at_.ones());
+  auto v = central(gradient(r_m, 0, {}, true), gradient(-r_m, 0, {}, true), r_m);  // H_wm 1
+  for (auto& t : v) t = t / how.lambda;
+  const double r_w = how.step / norm_of(v);
+  return central(gradient(0, r_w, v, false), gradient(0, -r_w, v, false), r_w);
+}
+
+std::vector<Tensor> by_double_backward(Probing& at_, const Model& model, const Batch& batch,
+                                       const IfsoScore& how) {
+  at_.set(0, 0, {});
+  const auto l = loss(model, batch);
+  const auto gm = torch::autograd::grad({l}, at_.gates, {}, true, true);
+  auto along = at::zeros({}, l.options());
+  for (size_t i = 0; i < gm.size(); ++i) along = along + (gm[i] * at_.ones()[i]).sum();
+  const auto a = torch::autograd::grad({along}, at_.weights, {}, true);
+  const auto gw = torch::autograd::grad({l}, at_.weights, {}, true, true);
+  auto product = at::zeros({}, l.options());
+  for (size_t i = 0; i < gw.size(); ++i)
+    product = product + (gw[i] * (a[i].detach() / how.lambda)).sum();
+  return torch::autograd::grad({product}, at_.gates);
+}
+
+void count_acts(const Probe& p, const Listeners& stats) {
+  at::NoGradGuard no_grad;
+  for (const auto& [layer, list] : stats)
+    layer->tap = [&list = list](const Tensor& x) {
+      for (auto* s : list) static_cast<IfsoScore*>(s)->acts = static_cast<double>(x.size(0));
+    };
+  try {
+    p.model.forward(p.data.batches.front());
+  } catch (...) {
+    for (const auto& [layer, list] : stats) layer->tap = nullptr;
+    throw;
+  }
+  for (const auto& [layer, list] : stats) layer->tap = nullptr;
+}
+
+void score(const Probe& p, const Listeners& stats) {
+  if (p.data.batches.empty() || p.data.batches.front().is_text())
+    fail("ifso scores channels of image models by their labels; it cannot use text");
+  SingleThread alone;  // the order of sums in backward passes would otherwise depend on the threads
+  count_acts(p, stats);
+  at::AutoGradMode grad(true);
+  std::map<std::string, std::vector<std::pair<Layer*, IfsoScore*>>> kinds;
+  for (const auto& [layer, list] : stats)
+    for (auto* s : list) {
+      auto* i = static_cast<IfsoScore*>(s);
+      kinds[fmt::format("{}|{}|{}|{}", i->exact, i->wide, i->lambda, i->step)].push_back({layer, i});
+    }
+  for (const auto& [name, all] : kinds) {
+    const IfsoScore& how = *all.front().second;
+    const auto dtype = how.wide ? at::kDouble : at::kFloat;
+    Probing probing(p.model, dtype);
+    std::map<const Layer*, size_t> index;
+    for (size_t i = 0; i < probing.layers().size(); ++i) index[probing.layers()[i]] = i;
+    for (auto batch : p.data.batches) {
+      batch.images = batch.images.to(dtype);
+      batch.batch_statistics = true;
+      const auto s = how.exact ? by_double_backward(probing, p.model, batch, how)
+                               : by_differences(probing, p.model, batch, how);
+      for (const auto& [layer, stat] : all)
+        stat->score += s[index.at(layer)].detach().abs().to(at::kDouble).cpu() /
+                       static_cast<double>(p.data.batches.size());
+    }
+  }
+}
+
+const Pass kIfsoPass{Pass::Global, score};
+
+const Pass& IfsoScore::pass() {
+  return kIfsoPass;
+}
+
+class Ifso : public Criterion {
+ public:
+  static Schema schema() {
+    return {key("backend", "fd", "fd: central differences (released code); exact: double backward")
+                .one_of({"fd", "exact"}),
+            key("dtype", "float64", "arithmetic of the scoring passes").one_of({"float32", "float64"}),
+            key("lambda", 1e-4, "weight decay; it scales all scores alike").range(1e-12, 1),
+            key("step", 0.01, "r of the differences").range(1e-9, 1),
+            key("delta", "acts", "cost that a channel's score is divided by").one_of({"acts", "none"}),
+            key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"})};
+  }
+  explicit Ifso(const Config& c)
+      : exact_(c.get<std::string>("backend") == "exact"),
+        wide_(c.get<std::string>("dtype") == "float64"),
+        lambda_(c.get<double>("lambda")),
+        step_(c.get<double>("step")),
+        acts_(c.get<std::string>("delta") == "acts"),
+        sqrt_(c.get<std::string>("normalizer") == "sqrt") {}
+
+  void check(const Pattern& p) const override {
+    if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"channel"})
+      fail("ifso ranks coupled channels; it needs pattern=channels");
+  }
+  Needs needs() const override { return {kind()}; }
+
+  Tensor score(const View& view, const Stats& stats) const override {
+    const auto s = stats.get<IfsoScore>(view.layer, kind()).score;
+    return s.repeat_interleave(view.layer.columns_per_channel()).unsqueeze(0).to(at::kFloat);
+  }
+
+  Tensor units(const Group& group, const Stats& stats) const override {
+    auto sum = at::zeros({group.units}, at::kDouble);  // members' S, added after the absolute value
+    double acts = 0;
+    for (const auto& slice : group.slices) {
+      const auto& s = stats.get<IfsoScore>(*slice.layer, kind());
+      if (slice.dim == Slice::In) sum += s.score;
+      else acts += s.acts;
+    }
+    if (!acts_) return sum;
+    acts = std::max(acts, 1.0);
+    return sum / ((sqrt_ ? std::sqrt(acts) : acts) / 1e6);
+  }
+
+ private:
+  StatisticKind kind() const { return need<IfsoScore>(int(exact_), int(wide_), lambda_, step_); }
+  bool exact_, wide_;
+  double lambda_, step_;
+  bool acts_, sqrt_;
+};
+
+BENCH_REGISTER(Criterion, Ifso, "ifso", "influence-function second-order channel scores");
+
+}  // namespace
+}  // namespace bench

@@ -1,0 +1,71 @@
+// Wanda (Sun et al. 2023, arXiv 2306.11695): |W_oi| sqrt(sum_t x_ti^2 / N), competing within the output
+// row; and its variant, which removes the same share of each row's score mass instead of its weights
+// (wanda/lib/prune.py:97-103, 178-196).
+#include "core/criterion.h"
+#include "core/statistics.h"
+#include "kernels/select.h"
+
+namespace bench {
+namespace {
+
+Tensor wanda_score(const View& view, const Stats& stats) {
+  const auto scaler = view.columns(stats.get<InputMoments>(view.layer).scaler_row());
+  const auto norm = scaler.sqrt().to(at::kFloat).contiguous();
+  if (!view.weight.device().is_cpu() || view.weight.scalar_type() != at::kFloat)
+    return view.weight.to(at::kFloat).abs() * norm;
+  const auto w = view.weight.contiguous();
+  auto out = at::empty(w.sizes(), w.options());
+  kernels::scaled_magnitude(w.const_data_ptr<float>(), norm.const_data_ptr<float>(), w.size(0),
+                            w.size(1), out.mutable_data_ptr<float>());
+  return out;
+}
+
+class Wanda : public Criterion {
+ public:
+  Contest contest() const override { return Contest::Row; }
+  Needs needs() const override { return {need<InputMoments>()}; }
+  Tensor score(const View& view, const Stats& stats) const override {
+    return wanda_score(view, stats);
+  }
+};
+
+/// Share of its row's score mass that goes before and with each weight: one threshold alpha on it is the
+/// variant's rule, and an exact count over the layer replaces the authors' bisection for alpha.
+class WandaVariant : public Criterion {
+ public:
+  Contest contest() const override { return Contest::Layer; }
+  Needs needs() const override { return {need<InputMoments>()}; }
+
+  void check(const Pattern& pattern) const override {
+    if (pattern.kind != Pattern::Unstructured || pattern.contest == Contest::Row)
+      fail("wanda_variant chooses a different share in each row; it needs pattern=unstructured");
+  }
+
+  Tensor score(const View& view, const Stats& stats) const override {
+    const auto s = wanda_score(view, stats);
+    const auto [sorted, order] = at::sort(s, /*stable=*/true, 1, /*descending=*/false);
+    const auto mass = sorted.to(at::kDouble).cumsum(1);
+    const auto share = mass / mass.slice(1, -1).clamp_min(1e-300);
+    return at::empty_like(share).scatter_(1, order, share).to(at::kFloat);
+  }
+
+  Tensor reference_mask(const Tensor& share, Contest, double ratio) const override {
+    double low = 0, high = 0.8, alpha = 0.4;  // main: bisection until within 1e-3
+    auto keep = share > alpha;
+    const auto removed = [&] { return 1.0 - keep.to(at::kDouble).mean().item<double>(); };
+    while (std::abs(removed() - ratio) > 1e-3 && high - low >= 1e-3) {
+      if (removed() > ratio) high = alpha;
+      else low = alpha;
+      alpha = (low + high) / 2;
+      keep = share > alpha;
+    }
+    return keep;
+  }
+};
+
+BENCH_REGISTER(Criterion, Wanda, "wanda", "|W| times the norm of the input column, per row");
+BENCH_REGISTER(Criterion, WandaVariant, "wanda_variant",
+               "Wanda's score, the same share of score mass removed in each row");
+
+}  // namespace
+}  // namespace bench

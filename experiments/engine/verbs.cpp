@@ -1,0 +1,34 @@
+#include "engine/verbs.h"
+
+#include <map>
+
+#include "base/error.h"
+#include "base/near.h"
+#include "io/data.h"
+#include "verify/verify.h"
+
+namespace bench::engine {
+
+int verify(const Arguments& a) {
+  std::string folder;
+  auto folders = model_folders();
+  for (size_t i = 1; i < a.size(); ++i) {
+    if (a[i] == "--models" && i + 1 < a.size()) folders.emplace_back(a[++i]);
+    else if (folder.empty() && a[i].rfind("--", 0) != 0) folder = a[i];
+    else fail("verify: unexpected '{}'; usage: bench verify FOLDER [--models DIR]...", a[i]);
+  }
+  if (folder.empty()) fail("verify: which folder? usage: bench verify FOLDER [--models DIR]...");
+  return verify::verify_folder(folder, folders);
+}
+
+int dispatch(const Arguments& a) {
+  static const std::map<std::string, int (*)(const Arguments&)> kVerbs{{"verify", verify}};
+  std::vector<std::string> known;
+  for (const auto& [name, run] : kVerbs) known.push_back(name);
+  if (a.empty()) fail("which verb?{}", suggestion("", known));
+  const auto it = kVerbs.find(a[0]);
+  if (it == kVerbs.end()) fail("unknown verb '{}'{}", a[0], suggestion(a[0], known));
+  return it->second(a);
+}
+
+}  // namespace bench::engine

@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+
+#include "verify/verify.h"
+
+namespace bench::verify {
+namespace {
+
+/// What a JSON-lines file records, by the keys of its first line.
+bool has_keys(const fs::path& file, const std::vector<std::string>& keys) {
+  std::ifstream in(file);
+  std::string line;
+  if (!std::getline(in, line)) return false;
+  const auto json = Json::parse(line, nullptr, false);
+  if (!json.is_object()) return false;
+  return std::all_of(keys.begin(), keys.end(), [&](const auto& k) { return json.contains(k); });
+}
+
+void verify_case(Run& run, const fs::path& file) {
+  const auto record = read_json(file);
+  const auto method = record.value("method", std::string());
+  if (method == "mini_llm")
+    run.guarded("mini_llm", file, [&] { verify_mini_llm(run, file, record); });
+  else if (method == "ifso_score")
+    run.guarded("ifso", file, [&] { verify_ifso(run, file, record); });
+  else
+    run.guarded("masks", file, [&] { verify_masks(run, file, record); });
+}
+
+void verify_file(Run& run, const fs::path& file) {
+  const auto name = file.filename().string();
+  if (name == "case.json") return verify_case(run, file);
+  if (file.extension() == ".safetensors" && file.parent_path().filename() == "logits")
+    return run.guarded("logits", file, [&] { verify_logits(run, file); });
+  if (file.extension() == ".jsonl" && has_keys(file, {"text", "ids", "ids_special"}))
+    return run.guarded("tokenizers", file, [&] { verify_tokenizer(run, file); });
+  if (file.extension() == ".jsonl" && has_keys(file, {"prompt_ids", "output_ids"}))
+    return run.guarded("generation", file, [&] { verify_generation(run, file); });
+  if (file.extension() == ".json" && file.parent_path().filename() == "perplexity")
+    return run.guarded("perplexity", file, [&] { verify_perplexity(run, file); });
+  if (name.ends_with(".jsonl.gz"))
+    run.skip("lm_eval", file, "recorded log-likelihoods are not read yet");
+}
+
+}  // namespace
+
+int verify_folder(const fs::path& folder, const std::vector<fs::path>& model_folders) {
+  if (!fs::is_directory(folder)) bench::fail("verify: {} is no folder", folder.string());
+  Run run(folder, model_folders);
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) verify_file(run, file);
+  int ran = 0, failed = 0;
+  for (const auto& [kind, t] : run.tallies()) {
+    for (const auto& line : t.lines) std::cout << line << "\n";
+    ran += t.passed + t.failed;
+    failed += t.failed;
+  }
+  std::cout << fmt::format("{:<42}{:>8}{:>8}{:>9}  {}\n", "kind", "passed", "failed", "skipped",
+                           "worst deviation / tolerance");
+  for (const auto& [kind, t] : run.tallies())
+    std::cout << fmt::format("{:<42}{:>8}{:>8}{:>9}  {}\n", kind, t.passed, t.failed, t.skipped,
+                             t.worst > 0 ? fmt::format("{:.3f}", t.worst) : "");
+  if (ran == 0) std::cout << "nothing ran\n";
+  return failed > 0 || ran == 0 ? 1 : 0;
+}
+
+}  // namespace bench::verify

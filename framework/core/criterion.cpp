@@ -1,0 +1,38 @@
+#include "core/criterion.h"
+
+namespace bench {
+
+Tensor Criterion::units(const Group& group, const Stats& stats) const {
+  std::vector<Tensor> members;
+  for (const auto& s : group.slices)
+    members.push_back(member_channels(group, s, score(View(*s.layer), stats)));
+  return reduce_members(group, members, "sum");
+}
+
+Tensor Criterion::reference_mask(const Tensor& score, Contest contest, double ratio) const {
+  if (contest == Contest::Row) return select(score, contest, ratio);
+  return select_threshold(score, ratio);
+}
+
+Tensor member_channels(const Group& group, const Slice& slice, const Tensor& element_scores) {
+  const auto along = element_scores.sum(1 - slice.dim, false, at::kDouble);
+  return group.to_channels(slice, along);
+}
+
+Tensor reduce_members(const Group& group, const std::vector<Tensor>& members,
+                      const std::string& how) {
+  const auto all = at::stack(members).to(at::kDouble);  // [members, channels]
+  const auto one = [&](int64_t i) {
+    if (i >= all.size(0)) fail("{}: has no second member", group.name);
+    return all[i];
+  };
+  const auto reduced = how == "sum"    ? all.sum(0)
+                       : how == "mean" ? all.mean(0)
+                       : how == "max"  ? all.amax(0)
+                       : how == "prod" ? all.prod(0)
+                       : how == "first" ? one(0)
+                                        : one(1);
+  return reduced.reshape({group.units, group.unit_width}).sum(1);
+}
+
+}  // namespace bench

@@ -1,0 +1,74 @@
+#include "core/group.h"
+
+#include "base/error.h"
+
+namespace bench {
+namespace {
+
+Tensor kept_indices(const Tensor& keep, int64_t width) {
+  return keep.repeat_interleave(width).nonzero().squeeze(1);
+}
+
+/// Old unit number -> new one, -1 where it went.
+Tensor renumber(const Tensor& values, const Tensor& keep) {
+  const auto target = at::where(keep, keep.to(at::kLong).cumsum(0) - 1, at::full({}, -1, at::kLong));
+  const auto taken = target.index_select(0, values.clamp_min(0));
+  return at::where(values < 0, values, taken);
+}
+
+}  // namespace
+
+int64_t Group::weights_per_unit() const {
+  int64_t total = 0;
+  for (const auto& s : slices) {
+    const auto m = s.layer->matrix();
+    total += s.width * m.size(1 - s.dim);
+  }
+  return total;
+}
+
+std::vector<Tensor> Group::layer_masks(const Tensor& keep) const {
+  std::vector<Tensor> masks;
+  for (const auto& s : slices) {
+    const auto m = s.layer->matrix();
+    require(m.size(s.dim) == units * s.width, "a slice covers its layer");
+    const auto line = keep.to(m.device()).repeat_interleave(s.width);
+    masks.push_back(line.unsqueeze(1 - s.dim).expand(m.sizes()).contiguous());
+  }
+  return masks;
+}
+
+Tensor Group::to_channels(const Slice& s, const Tensor& along) const {
+  const int64_t each = s.dim == Slice::In ? s.layer->columns_per_channel() : 1;
+  const int64_t fold = s.width / (unit_width * each);
+  return along.reshape({units, fold, unit_width, each}).sum({1, 3}).flatten();
+}
+
+void shrink(const Group& group, const Tensor& keep) {
+  at::NoGradGuard no_grad;
+  const auto units = keep.cpu();
+  for (const auto& s : group.slices) {
+    Layer& l = *s.layer;
+    const int64_t width = s.dim == Slice::In ? s.width / l.columns_per_channel() : s.width;
+    const auto kept = kept_indices(units, width).to(l.weight.device());
+    l.weight = l.weight.index_select(s.dim, kept).contiguous();
+    if (s.dim == Slice::Out && l.bias.defined()) l.bias = l.bias.index_select(0, kept);
+    if (l.mask.defined()) {
+      const auto columns = kept_indices(units, s.width).to(l.weight.device());
+      l.mask = l.mask.index_select(s.dim, columns);
+    }
+  }
+  for (const auto& f : group.followers)
+    *f.values = f.kind == Follower::Index
+                    ? renumber(*f.values, units)
+                    : f.values->index_select(0, kept_indices(units, f.width).to(f.values->device()));
+}
+
+void mask_followers(const Group& group, const Tensor& keep) {
+  at::NoGradGuard no_grad;
+  for (const auto& f : group.followers)
+    if (f.kind == Follower::Affine)
+      *f.values = f.values->masked_fill(~keep.to(f.values->device()).repeat_interleave(f.width), 0);
+}
+
+}  // namespace bench

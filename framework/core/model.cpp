@@ -1,0 +1,81 @@
+#include "core/model.h"
+
+#include <fmt/ranges.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "core/rows.h"
+
+namespace bench {
+
+std::vector<Layer*> Model::layers() {
+  std::vector<Layer*> all;
+  for (int64_t i = 0; i < block_count(); ++i)
+    for (Layer* l : layers(i)) all.push_back(l);
+  return all;
+}
+
+Tensor Model::forward(const Batch& batch) const {
+  auto hidden = stem(batch);
+  for (int64_t i = 0; i < block_count(); ++i) hidden = block(i, hidden, batch);
+  return head(hidden, batch);
+}
+
+void Model::to(const at::Device& device) {
+  for (auto& t : tensors())
+    if (t.tensor->defined()) *t.tensor = t.tensor->to(device);
+}
+
+Snapshot::Snapshot(Model& model) {
+  for (auto& t : model.tensors()) tensors_.push_back(*t.tensor);
+  for (const Layer* l : model.layers()) masks_.push_back(l->mask);
+}
+
+void Snapshot::restore(Model& model) const {
+  const auto all = model.tensors();
+  require(all.size() == tensors_.size(), "a snapshot belongs to its model");
+  for (size_t i = 0; i < all.size(); ++i) *all[i].tensor = tensors_[i];
+  size_t i = 0;
+  for (Layer* l : model.layers()) l->mask = masks_[i++];
+}
+
+namespace {
+
+/// Rows that predict something: all but the last token of each sequence, with what they predict.
+std::pair<Tensor, Tensor> predicting(const Batch& batch) {
+  std::vector<int64_t> rows;
+  for (int64_t s = 0; s < batch.segments(); ++s)
+    for (auto t = batch.starts[static_cast<size_t>(s)];
+         t + 1 < batch.starts[static_cast<size_t>(s) + 1]; ++t)
+      rows.push_back(t);
+  const auto index = at::tensor(rows, at::kLong).to(batch.ids.device());
+  return {index, batch.ids.index_select(0, index + 1)};
+}
+
+}  // namespace
+
+Tensor loss(const Model& model, const Batch& batch) {
+  if (!batch.is_text()) return at::cross_entropy_loss(model.forward(batch), batch.labels);
+  auto hidden = model.stem(batch);
+  for (int64_t i = 0; i < model.block_count(); ++i) hidden = model.block(i, hidden, batch);
+  const auto [rows, targets] = predicting(batch);
+  const auto logits = model.head(hidden.index_select(0, rows), batch);
+  const auto wide = logits.to(at::kDouble);
+  const auto picked = wide.gather(1, targets.unsqueeze(1)).squeeze(1);
+  return (wide.logsumexp(1) - picked).mean();
+}
+
+std::string weight_hash(Model& model) {
+  Sha256 digest;
+  for (const auto& t : model.tensors()) {
+    if (!t.parameter || !t.tensor->defined()) continue;
+    const auto data = t.tensor->detach().cpu().contiguous();
+    const auto head = fmt::format("{}|{}|{}\n", t.name, fmt::join(data.sizes(), ","),
+                                  c10::toString(data.scalar_type()));
+    digest.update(head.data(), head.size());
+    digest.update(data.const_data_ptr(), data.nbytes());
+  }
+  return digest.hex();
+}
+
+}  // namespace bench

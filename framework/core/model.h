@@ -1,0 +1,61 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/group.h"
+
+namespace bench {
+
+/// A network as a chain: stem, blocks, head. Language models and CNNs alike.
+/// Widths are read from the weights, never stored, so that shrink() needs no bookkeeping.
+class Model {
+ public:
+  virtual ~Model() = default;
+  /// First hidden state: [tokens, hidden] for text, [n, c, h, w] for images.
+  virtual Tensor stem(const Batch& batch) const = 0;
+  virtual Tensor block(int64_t index, const Tensor& hidden, const Batch& batch) const = 0;
+  /// Logits of the given rows of the last hidden state: [rows, classes], float32.
+  virtual Tensor head(const Tensor& hidden, const Batch& batch) const = 0;
+  virtual int64_t block_count() const = 0;
+  /// Prunable layers of a block, in order of use.
+  virtual std::vector<Layer*> layers(int64_t block) = 0;
+  /// Groups of one kind ("head", "neuron", "channel") over the whole model, by block.
+  virtual std::vector<Group> groups(const std::string& kind) = 0;
+  /// The kinds that groups() knows for this family.
+  virtual std::vector<std::string> group_kinds() const = 0;
+  /// Every tensor of the model under its state-dict name; what snapshots, hashes and counts see.
+  struct Named {
+    std::string name;
+    Tensor* tensor;
+    bool parameter = true;  // false: buffers such as running statistics or index maps
+  };
+  virtual std::vector<Named> tensors() = 0;
+  /// The longest sequence it was made for, in tokens; 0 for images.
+  virtual int64_t max_length() const { return 0; }
+
+  std::vector<Layer*> layers();
+  Tensor forward(const Batch& batch) const;
+  /// Moves every tensor.
+  void to(const at::Device& device);
+};
+
+/// Handles of every tensor and mask: restores a model bit for bit at no cost, since no tensor is ever
+/// changed in place.
+class Snapshot {
+ public:
+  explicit Snapshot(Model& model);
+  void restore(Model& model) const;
+
+ private:
+  std::vector<Tensor> tensors_, masks_;
+};
+
+/// Mean negative log-likelihood of the next token, over every prediction of the batch, with
+/// log-softmax and sums in float64; or mean cross-entropy of the labels, float32 (differentiable).
+Tensor loss(const Model& model, const Batch& batch);
+
+/// SHA-256 over the names, shapes and bytes of all parameters.
+std::string weight_hash(Model& model);
+
+}  // namespace bench

@@ -1,0 +1,113 @@
+#include "core/pattern.h"
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "kernels/select.h"
+
+namespace bench {
+namespace {
+
+Tensor ready(const Tensor& score) {
+  const auto s = score.detach().to(at::kCPU, at::kFloat).contiguous();
+  if (at::isnan(s).any().item<bool>())
+    fail("a score is NaN: the model or its calibration holds values that are no numbers");
+  return s;
+}
+
+}  // namespace
+
+Schema Pattern::schema() {
+  return {key("kind", "unstructured", "what may be removed")
+              .one_of({"unstructured", "nm", "structured"}),
+          key("per", "method", "what a weight competes against; method: the criterion's own choice")
+              .one_of({"method", "layer", "row"}),
+          key("keep", 2, "n:m: how many of every m consecutive inputs are KEPT").at_least(1),
+          key("of", 4, "n:m: the m").at_least(2),
+          key("groups", std::vector<std::string>{"head", "neuron"},
+              "structured: kinds of groups whose units go"),
+          key("exempt_first", 0, "structured: blocks at the start that stay whole")
+              .at_least(0)
+              .in("blocks"),
+          key("exempt_last", 0, "structured: blocks at the end that stay whole")
+              .at_least(0)
+              .in("blocks"),
+          key("tie", "stable",
+              "rule for equal scores; reference: the threshold of the authors' code")
+              .one_of({"stable", "reference"})};
+}
+
+Pattern Pattern::from(const Config& c) {
+  Pattern p;
+  const auto kind = c.get<std::string>("kind");
+  p.kind = kind == "nm" ? NM : kind == "structured" ? Structured : Unstructured;
+  const auto per = c.get<std::string>("per");
+  p.contest = per == "row" ? Contest::Row : per == "layer" ? Contest::Layer : Contest::Method;
+  if (p.kind == NM) {
+    p.keep = c.get<int64_t>("keep");
+    p.of = c.get<int64_t>("of");
+    if (p.keep >= p.of) fail("{}: keep {} of {} removes nothing", c.path(), p.keep, p.of);
+  }
+  if (p.kind == Structured) {
+    p.groups = c.get<std::vector<std::string>>("groups");
+    if (p.groups.empty()) fail("{}.groups: name at least one kind of group", c.path());
+    p.exempt_first = c.get<int64_t>("exempt_first");
+    p.exempt_last = c.get<int64_t>("exempt_last");
+  }
+  p.reference_ties = c.get<std::string>("tie") == "reference";
+  return p;
+}
+
+std::string Pattern::label() const {
+  if (kind == NM) return fmt::format("{}:{}", keep, of);
+  if (kind == Structured) return fmt::format("{}", fmt::join(groups, "+"));
+  return "unstructured";
+}
+
+int64_t removed_weights(int64_t total, double ratio) {
+  return static_cast<int64_t>(static_cast<double>(total) * ratio);
+}
+
+int64_t removed_units(int64_t units, int64_t unit_width, double ratio) {
+  const int64_t channels = units * unit_width;
+  const int64_t gone =
+      channels - static_cast<int64_t>(static_cast<double>(channels) * (1.0 - ratio));
+  return std::min(gone / unit_width, units - 1);
+}
+
+Tensor select(const Tensor& score, Contest contest, double ratio, int64_t count) {
+  const auto s = ready(score);
+  auto keep = at::empty(s.sizes(), at::kByte);
+  const int64_t columns = s.size(-1), rows = s.numel() / std::max<int64_t>(columns, 1);
+  if (contest == Contest::Row) {
+    const int64_t drop = removed_weights(columns, ratio);
+    kernels::select_rows(s.const_data_ptr<float>(), rows, columns, &drop, 1,
+                         keep.mutable_data_ptr<uint8_t>());
+  } else {
+    kernels::select_lowest(s.const_data_ptr<float>(), s.numel(),
+                           count >= 0 ? count : removed_weights(s.numel(), ratio),
+                           keep.mutable_data_ptr<uint8_t>());
+  }
+  return keep.to(at::kBool).to(score.device());
+}
+
+Tensor select_nm(const Tensor& score, int64_t keep_n, int64_t of) {
+  const auto s = ready(score);
+  auto keep = at::empty(s.sizes(), at::kByte);
+  kernels::select_nm(s.const_data_ptr<float>(), s.numel() / s.size(-1), s.size(-1), keep_n, of,
+                     keep.mutable_data_ptr<uint8_t>());
+  return keep.to(at::kBool).to(score.device());
+}
+
+Tensor select_units(const Tensor& score, int64_t count) {
+  return select(score.reshape({1, -1}), Contest::Layer, 0, count).flatten();
+}
+
+Tensor select_threshold(const Tensor& score, double ratio) {
+  const auto s = ready(score);
+  const auto index = std::min(removed_weights(s.numel(), ratio), s.numel() - 1);
+  const auto threshold = std::get<0>(at::kthvalue(s.flatten(), index + 1));
+  return (s > threshold).to(score.device());
+}
+
+}  // namespace bench

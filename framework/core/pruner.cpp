@@ -1,0 +1,274 @@
+#include "core/pruner.h"
+
+#include <limits>
+#include <set>
+
+namespace bench {
+namespace {
+
+/// What competes for removal: a layer with a score per weight, or a group with a score per unit.
+struct Candidate {
+  Part part;
+  Layer* layer = nullptr;  // unstructured, n:m
+  Group group;             // structured
+  int64_t block = 0;
+};
+
+/// One stop of the walk: which blocks run and which candidates are decided there.
+struct Stop {
+  Scope scope;
+  std::vector<size_t> candidates;
+  bool advance;  // the block is finished: hidden states move on
+};
+
+struct Walk {
+  Model& model;
+  const Method& how;
+  Calibration& data;
+  Shelf* shelf;
+  std::vector<Candidate> candidates;
+  std::vector<Share> shares;
+  std::shared_ptr<const Stats> global;
+
+  Scope whole() const { return {0, model.block_count()}; }
+};
+
+std::vector<Candidate> candidates_of(Model& model, const Pattern& pattern) {
+  std::vector<Candidate> all;
+  if (pattern.kind == Pattern::Structured) {
+    for (auto& g : prunable_groups(model, pattern)) {
+      const double each = static_cast<double>(g.weights_per_unit());
+      const Part part{g.name, {g.units}, g.units, g.unit_width, each};
+      const auto block = g.block;
+      all.push_back({part, nullptr, std::move(g), block});
+    }
+    return all;
+  }
+  for (int64_t b = 0; b < model.block_count(); ++b)
+    for (Layer* l : model.layers(b))
+      all.push_back({{l->name, l->weight.sizes().vec(), l->weight.numel()}, l, {}, b});
+  return all;
+}
+
+std::vector<Layer*> layers_of(const Candidate& c) {
+  if (c.layer) return {c.layer};
+  std::vector<Layer*> all;
+  for (const auto& s : c.group.slices) all.push_back(s.layer);
+  return all;
+}
+
+std::vector<Layer*> layers_of(const Walk& w, const std::vector<size_t>& which) {
+  std::vector<Layer*> all;
+  std::set<Layer*> seen;
+  for (const auto i : which)
+    for (Layer* l : layers_of(w.candidates[i]))
+      if (seen.insert(l).second) all.push_back(l);
+  return all;
+}
+
+std::vector<Stop> stops(const Walk& w) {
+  std::vector<size_t> everything(w.candidates.size());
+  for (size_t i = 0; i < everything.size(); ++i) everything[i] = i;
+  if (w.how.propagation == Propagation::Dense) return {{w.whole(), everything, false}};
+  std::vector<Stop> all;
+  for (int64_t b = 0; b < w.model.block_count(); ++b) {
+    std::vector<size_t> here;
+    for (const auto i : everything)
+      if (w.candidates[i].block == b) here.push_back(i);
+    if (w.how.propagation == Propagation::PerLinear && !here.empty())
+      for (const auto i : here) all.push_back({{b, b + 1}, {i}, i == here.back()});
+    else
+      all.push_back({{b, b + 1}, here, true});
+  }
+  return all;
+}
+
+/// What is gone stays gone: pruned weights rank below everything.
+Tensor sunk(const Layer& layer, const Tensor& score, int64_t begin, int64_t end) {
+  if (!layer.mask.defined()) return score;
+  return score.masked_fill(~layer.mask.slice(1, begin, end),
+                           -std::numeric_limits<float>::infinity());
+}
+
+Tensor score_of(const Walk& w, const Candidate& c, const Stats& stats) {
+  if (!c.layer) return w.how.criterion->units(c.group, stats).to(at::kFloat);
+  const View all(*c.layer);
+  return sunk(*c.layer, w.how.criterion->score(all, stats).to(at::kFloat), 0, all.end);
+}
+
+std::string needs_key(const Needs& needs, const std::vector<Layer*>& layers) {
+  std::string key;
+  for (const auto& n : needs) key += n.key + ";";
+  for (const Layer* l : layers) key += "\n" + l->name;
+  return key;
+}
+
+/// Statistics at a stop. Those of a still dense model are what trials share.
+std::shared_ptr<const Stats> stats_at(Walk& w, const Stop& stop, const Needs& needs,
+                                      Pass::Reach reach, bool dense) {
+  const auto layers = layers_of(w, stop.candidates);
+  const auto make = [&]() -> std::shared_ptr<const Stats> {
+    return collect({w.model, stop.scope, w.data, layers}, needs, reach,
+                   reach == Pass::Local ? w.global : nullptr);
+  };
+  if (!w.shelf || !dense || needs.empty()) return make();
+  const auto scope = fmt::format("{}|{}|{}|", reach == Pass::Local ? "local" : "global",
+                                 stop.scope.begin, stop.scope.end);
+  return w.shelf->stats(scope + needs_key(needs, layers), make);
+}
+
+void allocate(Walk& w, double target) {
+  std::vector<Part> parts;
+  for (const auto& c : w.candidates) parts.push_back(c.part);
+  if (w.how.allocator->wants_scores()) {
+    Stop all{w.whole(), {}, false};
+    for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
+    const auto stats = stats_at(w, all, w.how.criterion->needs(), Pass::Local, true);
+    for (const auto& c : w.candidates) w.how.allocator->observe(c.part, score_of(w, c, *stats));
+  }
+  w.shares = w.how.allocator->shares(parts, target);
+  require(w.shares.size() == parts.size(), "an allocator answers for every part");
+}
+
+Tensor choose(const Method& how, const Tensor& score, Share share) {
+  const auto& p = how.pattern;
+  if (p.kind == Pattern::NM) return select_nm(score, p.keep, p.of);
+  const auto contest = p.contest == Contest::Method ? how.criterion->contest() : p.contest;
+  if (p.reference_ties) return how.criterion->reference_mask(score, contest, share.ratio);
+  return select(score, contest, share.ratio, share.count);
+}
+
+void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
+  auto mask = choose(w.how, score_of(w, c, stats), share);
+  if (c.layer->mask.defined()) mask = mask & c.layer->mask;
+  if (w.how.update) {
+    const double ratio = share.count >= 0 ? double(share.count) / double(c.part.size) : share.ratio;
+    const Reselect reselect = [&](const Tensor& weight, int64_t begin, int64_t end) {
+      const auto score = w.how.criterion->score(View(*c.layer, weight, begin, end), stats);
+      const auto here = sunk(*c.layer, score.to(at::kFloat), begin, end);
+      if (w.how.pattern.kind == Pattern::NM)
+        return select_nm(here, w.how.pattern.keep, w.how.pattern.of);
+      if (w.how.pattern.reference_ties)
+        return w.how.criterion->reference_mask(here, Contest::Layer, ratio);
+      return select(here, Contest::Layer, ratio);
+    };
+    w.how.update->apply(*c.layer, mask, w.how.pattern, reselect, stats);
+  }
+  c.layer->set_mask(mask);
+}
+
+Removed prune_group(Walk& w, const Candidate& c, Share share, const Stats& stats) {
+  const auto& g = c.group;
+  const auto count =
+      share.count >= 0 ? share.count : removed_units(g.units, g.unit_width, share.ratio);
+  return {g, select_units(score_of(w, c, stats), count)};
+}
+
+void apply(Walk& w, const Removed& removed, const Stats& stats) {
+  const auto masks = removed.group.layer_masks(removed.keep);
+  for (size_t i = 0; i < masks.size(); ++i) {
+    Layer& layer = *removed.group.slices[i].layer;
+    auto mask = masks[i];
+    if (w.how.update)
+      w.how.update->apply(layer, mask, w.how.pattern,
+                          [&](const Tensor&, int64_t begin, int64_t end) {
+                            return masks[i].slice(1, begin, end);
+                          },
+                          stats);
+    layer.set_mask(mask);  // a layer may sit in several groups: masks are AND-ed
+  }
+  mask_followers(removed.group, removed.keep);
+}
+
+void decide(Walk& w, const Stop& stop, const Stats& stats, std::vector<Removed>& removed) {
+  if (w.how.pattern.kind != Pattern::Structured) {
+    for (const auto i : stop.candidates)
+      prune_layer(w, w.candidates[i], w.shares[i], stats);
+    return;
+  }
+  std::vector<Removed> here;  // all scores first: masks of one group must not change another's score
+  for (const auto i : stop.candidates)
+    here.push_back(prune_group(w, w.candidates[i], w.shares[i], stats));
+  for (auto& r : here) {
+    apply(w, r, stats);
+    removed.push_back(std::move(r));
+  }
+}
+
+bool is_dense(Model& model) {
+  for (const Layer* l : model.layers())
+    if (l->mask.defined()) return false;
+  return true;
+}
+
+}  // namespace
+
+void Method::check() const {
+  criterion->check(pattern);
+  allocator->check(pattern);
+  if (update) update->check(pattern);
+  if (pattern.kind == Pattern::Structured && propagation == Propagation::PerLinear)
+    fail("propagation per_linear: a structured pattern removes slices of several layers at once; use "
+         "sequential_block or dense");
+}
+
+Needs Method::needs() const {
+  auto all = criterion->needs();
+  if (update)
+    for (auto& n : update->needs()) all.push_back(std::move(n));
+  return all;
+}
+
+std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {
+  std::vector<Group> all;
+  for (const auto& kind : pattern.groups)
+    for (auto& g : model.groups(kind))
+      if (g.block >= pattern.exempt_first && g.last < model.block_count() - pattern.exempt_last)
+        all.push_back(std::move(g));
+  if (all.empty())
+    fail("pattern: no group is left to prune: {} blocks, of which the first {} and the last {} are "
+         "exempt",
+         model.block_count(), pattern.exempt_first, pattern.exempt_last);
+  return all;
+}
+
+std::vector<Layer*> prunable(Model& model, const Pattern& pattern) {
+  std::vector<Layer*> all;
+  std::set<Layer*> seen;
+  for (const auto& c : candidates_of(model, pattern))
+    for (Layer* l : layers_of(c))
+      if (seen.insert(l).second) all.push_back(l);
+  return all;
+}
+
+std::vector<Removed> prune(Model& model, const Method& how, double target, Calibration& data,
+                           Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress) {
+  at::NoGradGuard no_grad;
+  Walk w{model, how, data, shelf, candidates_of(model, how.pattern), {}, nullptr};
+  if (how.propagation != Propagation::Dense)
+    for (const auto& c : w.candidates)
+      if (!c.layer && c.group.block != c.group.last)
+        fail("{}: spans blocks {} to {}; such groups need propagation=dense", c.group.name,
+             c.group.block, c.group.last);
+  const bool was_dense = is_dense(model);
+  const auto needs = how.needs();
+  Stop all{w.whole(), {}, false};
+  for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
+  if (!needs.empty() || how.allocator->wants_scores()) data.start(model);
+  w.global = stats_at(w, all, needs, Pass::Global, was_dense);
+  allocate(w, target);
+  std::vector<Removed> removed;
+  const auto walk = stops(w);
+  int64_t done = 0;
+  for (const auto& stop : walk) {
+    const bool dense = was_dense && removed.empty() && (done == 0);
+    const auto stats = stats_at(w, stop, needs, Pass::Local, dense);
+    decide(w, stop, *stats, removed);
+    if (stop.advance && !needs.empty()) data.advance(model, stop.scope);
+    if (progress) progress(++done, static_cast<int64_t>(walk.size()));
+    else ++done;
+  }
+  return removed;
+}
+
+}  // namespace bench

@@ -1,0 +1,122 @@
+#include "core/statistic.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/rows.h"
+
+namespace bench {
+namespace {
+
+/// Hands a layer's input to its listeners, sequence by sequence.
+void feed(const std::vector<Statistic*>& listeners, const Tensor& x, const Batch& batch) {
+  if (!batch.is_text()) {
+    for (auto* s : listeners) s->on_input(x, batch.count());
+    return;
+  }
+  for (int64_t i = 0; i < batch.segments(); ++i) {
+    const auto begin = batch.starts[static_cast<size_t>(i)];
+    const auto part = x.narrow(0, begin, batch.starts[static_cast<size_t>(i) + 1] - begin);
+    for (auto* s : listeners) s->on_input(part, 1);
+  }
+}
+
+/// Taps are off again however the scope ends.
+struct Taps {
+  explicit Taps(const Listeners& all) : all_(all) {}
+  ~Taps() {
+    for (const auto& [layer, list] : all_) layer->tap = nullptr;
+  }
+  void listen(const Batch& batch) {
+    for (const auto& [layer, list] : all_)
+      layer->tap = [&list = list, &batch](const Tensor& x) { feed(list, x, batch); };
+  }
+  const Listeners& all_;
+};
+
+void forward(const Probe& p, const Listeners& stats) {
+  at::NoGradGuard no_grad;
+  Taps taps(stats);
+  for (size_t b = 0; b < p.data.batches.size(); ++b) {
+    const auto& batch = p.data.batches[b];
+    taps.listen(batch);
+    auto hidden = p.data.hidden[b];
+    for (int64_t i = p.scope.begin; i < p.scope.end; ++i) hidden = p.model.block(i, hidden, batch);
+  }
+}
+
+/// Sequence by sequence, on one thread: the order of sums is then fixed.
+void backward(const Probe& p, const Listeners& stats) {
+  SingleThread alone;
+  at::AutoGradMode grad(true);
+  std::vector<Layer*> layers;
+  std::vector<Tensor> leaves, stored;
+  for (const auto& [layer, list] : stats) {
+    layers.push_back(layer);
+    stored.push_back(layer->weight);
+    leaves.push_back(layer->weight.detach().requires_grad_());
+    layer->weight = leaves.back();
+  }
+  struct Restore {
+    std::vector<Layer*>& layers;
+    std::vector<Tensor>& stored;
+    ~Restore() {
+      for (size_t i = 0; i < layers.size(); ++i) layers[i]->weight = stored[i];
+    }
+  } restore{layers, stored};
+  const auto sequences = split(p.data.batches);
+  double total = 0;
+  for (const auto& one : sequences) total += static_cast<double>(predictions(one));
+  for (const auto& one : sequences) {
+    const auto grads = torch::autograd::grad({loss(p.model, one)}, leaves);
+    const double share = static_cast<double>(predictions(one)) / total;
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < layers.size(); ++i)
+      for (auto* s : stats.at(layers[i])) s->on_gradient(grads[i].flatten(1), share);
+  }
+}
+
+}  // namespace
+
+const Pass kForwardPass{Pass::Local, forward};
+const Pass kBackwardPass{Pass::Global, backward};
+
+void Calibration::start(const Model& model) {
+  at::NoGradGuard no_grad;
+  hidden.clear();
+  for (const auto& b : batches) hidden.push_back(model.stem(b));
+}
+
+void Calibration::advance(const Model& model, Scope scope) {
+  at::NoGradGuard no_grad;
+  for (size_t b = 0; b < batches.size(); ++b)
+    for (int64_t i = scope.begin; i < scope.end; ++i)
+      hidden[b] = model.block(i, hidden[b], batches[b]);
+}
+
+Statistic* Stats::add(const StatisticKind& kind, const Layer& layer) {
+  auto& slot = all_[{layer.name, kind.key}];
+  if (slot) return nullptr;
+  slot = kind.make(layer);
+  return slot.get();
+}
+
+const Statistic* Stats::find(const std::string& layer, const std::string& key) const {
+  const auto it = all_.find({layer, key});
+  if (it != all_.end()) return it->second.get();
+  return behind_ ? behind_->find(layer, key) : nullptr;
+}
+
+std::shared_ptr<Stats> collect(const Probe& probe, const Needs& needs, Pass::Reach reach,
+                               std::shared_ptr<const Stats> behind) {
+  auto stats = std::make_shared<Stats>(std::move(behind));
+  std::map<const Pass*, Listeners> by_pass;
+  for (const auto& kind : needs) {
+    if (kind.pass->reach != reach) continue;
+    for (Layer* l : probe.layers)
+      if (Statistic* s = stats->add(kind, *l)) by_pass[kind.pass][l].push_back(s);
+  }
+  for (const auto& [pass, listeners] : by_pass) pass->run(probe, listeners);
+  return stats;
+}
+
+}  // namespace bench

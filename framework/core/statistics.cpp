@@ -1,0 +1,37 @@
+#include "core/statistics.h"
+
+namespace bench {
+
+void InputGram::on_input(const Tensor& x, int64_t n) {
+  // Running mean as the authors keep it: H <- H c/(c+n) + 2/(c+n) x^T x.
+  const double before = static_cast<double>(count), now = before + static_cast<double>(n);
+  if (count > 0) gram *= before / now;
+  gram += matmul_rows(x.t().contiguous(), x) * (2.0 / now);
+  count += n;
+}
+
+const Tensor& InputGram::inverse_factor(double damping) const {
+  auto& slot = factors_[damping];
+  if (slot.defined()) return slot;
+  SingleThread alone;  // LAPACK's blocking, and with it the last bits, may depend on the threads
+  auto h = gram.clone();
+  auto diagonal = h.diagonal();
+  diagonal.masked_fill_(dead(), 1);
+  const auto mean = diagonal.mean();
+  for (double d = damping; d <= 10.0; d *= 10) {
+    auto damped = h.clone();
+    damped.diagonal().add_(mean * d);
+    const auto [lower, info] = at::linalg_cholesky_ex(damped);
+    if (info.item<int>() != 0) continue;
+    const auto inverse = at::cholesky_inverse(lower);
+    const auto [upper, info2] = at::linalg_cholesky_ex(inverse, /*upper=*/true);
+    if (info2.item<int>() != 0) continue;
+    slot = upper;
+    return slot;
+  }
+  fail("the input statistics of a layer cannot be inverted, not even with damping {}: more or other "
+       "calibration data, or a larger damping, is needed",
+       10.0);
+}
+
+}  // namespace bench

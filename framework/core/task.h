@@ -1,0 +1,60 @@
+#pragma once
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/registry.h"
+#include "core/model.h"
+#include "text/tokenizer.h"
+
+namespace bench {
+
+/// One number that a task found, with everything that says what it means.
+struct Metric {
+  std::string task;      // "wikitext2@512", "arc_easy": windows are part of the name
+  std::string name;      // "ppl", "acc", "acc_norm"
+  double value = 0;
+  double stderr_ = std::numeric_limits<double>::quiet_NaN();  // NaN: has none
+  int64_t n = 0;         // windows, documents or images
+  std::string unit;      // "perplexity", "share"
+  std::string protocol;
+  bool higher_is_better = true;
+  std::vector<float> items;  // one score per item: what paired tests need
+  std::string items_hash;    // of the item list: rows compare only where it is equal
+};
+
+/// What a task may look at. Tokens that do not depend on the pruning come through `shared`, so that
+/// trials of one model tokenise once.
+struct TaskContext {
+  Model& model;
+  /// A tokenizer of the model in that variant; "auto" leaves it to the files.
+  std::function<std::shared_ptr<const Tokenizer>(const std::string& variant)> tokenizer;
+  /// get(key, make): the answer may have been made for an earlier trial of the same model.
+  std::function<std::shared_ptr<const void>(const std::string& key,
+                                            const std::function<std::shared_ptr<const void>()>&)>
+      shared;
+  std::function<void(int64_t done, int64_t of)> progress;  // may be empty
+  int64_t batch_tokens = 4096;
+  at::Device device = at::kCPU;
+
+  template <class T>
+  std::shared_ptr<const T> once(const std::string& key,
+                                const std::function<std::shared_ptr<const T>()>& make) const {
+    if (!shared) return make();
+    return std::static_pointer_cast<const T>(shared(key, [&] { return make(); }));
+  }
+};
+
+/// Model in, metrics out.
+class Task {
+ public:
+  virtual ~Task() = default;
+  /// Missing data, unknown protocols: found while a sweep is planned.
+  virtual void check() const {}
+  virtual std::vector<Metric> run(const TaskContext& context) const = 0;
+};
+
+}  // namespace bench

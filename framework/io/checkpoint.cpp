@@ -1,0 +1,155 @@
+#include "io/checkpoint.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/near.h"
+#include "io/gguf.h"
+
+namespace bench {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+std::map<std::string, ModelFactory>& families() {
+  static std::map<std::string, ModelFactory> all;
+  return all;
+}
+
+Json read_json(const fs::path& file) {
+  std::ifstream in(file);
+  if (!in) fail("{}: cannot be opened", file.string());
+  auto json = Json::parse(in, nullptr, false);
+  if (!json.is_object()) fail("{}: is no JSON object", file.string());
+  return json;
+}
+
+/// What a bare CNN file is, by its tensors' names.
+std::string guess_type(const TensorMap& tensors) {
+  const bool akamaster = tensors.count("linear.weight") && tensors.count("layer1.0.conv1.weight");
+  const bool mmcls = tensors.count("head.fc.weight") && tensors.count("backbone.layer1.0.conv1.weight");
+  return akamaster || mmcls ? "resnet_cifar" : "";
+}
+
+Checkpoint from_gguf(const fs::path& file) {
+  auto g = read_gguf(file.string());
+  Checkpoint c;
+  c.config = std::move(g.config);
+  c.tensors = std::move(g.tensors);
+  c.folder = file;
+  c.type_ = c.config["model_type"];
+  c.vocabulary = std::make_shared<const BpeVocabulary>(std::move(g.vocabulary));
+  return c;
+}
+
+Checkpoint from_folder(const fs::path& folder, const fs::path& weights) {
+  Checkpoint c;
+  c.folder = folder;
+  if (fs::exists(folder / "config.json")) c.config = read_json(folder / "config.json");
+  c.tensors = weights.filename().string().ends_with(".index.json")
+                  ? read_safetensors_index(weights.string())
+                  : read_safetensors(weights.string());
+  c.type_ = c.config.is_object() ? c.config.value("model_type", std::string()) : std::string();
+  if (c.type_.empty()) c.type_ = guess_type(c.tensors);
+  if (c.type_.empty())
+    fail("{}: config.json is missing or has no model_type", folder.string());
+  return c;
+}
+
+/// models--org--name/snapshots/<revision> of the Hugging Face cache; refs/main names the revision.
+fs::path hugging_face(const std::string& name) {
+  fs::path hub;
+  if (const char* dir = std::getenv("HF_HUB_CACHE")) hub = dir;
+  else if (const char* home = std::getenv("HF_HOME")) hub = fs::path(home) / "hub";
+  else if (const char* user = std::getenv("HOME")) hub = fs::path(user) / ".cache/huggingface/hub";
+  auto folder = name;
+  for (size_t at; (at = folder.find('/')) != std::string::npos;) folder.replace(at, 1, "--");
+  const auto entry = hub / ("models--" + folder);
+  std::ifstream ref(entry / "refs/main");
+  std::string revision;
+  ref >> revision;
+  if (!revision.empty() && fs::exists(entry / "snapshots" / revision))
+    return entry / "snapshots" / revision;
+  if (fs::is_directory(entry / "snapshots"))
+    for (const auto& s : fs::directory_iterator(entry / "snapshots")) return s.path();
+  fail("model 'hf:{}': is not in the Hugging Face cache {}; nothing is downloaded by this program: "
+       "fetch it with huggingface-cli, or give a folder",
+       name, hub.string());
+}
+
+}  // namespace
+
+Tensor Checkpoint::take_if(const std::string& name) const {
+  auto it = tensors.find(name);
+  // Files saved from the bare model omit the first word of the class's names.
+  if (it == tensors.end())
+    for (const std::string prefix : {"model.", "transformer."})
+      if (it == tensors.end() && name.rfind(prefix, 0) == 0) it = tensors.find(name.substr(prefix.size()));
+  if (it == tensors.end()) return {};
+  return it->second.is_floating_point() ? it->second.to(at::kFloat) : it->second;
+}
+
+Tensor Checkpoint::take(const std::string& name) const {
+  auto t = take_if(name);
+  if (!t.defined()) fail("{}: the tensor {} is missing", folder.string(), name);
+  return t;
+}
+
+std::unique_ptr<Tokenizer> Checkpoint::tokenizer(const std::string& variant) const {
+  if (vocabulary) return make_gguf_tokenizer(*vocabulary);
+  return load_tokenizer(folder, variant);
+}
+
+Checkpoint read_checkpoint(const fs::path& path) {
+  if (path.extension() == ".gguf") return from_gguf(path);
+  if (path.extension() == ".safetensors") return from_folder(path.parent_path(), path);
+  for (const char* file : {"model.safetensors", "model.safetensors.index.json"})
+    if (fs::exists(path / file)) return from_folder(path, path / file);
+  if (fs::is_directory(path))
+    for (const auto& f : fs::directory_iterator(path))
+      if (f.path().extension() == ".gguf") return from_gguf(f.path());
+  fail("{}: holds no model.safetensors, model.safetensors.index.json or .gguf file", path.string());
+}
+
+fs::path resolve_model(const std::string& name, const std::vector<fs::path>& folders) {
+  if (name.rfind("hf:", 0) == 0) return hugging_face(name.substr(3));
+  if (fs::exists(name) && name.find('/') != std::string::npos) return name;
+  std::string tried;
+  std::vector<std::string> known;
+  for (const auto& folder : folders) {
+    for (const auto& candidate : {folder / name, folder / (name + ".safetensors"),
+                                  folder / (name + ".gguf")})
+      if (fs::exists(candidate)) return candidate;
+    tried += (tried.empty() ? "" : ", ") + folder.string();
+    if (fs::is_directory(folder))
+      for (const auto& f : fs::directory_iterator(folder)) known.push_back(f.path().stem().string());
+  }
+  if (fs::exists(name)) return name;
+  std::sort(known.begin(), known.end());
+  fail("model '{}': no such folder, and not found in {}{}", name, tried, suggestion(name, known));
+}
+
+bool enroll_model(const char* model_type, ModelFactory factory) {
+  if (!families().emplace(model_type, factory).second) fail("'{}' is registered twice", model_type);
+  return true;
+}
+
+std::vector<std::string> model_types() {
+  std::vector<std::string> names;
+  for (const auto& [name, make] : families()) names.push_back(name);
+  return names;
+}
+
+std::unique_ptr<Model> build_model(const Checkpoint& c) {
+  const auto it = families().find(c.model_type());
+  if (it == families().end())
+    fail("{}: model_type '{}' is not supported{}", c.folder.string(), c.model_type(),
+         suggestion(c.model_type(), model_types()));
+  at::NoGradGuard no_grad;
+  return it->second(c);
+}
+
+}  // namespace bench

@@ -1,0 +1,50 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/model.h"
+#include "io/safetensors.h"
+#include "text/tokenizer.h"
+
+namespace bench {
+
+/// What a model is built from: its configuration, its tensors, where it lies.
+struct Checkpoint {
+  nlohmann::json config;
+  TensorMap tensors;
+  std::filesystem::path folder;
+  /// Its tokenizer, where one lies beside it. variant: text/tokenizer.h.
+  std::unique_ptr<Tokenizer> tokenizer(const std::string& variant = "auto") const;
+
+  const std::string& model_type() const { return type_; }
+  /// A tensor that must be there, as float32; an Error names it and the folder.
+  Tensor take(const std::string& name) const;
+  Tensor take_if(const std::string& name) const;  // undefined if it is not there
+
+  std::shared_ptr<const BpeVocabulary> vocabulary;  // from a GGUF file
+  std::string type_;
+};
+
+/// A folder with config.json and model.safetensors (or an index and shards), a .safetensors file of a
+/// CNN with a config beside it, or a .gguf file.
+Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+/// Where a model's name leads: a path that exists; `hf:org/name` in the local Hugging Face cache (no
+/// network); a name in one of the folders. Throws an Error that lists what was tried.
+std::filesystem::path resolve_model(const std::string& name,
+                                    const std::vector<std::filesystem::path>& folders);
+
+/// Families register by model_type, one file each in models/.
+using ModelFactory = std::unique_ptr<Model> (*)(const Checkpoint&);
+bool enroll_model(const char* model_type, ModelFactory factory);
+#define BENCH_MODEL(identifier, model_type, factory) \
+  [[maybe_unused]] const bool registered_model_##identifier = ::bench::enroll_model(model_type, factory)
+
+/// Unknown model_type: an Error with the known ones.
+std::unique_ptr<Model> build_model(const Checkpoint& checkpoint);
+std::vector<std::string> model_types();
+
+}  // namespace bench

@@ -1,0 +1,200 @@
+#include "models/parts.h"
+
+#include <cmath>
+
+#include "base/near.h"
+
+namespace bench {
+
+Layer take_layer(const Checkpoint& c, const std::string& name) {
+  Layer l;
+  l.name = name;
+  l.weight = c.take(name + ".weight");
+  l.bias = c.take_if(name + ".bias");
+  return l;
+}
+
+void expect_shape(const Checkpoint& c, const Tensor& t, const std::string& name,
+                  at::IntArrayRef shape) {
+  if (t.sizes() != shape)
+    fail("{}: tensor {} is {}, where config.json asks for {}", c.folder.string(), name,
+         fmt::format("[{}]", fmt::join(t.sizes(), ", ")), fmt::format("[{}]", fmt::join(shape, ", ")));
+}
+
+Tensor Norm::operator()(const Tensor& x) const {
+  return rowwise(x, [&](const Tensor& t) {
+    if (!rms) return at::layer_norm(t, {t.size(-1)}, weight, bias, eps);
+    const auto scale = at::rsqrt(t.square().mean(-1, true) + eps);
+    return weight * (t * scale);
+  });
+}
+
+namespace {
+Tensor silu(const Tensor& x) { return at::silu(x); }
+Tensor gelu(const Tensor& x) { return at::gelu(x); }
+Tensor gelu_tanh(const Tensor& x) { return at::gelu(x, "tanh"); }
+Tensor relu(const Tensor& x) { return at::relu(x); }
+}  // namespace
+
+Activation activation(const std::string& name, const std::string& where) {
+  static const std::map<std::string, Activation> kAll{
+      {"silu", silu},          {"swish", silu},     {"gelu", gelu}, {"gelu_new", gelu_tanh},
+      {"gelu_fast", gelu_tanh}, {"gelu_tanh", gelu_tanh}, {"gelu_pytorch_tanh", gelu_tanh},
+      {"relu", relu}};
+  const auto it = kAll.find(name);
+  if (it != kAll.end()) return it->second;
+  std::vector<std::string> known;
+  for (const auto& [n, f] : kAll) known.push_back(n);
+  fail("{}: the activation '{}' is not supported{}", where, name, suggestion(name, known));
+}
+
+namespace {
+
+/// Keys of a segment and its ancestors, end to end: [length, columns].
+Tensor with_ancestors(const Tensor& x, const Batch& batch, const std::vector<int64_t>& line) {
+  std::vector<Tensor> parts;
+  for (const auto s : line) {
+    const auto begin = batch.starts[static_cast<size_t>(s)];
+    parts.push_back(x.narrow(0, begin, batch.starts[static_cast<size_t>(s) + 1] - begin));
+  }
+  return parts.size() == 1 ? parts[0] : at::cat(parts);
+}
+
+/// Additive mask [1, heads or 1, queries, keys]: causal, window and ALiBi together.
+Tensor bias_of(int64_t queries, int64_t keys, const Attention& how, const Tensor& like) {
+  const auto opts = like.options();
+  const auto key = at::arange(keys, opts.dtype(at::kLong)).unsqueeze(0);
+  const auto query = at::arange(keys - queries, keys, opts.dtype(at::kLong)).unsqueeze(1);
+  auto hidden = key > query;
+  if (how.window > 0) hidden = hidden | (key <= query - how.window);
+  auto bias = at::zeros({queries, keys}, opts);
+  if (how.slopes.defined())
+    bias = how.slopes.to(opts).reshape({-1, 1, 1}) * key.to(opts.dtype()).unsqueeze(0) +
+           bias.unsqueeze(0);
+  else
+    bias = bias.unsqueeze(0);
+  return bias.masked_fill(hidden.unsqueeze(0), -std::numeric_limits<double>::infinity())
+      .unsqueeze(0);
+}
+
+Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& how) {
+  const int64_t d = how.head_dim, heads = q.size(1) / d, kv = k.size(1) / d;
+  const int64_t queries = q.size(0), keys = k.size(0);
+  const auto split = [&](const Tensor& x, int64_t n) {
+    return x.reshape({x.size(0), n, d}).transpose(0, 1).unsqueeze(0);  // [1, n, T, d]
+  };
+  auto kh = split(k, kv), vh = split(v, kv);
+  if (kv != heads) {
+    kh = kh.repeat_interleave(heads / kv, 1);
+    vh = vh.repeat_interleave(heads / kv, 1);
+  }
+  const bool plain = queries == keys && !how.slopes.defined() &&
+                     (how.window == 0 || keys <= how.window);
+  const auto mask = plain ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
+  const auto out = at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, plain);
+  return out.squeeze(0).transpose(0, 1).reshape({queries, heads * d});
+}
+
+}  // namespace
+
+Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& batch,
+              const Attention& how) {
+  const int64_t n = batch.segments();
+  std::vector<Tensor> parts(static_cast<size_t>(n));
+  const auto run = [&](int64_t from, int64_t to) {
+    for (int64_t s = from; s < to; ++s) {
+      const auto begin = batch.starts[static_cast<size_t>(s)];
+      const auto mine = q.narrow(0, begin, batch.starts[static_cast<size_t>(s) + 1] - begin);
+      const auto line = batch.line(s);
+      parts[static_cast<size_t>(s)] =
+          mine.size(0) == 0 ? mine
+                            : attend_one(mine, with_ancestors(k, batch, line),
+                                         with_ancestors(v, batch, line), how);
+    }
+  };
+  const bool grad = at::GradMode::is_enabled() && q.requires_grad();
+  // Many sequences: one thread each. One long sequence: the threads share its heads and query blocks.
+  if (grad || n == 1 || !q.device().is_cpu())
+    run(0, n);
+  else
+    at::parallel_for(0, n, 1, [&](int64_t from, int64_t to) {
+      at::NoGradGuard no_grad;
+      run(from, to);
+    });
+  return parts.size() == 1 ? parts[0] : at::cat(parts);
+}
+
+namespace {
+
+double number(const nlohmann::json& j, const char* key, double fallback, const std::string& where) {
+  const auto it = j.find(key);
+  if (it == j.end() || it->is_null()) return fallback;
+  if (!it->is_number()) fail("{}: {} must be a number, not {}", where, key, it->dump());
+  return it->get<double>();
+}
+
+/// llama3 scaling (golden/README 1): long wavelengths are divided by the factor, short ones kept.
+Tensor scale_llama3(const Tensor& f, const nlohmann::json& s, const std::string& where) {
+  const double factor = number(s, "factor", 8, where), low = number(s, "low_freq_factor", 1, where);
+  const double high = number(s, "high_freq_factor", 4, where);
+  const double length = number(s, "original_max_position_embeddings", 8192, where);
+  const auto wave = 2 * M_PI / f;
+  const auto smooth = (length / wave - low) / (high - low);
+  const auto middle = (1 - smooth) * f / factor + smooth * f;
+  auto out = at::where(wave > length / low, f / factor, f);
+  const auto between = (wave <= length / low) & (wave >= length / high);
+  return at::where(between, middle, out);
+}
+
+}  // namespace
+
+Rope::Rope(const nlohmann::json& config, int64_t head_dim, const std::string& where)
+    : head_dim_(head_dim) {
+  nlohmann::json p = nlohmann::json::object();
+  if (config.contains("rope_scaling") && config["rope_scaling"].is_object())
+    p = config["rope_scaling"];
+  if (config.contains("rope_parameters") && config["rope_parameters"].is_object())
+    p = config["rope_parameters"];
+  const double top = number(config, "rope_theta", number(config, "rotary_emb_base", 10000, where), where);
+  const double theta = number(p, "rope_theta", top, where);
+  const double part = number(p, "partial_rotary_factor",
+                             number(config, "partial_rotary_factor",
+                                    number(config, "rotary_pct", 1, where), where),
+                             where);
+  rotary_ = static_cast<int64_t>(static_cast<double>(head_dim) * part);
+  const auto exponent = at::arange(0, rotary_, 2, at::kFloat) / static_cast<double>(rotary_);
+  frequencies_ = 1.0 / at::pow(theta, exponent);
+  const auto type = p.value("rope_type", p.value("type", std::string("default")));
+  if (type == "linear")
+    frequencies_ = frequencies_ / number(p, "factor", 1, where);
+  else if (type == "llama3")
+    frequencies_ = scale_llama3(frequencies_, p, where);
+  else if (type != "default")
+    fail("{}: the rope scaling '{}' is not supported; known: default, linear, llama3", where, type);
+}
+
+void Rope::reach(const Tensor& positions) const {
+  const int64_t needed = positions.numel() ? positions.max().item<int64_t>() + 1 : 1;
+  if (cos_.defined() && cos_.size(0) >= needed) return;
+  int64_t length = 256;
+  while (length < needed) length *= 2;
+  SingleThread alone;
+  const auto angle = at::arange(length, at::kFloat).unsqueeze(1) * frequencies_.unsqueeze(0);
+  const auto both = at::cat({angle, angle}, 1);
+  cos_ = both.cos().to(positions.device());
+  sin_ = both.sin().to(positions.device());
+}
+
+Tensor Rope::operator()(const Tensor& x, const Tensor& positions) const {
+  const auto heads = x.reshape({x.size(0), -1, head_dim_});
+  const auto turned = heads.narrow(2, 0, rotary_);
+  const auto c = cos_.index_select(0, positions).unsqueeze(1);
+  const auto s = sin_.index_select(0, positions).unsqueeze(1);
+  const auto half = rotary_ / 2;
+  const auto other = at::cat({-turned.narrow(2, half, half), turned.narrow(2, 0, half)}, 2);
+  auto out = turned * c + other * s;
+  if (rotary_ < head_dim_) out = at::cat({out, heads.narrow(2, rotary_, head_dim_ - rotary_)}, 2);
+  return out.reshape(x.sizes());
+}
+
+}  // namespace bench

@@ -1,0 +1,77 @@
+#pragma once
+#include "base/error.h"
+#include "core/model.h"
+#include "core/rows.h"
+#include "io/checkpoint.h"
+
+namespace bench {
+
+/// Weight and, where the file has one, bias of a linear or conv layer.
+Layer take_layer(const Checkpoint& c, const std::string& name);
+
+/// LayerNorm or RMSNorm (no bias), row by row.
+struct Norm {
+  Tensor weight, bias;
+  double eps = 1e-5;
+  bool rms = false;
+  Tensor operator()(const Tensor& x) const;
+};
+
+/// silu | gelu (erf) | gelu_tanh | relu; the config's own spellings are mapped by activation().
+using Activation = Tensor (*)(const Tensor&);
+Activation activation(const std::string& name, const std::string& where);
+/// f(x) by row tiles, so that vector and scalar code paths fall the same way for every batch.
+inline Tensor apply(Activation f, const Tensor& x) { return rowwise(x, f); }
+
+struct Attention {
+  int64_t head_dim;
+  int64_t window = 0;  // a position sees itself and the window - 1 before it; 0: all before it
+  Tensor slopes;       // [heads]: ALiBi bias slope * key position; undefined without
+};
+/// Causal attention inside each sequence of a ragged batch. q: [T, heads*d], k, v: [T, kv*d], query head
+/// h reads key/value head h / (heads/kv); -> [T, heads*d]. A segment with a parent sees its ancestors.
+Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& batch,
+              const Attention& how);
+
+/// Rotary embedding of transformers: halves of the first `rotary` dimensions of a head are paired.
+class Rope {
+ public:
+  Rope() = default;
+  /// Reads rope_theta/rope_scaling (4.x) or rope_parameters (5.x): default, linear, llama3.
+  Rope(const nlohmann::json& config, int64_t head_dim, const std::string& where);
+  /// x: [T, heads*d] -> rotated by each token's position.
+  Tensor operator()(const Tensor& x, const Tensor& positions) const;
+  /// Makes the tables long enough; called in stem(), before anything runs in parallel.
+  void reach(const Tensor& positions) const;
+
+ private:
+  int64_t head_dim_ = 0, rotary_ = 0;
+  Tensor frequencies_;         // [rotary/2] float32
+  mutable Tensor cos_, sin_;   // [length, rotary]
+};
+
+/// Keys of a config with a fallback; a wrong type is a sentence with the folder.
+template <class T>
+T setting(const Checkpoint& c, const char* key, T fallback) {
+  const auto it = c.config.find(key);
+  if (it == c.config.end() || it->is_null()) return fallback;
+  try {
+    return it->get<T>();
+  } catch (const nlohmann::json::exception&) {
+    fail("{}/config.json: {} has the value {}, which is of the wrong type", c.folder.string(), key,
+         it->dump());
+  }
+}
+template <class T>
+T setting(const Checkpoint& c, const char* key) {
+  const auto it = c.config.find(key);
+  if (it == c.config.end() || it->is_null())
+    fail("{}/config.json: the key {} is missing", c.folder.string(), key);
+  return setting<T>(c, key, T{});
+}
+
+/// Shape checks with one sentence: what the config says against what the file holds.
+void expect_shape(const Checkpoint& c, const Tensor& t, const std::string& name,
+                  at::IntArrayRef shape);
+
+}  // namespace bench

@@ -1,0 +1,61 @@
+// Image classification: top-1 accuracy, batch norm with running statistics.
+#include "base/digest.h"
+#include "core/task.h"
+#include "io/data.h"
+#include "io/images.h"
+
+namespace bench {
+namespace {
+
+class Classification : public Task {
+ public:
+  static Schema schema() {
+    return {required("file", Key::Type::String, "a CIFAR-10 binary file"),
+            key("label", "", "the task's name in tables; empty: the file's name"),
+            key("limit", 0, "how many images, from the first; 0: all").at_least(0)};
+  }
+  explicit Classification(const Config& c)
+      : file_(c.get<std::string>("file")),
+        label_(c.get<std::string>("label")),
+        limit_(c.get<int64_t>("limit")) {
+    if (label_.empty()) label_ = std::filesystem::path(file_).stem().string();
+  }
+
+  void check() const override { data_file(file_); }
+
+  std::vector<Metric> run(const TaskContext& c) const override {
+    at::NoGradGuard no_grad;
+    const auto all = c.once<Batch>(fmt::format("images|{}|{}", file_, limit_), [&] {
+      return std::make_shared<const Batch>(read_cifar(file_, 0, limit_));
+    });
+    Metric m{label_, "acc"};
+    m.n = all->images.size(0);
+    m.unit = "share";
+    m.protocol = "top1@1";
+    constexpr int64_t kAtOnce = 128;
+    for (int64_t at = 0; at < m.n; at += kAtOnce) {
+      const auto count = std::min(kAtOnce, m.n - at);
+      Batch part;
+      part.images = all->images.narrow(0, at, count).to(c.device);
+      part.labels = all->labels.narrow(0, at, count);
+      const auto hit = c.model.forward(part).argmax(1).cpu() == part.labels;
+      for (int64_t i = 0; i < count; ++i) m.items.push_back(hit[i].item<bool>() ? 1.0f : 0.0f);
+      if (c.progress) c.progress(at + count, m.n);
+    }
+    double hits = 0, n = static_cast<double>(m.n);
+    for (const auto h : m.items) hits += h;
+    m.value = hits / n;
+    if (n > 1) m.stderr_ = std::sqrt(m.value * (1 - m.value) / (n - 1));
+    m.items_hash = sha256_hex(fmt::format("{}|{}", sha256_file(data_file(file_).string()), m.n));
+    return {m};
+  }
+
+ private:
+  std::string file_, label_;
+  int64_t limit_;
+};
+
+BENCH_REGISTER(Task, Classification, "classification", "top-1 accuracy on images");
+
+}  // namespace
+}  // namespace bench

@@ -1,0 +1,91 @@
+// Perplexity of a text by windows, as the pruning papers measure it (evaluation.md 2): documents joined,
+// tokenised once, cut into windows of the same length, the tail dropped; exp of the mean of window
+// means. The window is part of the metric's name.
+#include "base/digest.h"
+#include "core/protocol.h"
+#include "core/task.h"
+#include "io/data.h"
+#include "io/text_source.h"
+#include "tasks/scoring.h"
+
+namespace bench {
+namespace {
+
+class Perplexity : public Task {
+ public:
+  static Schema schema() {
+    return {required("text", Key::Type::String, "a text file: shipped in data/, or a path"),
+            key("label", "", "the text's name in tables; empty: the file's name"),
+            key("format", "auto", "how the file becomes documents")
+                .one_of({"auto", "wikitext", "stories", "jsonl", "plain"}),
+            key("join", "\n\n", "what stands between documents"),
+            key("window", 0, "length of a window; 0: the protocol's, or the model's own")
+                .at_least(0)
+                .in("tokens"),
+            key("windows", 0, "how many windows, from the first; 0: all").at_least(0),
+            key("protocol", "wanda@8e8fc87", "the way of measuring"),
+            key("tokenizer", "", "variant of the tokenizer; empty: the protocol's")};
+  }
+  explicit Perplexity(const Config& c)
+      : text_(c.get<std::string>("text")),
+        label_(c.get<std::string>("label")),
+        format_(c.get<std::string>("format")),
+        join_(c.get<std::string>("join")),
+        tokenizer_(c.get<std::string>("tokenizer")),
+        protocol_(protocol(c.get<std::string>("protocol"))),
+        window_(c.get<int64_t>("window")),
+        windows_(c.get<int64_t>("windows")) {
+    if (protocol_.kind != "perplexity")
+      fail("{}.protocol: '{}' measures continuations, not windows of text", c.path(), protocol_.id);
+    if (window_ == 1) fail("{}.window: a window of 1 token predicts nothing", c.path());
+    if (label_.empty()) label_ = std::filesystem::path(text_).stem().string();
+  }
+
+  void check() const override { data_file(text_); }
+
+  std::vector<Metric> run(const TaskContext& c) const override {
+    const auto variant = tokenizer_.empty() ? protocol_.tokenizer : tokenizer_;
+    const auto tokenizer = c.tokenizer(variant);
+    const auto ids = c.once<Sequence>(fmt::format("ids|{}|{}|{}|{}", text_, format_, join_, variant), [&] {
+      return std::make_shared<const Sequence>(
+          tokenizer->encode(join(read_documents(text_, format_), join_), protocol_.special));
+    });
+    auto length = window_ ? window_ : protocol_.window ? protocol_.window : c.model.max_length();
+    std::vector<Sequence> windows;
+    for (auto at = ids->begin(); ids->end() - at >= length; at += length) {
+      if (windows_ && static_cast<int64_t>(windows.size()) == windows_) break;
+      windows.emplace_back(at, at + length);
+    }
+    if (windows.empty())
+      fail("task perplexity: {} has {} tokens, fewer than one window of {}", text_, ids->size(), length);
+    const auto losses = window_losses(c.model, windows, c.batch_tokens, c.progress);
+    return {metric(losses, length, *ids)};
+  }
+
+ private:
+  Metric metric(const std::vector<double>& losses, int64_t length, const Sequence& ids) const {
+    const auto n = static_cast<double>(losses.size());
+    double mean = 0, spread = 0;
+    for (const auto l : losses) mean += l / n;
+    for (const auto l : losses) spread += (l - mean) * (l - mean);
+    Metric m{fmt::format("{}@{}", label_, length), "ppl", std::exp(mean)};
+    // Delta method: d exp(m) = exp(m) dm; windows are taken as independent.
+    if (n > 1) m.stderr_ = m.value * std::sqrt(spread / (n - 1) / n);
+    m.n = static_cast<int64_t>(losses.size());
+    m.unit = "perplexity";
+    m.protocol = protocol_.id;
+    m.higher_is_better = false;
+    for (const auto l : losses) m.items.push_back(static_cast<float>(l));
+    m.items_hash = sha256_hex(fmt::format("{}|{}|{}", json_array_text(ids), length, losses.size()));
+    return m;
+  }
+
+  std::string text_, label_, format_, join_, tokenizer_;
+  Protocol protocol_;
+  int64_t window_, windows_;
+};
+
+BENCH_REGISTER(Task, Perplexity, "perplexity", "perplexity of a text by windows of one length");
+
+}  // namespace
+}  // namespace bench

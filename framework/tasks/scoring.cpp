@@ -1,0 +1,167 @@
+#include "tasks/scoring.h"
+
+#include <algorithm>
+
+#include "core/rows.h"
+
+namespace bench {
+namespace {
+
+Tensor run_blocks(const Model& model, const Batch& batch) {
+  auto hidden = model.stem(batch);
+  for (int64_t i = 0; i < model.block_count(); ++i) hidden = model.block(i, hidden, batch);
+  return hidden;
+}
+
+/// Items laid out as segments: the common prefix of an item's inputs once, then the rests.
+class Layout {
+ public:
+  void add(const Item& item) {
+    const size_t shared = common(item);
+    const auto& first = item.requests[0].tokens;
+    const int64_t root = segment(first, 0, shared, -1);
+    for (const auto& r : item.requests) {
+      const size_t inputs = r.tokens.size() - 1;
+      const int64_t rest =
+          inputs > shared ? segment(r.tokens, shared, inputs, shared > 0 ? root : -1) : -1;
+      const auto begin = inputs + 1 - static_cast<size_t>(r.continuation);
+      for (size_t t = begin; t <= inputs; ++t) {  // token t is predicted by input t - 1
+        const auto at = t - 1;
+        const int64_t row = at < shared ? starts_[static_cast<size_t>(root)] + static_cast<int64_t>(at)
+                                        : starts_[static_cast<size_t>(rest)] +
+                                              static_cast<int64_t>(at - shared);
+        targets_.push_back({row, r.tokens[t]});
+      }
+    }
+  }
+  int64_t tokens() const { return static_cast<int64_t>(ids_.size()); }
+  const std::vector<Target>& targets() const { return targets_; }
+  Batch batch() const {
+    Batch b;
+    b.ids = at::tensor(ids_, at::kLong);
+    b.positions = at::tensor(positions_, at::kLong);
+    b.starts = starts_;
+    b.starts.push_back(tokens());
+    b.parent = parent_;
+    return b;
+  }
+
+ private:
+  static size_t common(const Item& item) {
+    const auto& first = item.requests[0].tokens;
+    size_t n = first.size() - 1;
+    for (const auto& r : item.requests) {
+      n = std::min(n, r.tokens.size() - 1);
+      n = static_cast<size_t>(std::mismatch(first.begin(), first.begin() + static_cast<long>(n),
+                                            r.tokens.begin())
+                                  .first -
+                              first.begin());
+    }
+    return n;
+  }
+  int64_t segment(const Sequence& tokens, size_t begin, size_t end, int64_t parent) {
+    if (begin == end) return -1;
+    starts_.push_back(this->tokens());
+    parent_.push_back(parent);
+    for (size_t t = begin; t < end; ++t) {
+      ids_.push_back(tokens[t]);
+      positions_.push_back(static_cast<int64_t>(t));
+    }
+    return static_cast<int64_t>(parent_.size()) - 1;
+  }
+  std::vector<int64_t> ids_, positions_, starts_, parent_;
+  std::vector<Target> targets_;
+};
+
+}  // namespace
+
+Scored score_targets(const Model& model, const Batch& batch, const std::vector<Target>& targets) {
+  at::NoGradGuard no_grad;
+  const auto hidden = run_blocks(model, batch);
+  std::vector<int64_t> rows, ids;
+  for (const auto& t : targets) rows.push_back(t.row), ids.push_back(t.id);
+  const auto device = hidden.device();
+  const auto wanted = at::tensor(ids, at::kLong).to(device).unsqueeze(1);
+  const auto inputs = hidden.index_select(0, at::tensor(rows, at::kLong).to(device));
+  // Columns: log-probability of the target, and whether it is the first maximum.
+  const auto answer = rowwise(inputs, wanted, [&](const Tensor& h, const Tensor& id) {
+    const auto logits = model.head(h, batch);
+    const auto log_p = at::log_softmax(logits, 1).gather(1, id);
+    return at::cat({log_p, (logits.argmax(1, true) == id).to(at::kFloat)}, 1);
+  }).cpu();
+  Scored out;
+  const auto a = answer.accessor<float, 2>();
+  for (int64_t i = 0; i < a.size(0); ++i) {
+    out.log_prob.push_back(a[i][0]);
+    out.greedy.push_back(a[i][1] != 0);
+  }
+  return out;
+}
+
+std::vector<double> window_losses(const Model& model, const std::vector<Sequence>& windows,
+                                  int64_t batch_tokens,
+                                  const std::function<void(int64_t, int64_t)>& progress) {
+  std::vector<double> losses;
+  for (const auto& batch : text_batches(windows, batch_tokens)) {
+    std::vector<Target> targets;
+    const auto* ids = batch.ids.const_data_ptr<int64_t>();
+    for (int64_t s = 0; s < batch.segments(); ++s)
+      for (auto t = batch.starts[static_cast<size_t>(s)];
+           t + 1 < batch.starts[static_cast<size_t>(s) + 1]; ++t)
+        targets.push_back({t, ids[t + 1]});
+    const auto scored = score_targets(model, batch, targets);
+    size_t at = 0;
+    for (int64_t s = 0; s < batch.segments(); ++s) {
+      const auto n = static_cast<size_t>(batch.starts[static_cast<size_t>(s) + 1] -
+                                         batch.starts[static_cast<size_t>(s)] - 1);
+      double sum = 0;
+      for (size_t i = 0; i < n; ++i) sum -= scored.log_prob[at++];
+      losses.push_back(sum / static_cast<double>(n));
+    }
+    if (progress)
+      progress(static_cast<int64_t>(losses.size()), static_cast<int64_t>(windows.size()));
+  }
+  return losses;
+}
+
+std::vector<std::vector<Likelihood>> likelihoods(
+    const Model& model, const std::vector<Item>& items, int64_t batch_tokens,
+    const std::function<void(int64_t, int64_t)>& progress) {
+  std::vector<std::vector<Likelihood>> out;
+  for (size_t next = 0; next < items.size();) {
+    Layout layout;
+    const size_t first = next;
+    while (next < items.size() && (next == first || layout.tokens() < batch_tokens))
+      layout.add(items[next++]);
+    const auto scored = score_targets(model, layout.batch(), layout.targets());
+    size_t at = 0;
+    for (size_t i = first; i < next; ++i) {
+      auto& answers = out.emplace_back();
+      for (const auto& r : items[i].requests) {
+        Likelihood l;
+        for (int64_t t = 0; t < r.continuation; ++t, ++at) {
+          l.sum += scored.log_prob[at];
+          l.greedy = l.greedy && scored.greedy[at];
+        }
+        answers.push_back(l);
+      }
+    }
+    if (progress) progress(static_cast<int64_t>(next), static_cast<int64_t>(items.size()));
+  }
+  return out;
+}
+
+Sequence generate_greedy(const Model& model, Sequence prompt, int64_t count) {
+  at::NoGradGuard no_grad;
+  Sequence made;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto batch = text_batch({prompt});
+    const auto hidden = run_blocks(model, batch);
+    const auto next = model.head(hidden.slice(0, -1), batch).argmax(1).item<int64_t>();
+    made.push_back(next);
+    prompt.push_back(next);
+  }
+  return made;
+}
+
+}  // namespace bench
