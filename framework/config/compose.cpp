@@ -87,14 +87,17 @@ Value Composer::merged(const std::vector<FinalDefault>& list) {
   for (const auto& one : list) {
     const auto file = repository_.load(one.config_path);
     if (one.primary && !file->config.is_map())
-      fail("primary config '{}' must be a DictConfig (a map of keys), got a {}", one.config_path,
-           type_name(file->config));
+      fail(
+          "primary config '{}' must be a DictConfig, got ListConfig; write `key: value` "
+          "lines",
+          one.config_path);
     try {
       Value config = file->config;
       if (one.primary) config.erase("sweep");  // describes jobs, is in none of them
       merge_into(whole, embedded(config, one.package));
     } catch (const Error& e) {
-      fail("In '{}': {} error while composing config:\n{}", one.config_path, "Merge", e.what());
+      fail("In '{}': ConfigTypeError raised while composing config:\n{}", one.config_path,
+           e.what());
     }
   }
   return whole;
@@ -113,8 +116,10 @@ std::shared_ptr<const Composition> Composer::base(const std::vector<Override>& o
   if (primary_) {
     const auto file = repository_.load(*primary_);
     if (file && !file->config.is_map())
-      fail("primary config '{}' must be a DictConfig (a map of keys), got a {}", *primary_,
-           type_name(file->config));
+      fail(
+          "primary config '{}' must be a DictConfig, got ListConfig; write `key: value` "
+          "lines",
+          *primary_);
     if (const Value* sweep = file ? file->config.find("sweep") : nullptr)
       composition->sweep = *sweep;
     if (const Value* settings = file ? file->config.find("hydra") : nullptr)

@@ -62,7 +62,7 @@ class Builder {
       return;
     }
     overrides_.set_known_choice(entry);
-    if (!has_option || is_missing(entry)) return;
+    if (!has_option || is_missing(node)) return;
     if (!file) {
       if (!entry.optional) fail_not_found(repository_, node);
       entry.deleted = true;
@@ -75,14 +75,15 @@ class Builder {
   }
 
   /// `???` chosen: an error unless a sweep may still choose.
-  bool is_missing(const DefaultsEntry& entry) const {
+  bool is_missing(const DefaultsNode& node) const {
+    const DefaultsEntry& entry = node.entry;
     const auto path = entry.config_path();
     if (path.size() < 3 || path.compare(path.size() - 3, 3, "???") != 0) return false;
     if (skip_missing_) return true;
     if (!entry.is_group) fail("Missing ConfigDefault is not supported : {}", path);
-    fail("You must specify '{0}', e.g, {0}=<OPTION>\nAvailable options:\n\t{1}{2}",
+    fail("{3}You must specify '{0}', e.g, {0}=<OPTION>\nAvailable options:\n\t{1}{2}",
          entry.override_key(), fmt::join(repository_.options(entry.group_path()), "\n\t"),
-         place_of(entry));
+         place_of(entry), node.parent ? "In '" + node.parent->entry.config_path() + "': " : "");
   }
 
   /// The list with `_self_` where it belongs and, for the primary config, what `+group=x` appends.

@@ -49,6 +49,7 @@ void DefaultsOverrides::add_command_line(const Override& o, const Repository& re
     if (o.value && !group) fail("Config path deletion does not support a value : '{}'", o.input);
     if (o.value && !value.is_string())
       fail("Config group override deletion value must be a string : '{}'", o.input);
+    std::erase_if(deletions_, [&](const auto& old) { return old.first == key; });
     deletions_.push_back({key, {o.value ? std::optional(value.string()) : std::nullopt}});
     return;
   }

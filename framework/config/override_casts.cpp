@@ -38,8 +38,8 @@ Value to_int(const Value& v) {
     if (std::abs(d) >= 9.2e18) fail("{} does not fit 64 bits", python_float(d));
     return static_cast<int64_t>(d);
   }
-  if (v.is_string() && python_digits(trimmed(v.string())))
-    if (const auto number = parse_int(trimmed(v.string()))) return *number;
+  if (v.is_string())
+    if (const auto number = python_int(v.string())) return *number;
   fail("invalid literal for int(): {}", python_repr(v));
 }
 

@@ -49,7 +49,7 @@ Place Place::child(const Value* value, std::string name) const {
 }
 
 std::optional<size_t> list_index(const std::string& key, size_t size) {
-  const auto index = parse_int(key);
+  const auto index = python_int(key);
   if (!index) fail("Index '{}' is not an int", key);
   const auto count = static_cast<int64_t>(size);
   const int64_t at = *index < 0 ? *index + count : *index;  // -1 is the last one
@@ -172,6 +172,7 @@ Place Resolver::one(const Place& container, const std::string& key, OnMissing on
 Place Resolver::find(const Place& from, const std::string& key, OnMissing on_missing) {
   if (key.empty()) return from;
   const auto keys = split_key(key);
+  if (keys.empty()) fail("'{}' is no key path", key);
   spend(keys.size());
   Place at = from;
   for (size_t i = 0; i < keys.size(); ++i) {

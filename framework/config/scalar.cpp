@@ -147,7 +147,7 @@ std::optional<Value> int_value(std::string_view text) {
   if (body.empty() || !digit(body[0])) return std::nullopt;
   const auto signed_value = [&](int base, std::string_view digits) -> std::optional<Value> {
     const auto clean = without_underscores(digits);
-    if (clean.empty()) return std::nullopt;
+    if (clean.empty()) return base == 8 ? std::optional<Value>(0) : std::nullopt;  // "0_"
     const auto value = parse_int((negative ? "-" : "") + clean, base);
     return value ? std::optional<Value>(*value) : std::nullopt;
   };
@@ -175,6 +175,17 @@ std::optional<int64_t> parse_int(std::string_view text, int base) {
     fail("the number '{}' does not fit 64 bits; quote it if it is meant as text", text);
   if (error != std::errc() || stop != end) return std::nullopt;
   return value;
+}
+
+std::optional<int64_t> python_int(std::string_view text) {
+  const auto from = text.find_first_not_of(" \t\n\r\f\v");
+  if (from == std::string_view::npos) return std::nullopt;
+  text = text.substr(from, text.find_last_not_of(" \t\n\r\f\v") + 1 - from);
+  const auto digits = text[0] == '-' || text[0] == '+' ? text.substr(1) : text;
+  if (digits.empty() || digits.front() == '_' || digits.back() == '_' ||
+      digits.find("__") != std::string_view::npos)
+    return std::nullopt;
+  return parse_int(text);
 }
 
 std::optional<double> parse_float(std::string_view text) {

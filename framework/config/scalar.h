@@ -10,6 +10,8 @@ namespace bench {
 /// Digits with `_` anywhere between them ("1_000"), optionally signed. Nothing if there are other
 /// characters; an Error if the number does not fit 64 bits.
 std::optional<int64_t> parse_int(std::string_view text, int base = 10);
+/// As Python's int() reads a text: blanks around it, single underscores between digits.
+std::optional<int64_t> python_int(std::string_view text);
 /// A decimal float as Python's float() reads it after its underscores are gone; inf on overflow.
 std::optional<double> parse_float(std::string_view text);
 

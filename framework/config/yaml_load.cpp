@@ -31,8 +31,16 @@ class Builder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    if (key_expected()) error(mark, "Incompatible key type 'null'; a key needs a text");
-    put(mark, Value(), anchor, 1);
+    const auto at = static_cast<size_t>(mark.pos);
+    const auto wrong = anchor_problem(text_, at);
+    if (!wrong.empty()) error(mark, wrong);
+    const char c = at < text_.size() ? text_[at] : '\0';
+    if (in_flow_list() && (c == ',' || c == ']')) error(mark, "an element is missing here");
+    count(mark, 1, 1);
+    Value value = empty_value(mark, at);
+    if (key_expected() && value.is_null())
+      error(mark, "Incompatible key type 'null'; a key needs a text");
+    put(mark, std::move(value), anchor, 1);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -47,6 +55,10 @@ class Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& parsed) override {
     const auto at = scalar_start(text_, static_cast<size_t>(mark.pos));
+    const auto wrong = anchor_problem(text_, static_cast<size_t>(mark.pos));
+    if (!wrong.empty()) error(mark, wrong);
+    if (tag == "?" && in_flow() && at < text_.size() && (text_[at] == ':' || text_[at] == '?'))
+      error(mark, "a text in brackets may not begin with ':' or '?'; quote it");
     const auto problem =
         scalar_problem(text_, at, !frames_.empty() && frames_.back().block, key_expected());
     if (!problem.empty()) error(mark, problem);
@@ -59,14 +71,14 @@ class Builder : public YAML::EventHandler {
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    start(mark, tag, "seq", Value(Value::List{}), anchor, false);
+                       YAML::EmitterStyle::value style) override {
+    start(mark, tag, "seq", Value(Value::List{}), anchor, style);
   }
   void OnSequenceEnd() override { end(); }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value style) override {
-    start(mark, tag, "map", Value(Value::Map{}), anchor, style == YAML::EmitterStyle::Block);
+    start(mark, tag, "map", Value(Value::Map{}), anchor, style);
   }
   void OnMapEnd() override { end(); }
 
@@ -76,7 +88,7 @@ class Builder : public YAML::EventHandler {
     Value::Map merged;  // what `<<` brings, before the map's own keys
     std::optional<Value> key;
     std::map<std::pair<Value::Entry::Kind, std::string>, int> lines;  // of the keys so far
-    bool key_is_merge = false, block = false;
+    bool key_is_merge = false, block = false, flow = false;
     YAML::anchor_t anchor = 0;
     int nodes = 1, column = -1;
     Origin origin;
@@ -93,6 +105,20 @@ class Builder : public YAML::EventHandler {
 
   bool key_expected() const {
     return !frames_.empty() && frames_.back().value.is_map() && !frames_.back().key;
+  }
+
+  bool in_flow() const { return !frames_.empty() && frames_.back().flow; }
+  bool in_flow_list() const { return in_flow() && frames_.back().value.is_list(); }
+
+  /// Nothing was written, but perhaps a tag: `!!str` and `!` alone are the empty text (libyaml).
+  Value empty_value(const YAML::Mark& mark, size_t at) const {
+    auto tag = properties(text_, at);
+    if (tag.rfind("&", 0) == 0) tag = tag.substr(std::min(tag.find(' '), tag.size()));
+    tag.erase(0, tag.find_first_not_of(' '));
+    tag = tag.substr(0, tag.find(' '));
+    if (tag == "!!str" || tag == "!") return "";
+    if (tag.empty() || tag[0] != '!' || tag == "!!null") return {};
+    error(mark, fmt::format("the tag '{}' needs a value", tag));
   }
 
   void count(const YAML::Mark& mark, int nodes, int unique) {
@@ -116,15 +142,14 @@ class Builder : public YAML::EventHandler {
 
   Value typed(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
     try {
-      if (tag == "?") {
+      if (is_bare_tag(mark, tag) && text.empty()) return text;
+      if (tag == "?" || is_bare_tag(mark, tag)) {
         const auto plain = yaml_scalar(text);
         if (!key_expected() && (text == "=" || text == "<<"))
           error(mark, "a lone '" + text + "' has no value in YAML 1.1; quote it");
         return plain;
       }
-      // A lone "!" reaches us as the bare core tag; it makes the text a string as well.
-      if (tag == "!" || tag.empty() || tag == kCore || tag == std::string(kCore) + "str")
-        return text;
+      if (tag == "!" || tag.empty() || tag == std::string(kCore) + "str") return text;
       const std::string kind = tag.rfind(kCore, 0) == 0 ? tag.substr(18) : "";
       const auto plain = yaml_scalar(text);
       if (kind == "null") return {};
@@ -142,6 +167,13 @@ class Builder : public YAML::EventHandler {
     error(mark, fmt::format("unknown tag '{}'; known: !!str !!int !!float !!bool !!null", tag));
   }
 
+  /// A written `!` leaves the type to the text, as none does (libyaml parser.c); quoted texts come
+  /// with the same tag, but without it in the file.
+  bool is_bare_tag(const YAML::Mark& mark, const std::string& tag) const {
+    const auto at = static_cast<size_t>(mark.pos);
+    return (tag == "!" || tag == kCore) && at < text_.size() && text_[at] == '!';
+  }
+
   void check_interpolation(const YAML::Mark& mark, const std::string& text) const {
     if (text.find("${") == std::string::npos) return;
     try {
@@ -152,7 +184,9 @@ class Builder : public YAML::EventHandler {
   }
 
   void start(const YAML::Mark& mark, const std::string& tag, const char* kind, Value empty,
-             YAML::anchor_t anchor, bool block) {
+             YAML::anchor_t anchor, YAML::EmitterStyle::value style) {
+    const auto wrong = anchor_problem(text_, static_cast<size_t>(mark.pos));
+    if (!wrong.empty()) error(mark, wrong);
     if (key_expected()) error(mark, "a list or map cannot be a key; quote the text");
     if (!tag.empty() && tag != "?" && tag != "!" && tag != std::string(kCore) + kind)
       error(mark, fmt::format("unknown tag '{}'", tag));
@@ -163,7 +197,8 @@ class Builder : public YAML::EventHandler {
     Frame frame;
     frame.value = std::move(empty);
     frame.anchor = anchor;
-    frame.block = block;
+    frame.block = style == YAML::EmitterStyle::Block && frame.value.is_map();
+    frame.flow = style == YAML::EmitterStyle::Flow;
     frame.column = mark.column;
     frame.origin = {file_, mark.line + 1};
     frames_.push_back(std::move(frame));

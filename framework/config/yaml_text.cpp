@@ -1,6 +1,7 @@
 #include "config/yaml_text.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/error.h"
 #include "config/yaml.h"
@@ -51,6 +52,27 @@ size_t closing_quote(const std::string& text, size_t at) {
   return std::string::npos;
 }
 
+/// %YAML and %TAG may stand before `---`, nothing else may begin a line with %.
+void check_directives(const std::string& text, const std::string& file_name) {
+  bool leading = true, seen = false;
+  int number = 0;
+  for (size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    auto line = text.substr(at, end - at);
+    while (!line.empty() && blank(line.back())) line.pop_back();
+    at = end + 1;
+    ++number;
+    const bool directive = line.rfind("%YAML ", 0) == 0 || line.rfind("%TAG ", 0) == 0;
+    if (!line.empty() && line[0] == '%' && !(leading && directive))
+      fail("{}:{}: a line may not begin with '%'; quote the text", file_name, number);
+    if (directive) seen = true;
+    if (directive || line.empty() || line[0] == '#') continue;
+    if (leading && seen && line != "---" && line.rfind("--- ", 0) != 0)
+      fail("{}:{}: after a %YAML line comes a line of ---", file_name, number);
+    leading = false;
+  }
+}
+
 bool explicit_key(const std::string& text, size_t at) {
   while (at > 0 && blank(text[at - 1])) --at;
   return at > 0 && text[at - 1] == '?';
@@ -63,6 +85,7 @@ std::string checked_text(const std::string& given, const std::string& file_name)
   std::string text = has_mark ? given.substr(3) : given;
   if (text.size() > kYamlMaxBytes)
     fail("{}: {} bytes; a config has at most {}", file_name, text.size(), kYamlMaxBytes);
+  check_directives(text, file_name);
   int line = 1, depth = 0, run = 0;
   for (size_t at = 0; at < text.size();) {
     const char c = text[at];
@@ -90,6 +113,26 @@ size_t scalar_start(const std::string& text, size_t at) {
     while (at < text.size() && blank(text[at])) ++at;
   }
   return at;
+}
+
+std::string properties(const std::string& text, size_t at) {
+  auto found = text.substr(at, scalar_start(text, at) - at);
+  while (!found.empty() && blank(found.back())) found.pop_back();
+  return found;
+}
+
+std::string anchor_problem(const std::string& text, size_t at) {
+  const auto found = properties(text, at);
+  for (size_t i = found.find('&'); i != std::string::npos; i = found.find('&', i + 1)) {
+    if (i > 0 && !blank(found[i - 1])) continue;
+    size_t end = i + 1;
+    while (end < found.size() && (std::isalnum(static_cast<unsigned char>(found[end])) ||
+                                  found[end] == '_' || found[end] == '-'))
+      ++end;
+    if (end == i + 1 || (end < found.size() && !blank(found[end])))
+      return "an anchor's name is made of letters, digits, '_' and '-'";
+  }
+  return "";
 }
 
 std::string scalar_problem(const std::string& text, size_t at, bool in_block_map, bool key) {

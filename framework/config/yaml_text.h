@@ -12,6 +12,12 @@ std::string checked_text(const std::string& text, const std::string& file_name);
 /// Where a scalar begins, after its tag and anchor.
 size_t scalar_start(const std::string& text, size_t at);
 
+/// The tag and anchor at `at`, as written ("!!str", "&x", "!!str &x"); "" if there are none.
+std::string properties(const std::string& text, size_t at);
+
+/// "" or what is wrong with an anchor there: libyaml allows letters, digits, _ and - in its name.
+std::string anchor_problem(const std::string& text, size_t at);
+
 /// "" or what is wrong with the scalar at `at`: a quote that never ends, or, where a key is due in
 /// a block map, no ':' after it.
 std::string scalar_problem(const std::string& text, size_t at, bool in_block_map, bool key);
