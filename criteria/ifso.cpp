@@ -1,10 +1,10 @@
 // IFSO (Cheng, Zhang, Shi 2023, arXiv 2308.06755): influence-function second-order channel scores
-// s = |H_mw (1/lambda) H_wm 1|, m a mask on the input channels of every layer (ifso.md 1). Two back-ends:
-// finite differences as the released code takes them, and exact double backward.
+// s = |H_mw (1/lambda) H_wm 1|, m a mask on the input channels of every layer (ifso.md 1). Two
+// back-ends: finite differences as the released code takes them, and exact double backward.
 #include <torch/csrc/autograd/autograd.h>
 
-#include "core/rows.h"
 #include "core/criterion.h"
+#include "core/rows.h"
 
 namespace bench {
 namespace {
@@ -13,7 +13,10 @@ struct IfsoScore : Statistic {
   static constexpr const char* kName = "ifso";
   static const Pass& pass();
   IfsoScore(const Layer& l, int exact_, int wide_, double lambda_, double step_)
-      : exact(exact_ != 0), wide(wide_ != 0), lambda(lambda_), step(step_),
+      : exact(exact_ != 0),
+        wide(wide_ != 0),
+        lambda(lambda_),
+        step(step_),
         score(at::zeros({l.weight.size(1)}, at::kDouble)) {}
   bool exact, wide;     // double backward; float64
   double lambda, step;  // weight decay; r of the differences
@@ -24,7 +27,8 @@ struct IfsoScore : Statistic {
 /// The whole model in another dtype, its instruments off again and its tensors restored at the end.
 class Probing {
  public:
-  Probing(Model& model, at::ScalarType dtype) : model_(model), before_(model), layers_(model.layers()) {
+  Probing(Model& model, at::ScalarType dtype)
+      : model_(model), before_(model), layers_(model.layers()) {
     for (const auto& t : model.tensors())
       if (t.tensor->defined() && t.tensor->is_floating_point()) *t.tensor = t.tensor->to(dtype);
     for (Layer* l : layers_) {
@@ -82,7 +86,8 @@ std::vector<Tensor> central(const std::vector<Tensor>& plus, const std::vector<T
 
 std::vector<Tensor> by_differences(Probing& at_, const Model& model, const Batch& batch,
                                    const IfsoScore& how) {
-  const auto gradient = [&](double shift, double scale, const std::vector<Tensor>& v, bool of_weights) {
+  const auto gradient = [&](double shift, double scale, const std::vector<Tensor>& v,
+                            bool of_weights) {
     at_.set(shift, scale, v);
     return torch::autograd::grad({loss(model, batch)}, of_weights ? at_.weights : at_.gates);
   };
@@ -133,7 +138,8 @@ void score(const Probe& p, const Listeners& stats) {
   for (const auto& [layer, list] : stats)
     for (auto* s : list) {
       auto* i = static_cast<IfsoScore*>(s);
-      kinds[fmt::format("{}|{}|{}|{}", i->exact, i->wide, i->lambda, i->step)].push_back({layer, i});
+      kinds[fmt::format("{}|{}|{}|{}", i->exact, i->wide, i->lambda, i->step)].push_back(
+          {layer, i});
     }
   for (const auto& [name, all] : kinds) {
     const IfsoScore& how = *all.front().second;
@@ -162,13 +168,16 @@ const Pass& IfsoScore::pass() {
 class Ifso : public Criterion {
  public:
   static Schema schema() {
-    return {key("backend", "fd", "fd: central differences (released code); exact: double backward")
-                .one_of({"fd", "exact"}),
-            key("dtype", "float64", "arithmetic of the scoring passes").one_of({"float32", "float64"}),
-            key("lambda", 1e-4, "weight decay; it scales all scores alike").range(1e-12, 1),
-            key("step", 0.01, "r of the differences").range(1e-9, 1),
-            key("delta", "acts", "cost that a channel's score is divided by").one_of({"acts", "none"}),
-            key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"})};
+    return {
+        key("backend", "fd", "fd: central differences (released code); exact: double backward")
+            .one_of({"fd", "exact"}),
+        key("dtype", "float32",
+            "arithmetic of the scoring passes; float64 is about ten times slower")
+            .one_of({"float32", "float64"}),
+        key("lambda", 1e-4, "weight decay; it scales all scores alike").range(1e-12, 1),
+        key("step", 0.01, "r of the differences").range(1e-9, 1),
+        key("delta", "acts", "cost that a channel's score is divided by").one_of({"acts", "none"}),
+        key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"})};
   }
   explicit Ifso(const Config& c)
       : exact_(c.get<std::string>("backend") == "exact"),
@@ -194,8 +203,10 @@ class Ifso : public Criterion {
     double acts = 0;
     for (const auto& slice : group.slices) {
       const auto& s = stats.get<IfsoScore>(*slice.layer, kind());
-      if (slice.dim == Slice::In) sum += s.score;
-      else acts += s.acts;
+      if (slice.dim == Slice::In)
+        sum += s.score;
+      else
+        acts += s.acts;
     }
     if (!acts_) return sum;
     acts = std::max(acts, 1.0);

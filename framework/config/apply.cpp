@@ -88,7 +88,11 @@ void add(Value& config, const Override& o, const Value& value, const ResolveCont
 }
 
 void remove(Value& config, const Override& o, const ResolveContext& context) {
-  const auto slot = locate(config, o.key, context);
+  Slot slot;
+  try {
+    slot = locate(config, o.key, context);
+  } catch (const Error&) {  // such as a name where a list is: nothing is there
+  }
   if (!slot.value)
     fail("Could not delete from config. '{}' does not exist.{}", o.key, near_keys(config, o.key));
   if (o.value) {
@@ -111,8 +115,8 @@ void remove(Value& config, const Override& o, const ResolveContext& context) {
 void extend(Value& config, const Override& o, const Value& value, const ResolveContext& context) {
   const auto slot = locate(config, o.key, context);
   if (!slot.value)
-    fail("Could not append to config list. '{}' does not exist.{}", o.key,
-         near_keys(config, o.key));
+    fail("Could not append to config list. The existing value of '{}' is None and not a list.{}",
+         o.key, near_keys(config, o.key));
   if (!slot.value->is_list())
     fail("Could not append to config list. The existing value of '{}' is {} which is not a list.",
          o.key, python_str(*slot.value));

@@ -46,11 +46,12 @@ void DefaultsOverrides::add_command_line(const Override& o, const Repository& re
   const auto key = key_of(o);
   if (o.type == Override::Type::Delete) {
     const bool group = repository.group_exists(o.key);
-    if (o.value && !group) fail("Config path deletion does not support a value : '{}'", o.input);
-    if (o.value && !value.is_string())
+    const bool has_value = o.value && !value.is_null();
+    if (has_value && !group) fail("Config path deletion does not support a value : '{}'", o.input);
+    if (has_value && !value.is_string())
       fail("Config group override deletion value must be a string : '{}'", o.input);
     std::erase_if(deletions_, [&](const auto& old) { return old.first == key; });
-    deletions_.push_back({key, {o.value ? std::optional(value.string()) : std::nullopt}});
+    deletions_.push_back({key, {has_value ? std::optional(value.string()) : std::nullopt}});
     return;
   }
   if (o.type == Override::Type::ForceAdd)

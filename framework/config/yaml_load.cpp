@@ -15,7 +15,7 @@
 namespace bench {
 namespace {
 
-constexpr const char* kCore = "tag:yaml.org,2002:";
+const std::string kCore = "tag:yaml.org,2002:";
 
 /// Builds a Value from yaml-cpp's events, so that tags, anchors and lines are all seen; its node
 /// API shares nodes between aliases, keeps duplicate keys and does not merge `<<`.
@@ -110,15 +110,12 @@ class Builder : public YAML::EventHandler {
   bool in_flow() const { return !frames_.empty() && frames_.back().flow; }
   bool in_flow_list() const { return in_flow() && frames_.back().value.is_list(); }
 
-  /// Nothing was written, but perhaps a tag: `!!str` and `!` alone are the empty text (libyaml).
   Value empty_value(const YAML::Mark& mark, size_t at) const {
-    auto tag = properties(text_, at);
-    if (tag.rfind("&", 0) == 0) tag = tag.substr(std::min(tag.find(' '), tag.size()));
-    tag.erase(0, tag.find_first_not_of(' '));
-    tag = tag.substr(0, tag.find(' '));
-    if (tag == "!!str" || tag == "!") return "";
-    if (tag.empty() || tag[0] != '!' || tag == "!!null") return {};
-    error(mark, fmt::format("the tag '{}' needs a value", tag));
+    try {
+      return empty_scalar(properties(text_, at));
+    } catch (const Error& e) {
+      error(mark, e.what());
+    }
   }
 
   void count(const YAML::Mark& mark, int nodes, int unique) {
@@ -142,29 +139,14 @@ class Builder : public YAML::EventHandler {
 
   Value typed(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
     try {
-      if (is_bare_tag(mark, tag) && text.empty()) return text;
-      if (tag == "?" || is_bare_tag(mark, tag)) {
-        const auto plain = yaml_scalar(text);
-        if (!key_expected() && (text == "=" || text == "<<"))
-          error(mark, "a lone '" + text + "' has no value in YAML 1.1; quote it");
-        return plain;
-      }
-      if (tag == "!" || tag.empty() || tag == std::string(kCore) + "str") return text;
-      const std::string kind = tag.rfind(kCore, 0) == 0 ? tag.substr(18) : "";
-      const auto plain = yaml_scalar(text);
-      if (kind == "null") return {};
-      if (kind == "bool" && plain.is_bool()) return plain;
-      if (kind == "int" && plain.is_int()) return plain;
-      if (kind == "float" && plain.is_float()) return plain;
-      if (kind == "float" && plain.is_int())
-        return static_cast<double>(std::get<int64_t>(plain.data));
-      if (kind == "int" || kind == "float" || kind == "bool")
-        error(mark, fmt::format("'{}' is no {}", text, kind));
+      const bool bare = is_bare_tag(mark, tag);
+      if (bare && text.empty()) return text;
+      if ((tag == "?" || bare) && !key_expected() && (text == "=" || text == "<<"))
+        fail("a lone '{}' has no value in YAML 1.1; quote it", text);
+      return tagged_scalar(bare ? "?" : tag, text);
     } catch (const Error& e) {
-      if (std::string(e.what()).rfind(file_ + ":", 0) == 0) throw;
       error(mark, e.what());
     }
-    error(mark, fmt::format("unknown tag '{}'; known: !!str !!int !!float !!bool !!null", tag));
   }
 
   /// A written `!` leaves the type to the text, as none does (libyaml parser.c); quoted texts come
@@ -188,7 +170,7 @@ class Builder : public YAML::EventHandler {
     const auto wrong = anchor_problem(text_, static_cast<size_t>(mark.pos));
     if (!wrong.empty()) error(mark, wrong);
     if (key_expected()) error(mark, "a list or map cannot be a key; quote the text");
-    if (!tag.empty() && tag != "?" && tag != "!" && tag != std::string(kCore) + kind)
+    if (!tag.empty() && tag != "?" && tag != "!" && tag != kCore + kind)
       error(mark, fmt::format("unknown tag '{}'", tag));
     if (frames_.size() >= static_cast<size_t>(kYamlMaxDepth))
       error(mark, fmt::format("nested more than {} deep", kYamlMaxDepth));

@@ -1,6 +1,8 @@
 #pragma once
 #include <string>
 
+#include "config/value.h"
+
 namespace bench {
 
 /// What yaml-cpp lets pass: checked on the text itself, before and while it is parsed.
@@ -26,5 +28,10 @@ std::string scalar_problem(const std::string& text, size_t at, bool in_block_map
 /// (it loses line breaks at their end), of block texts the line breaks that `+` keeps. `column` is
 /// that of the list or map around it, -1 for none.
 std::string scalar_text(const std::string& text, size_t at, const std::string& parsed, int column);
+
+/// The value of a text under a resolved tag ("?": none, "!": quoted).
+Value tagged_scalar(const std::string& tag, const std::string& text);
+/// The value where nothing but a tag and an anchor are written (properties()).
+Value empty_scalar(const std::string& properties);
 
 }  // namespace bench

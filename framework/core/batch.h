@@ -11,8 +11,8 @@ struct Batch {
   Tensor ids;                   // int64 [tokens]
   Tensor positions;             // int64 [tokens]: position of each token in its sequence
   std::vector<int64_t> starts;  // [segments + 1]: segment s is tokens [starts[s], starts[s+1])
-  /// The earlier segment that segment s continues, or -1: a prefix shared by several continuations is
-  /// computed once. Empty means that no segment continues another.
+  /// The earlier segment that segment s continues, or -1: a prefix shared by several continuations
+  /// is computed once. Empty means that no segment continues another.
   std::vector<int64_t> parent;
 
   Tensor images;  // float32 [n, 3, h, w], 0..255

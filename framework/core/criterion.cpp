@@ -26,10 +26,10 @@ Tensor reduce_members(const Group& group, const std::vector<Tensor>& members,
     if (i >= all.size(0)) fail("{}: has no second member", group.name);
     return all[i];
   };
-  const auto reduced = how == "sum"    ? all.sum(0)
-                       : how == "mean" ? all.mean(0)
-                       : how == "max"  ? all.amax(0)
-                       : how == "prod" ? all.prod(0)
+  const auto reduced = how == "sum"     ? all.sum(0)
+                       : how == "mean"  ? all.mean(0)
+                       : how == "max"   ? all.amax(0)
+                       : how == "prod"  ? all.prod(0)
                        : how == "first" ? one(0)
                                         : one(1);
   return reduced.reshape({group.units, group.unit_width}).sum(1);

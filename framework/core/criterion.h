@@ -5,8 +5,8 @@
 
 namespace bench {
 
-/// What a criterion scores: columns [begin, end) of a layer, with the weights as they stand. A whole
-/// layer, or a slab of it while an update walks from left to right.
+/// What a criterion scores: columns [begin, end) of a layer, with the weights as they stand. A
+/// whole layer, or a slab of it while an update walks from left to right.
 struct View {
   const Layer& layer;
   Tensor weight;  // [out, end - begin]
@@ -16,9 +16,7 @@ struct View {
   View(const Layer& l, Tensor w, int64_t from, int64_t to)
       : layer(l), weight(std::move(w)), begin(from), end(to) {}
   /// The part of a per-column statistic that belongs to this view.
-  Tensor columns(const Tensor& per_column) const {
-    return per_column.slice(0, begin, end);
-  }
+  Tensor columns(const Tensor& per_column) const { return per_column.slice(0, begin, end); }
 };
 
 /// Says how much each weight of a layer, or each unit of a group, matters. Higher is kept.
@@ -35,7 +33,8 @@ class Criterion {
   virtual Tensor score(const View& view, const Stats& stats) const = 0;
   /// [units] of a structured pattern. By default the sum of the element scores of all members.
   virtual Tensor units(const Group& group, const Stats& stats) const;
-  /// The authors' own mask rule (`tie: reference`) of one layer or slab. By default: a threshold with
+  /// The authors' own mask rule (`tie: reference`) of one layer or slab. By default: a threshold
+  /// with
   /// <= per layer, a stable sort per row.
   virtual Tensor reference_mask(const Tensor& score, Contest contest, double ratio) const;
 };
@@ -43,8 +42,8 @@ class Criterion {
 /// |row sums| or |column sums| of a member's element scores, as the channels of its group.
 Tensor member_channels(const Group& group, const Slice& slice, const Tensor& element_scores);
 
-/// Reduces stacked members [members, channels] over members, then sums each unit's channels -> [units].
-/// how: sum, mean, max, prod, first, second.
+/// Reduces stacked members [members, channels] over members, then sums each unit's channels ->
+/// [units]. how: sum, mean, max, prod, first, second.
 Tensor reduce_members(const Group& group, const std::vector<Tensor>& members,
                       const std::string& how);
 

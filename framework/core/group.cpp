@@ -11,7 +11,8 @@ Tensor kept_indices(const Tensor& keep, int64_t width) {
 
 /// Old unit number -> new one, -1 where it went.
 Tensor renumber(const Tensor& values, const Tensor& keep) {
-  const auto target = at::where(keep, keep.to(at::kLong).cumsum(0) - 1, at::full({}, -1, at::kLong));
+  const auto target =
+      at::where(keep, keep.to(at::kLong).cumsum(0) - 1, at::full({}, -1, at::kLong));
   const auto taken = target.index_select(0, values.clamp_min(0));
   return at::where(values < 0, values, taken);
 }
@@ -59,9 +60,10 @@ void shrink(const Group& group, const Tensor& keep) {
     }
   }
   for (const auto& f : group.followers)
-    *f.values = f.kind == Follower::Index
-                    ? renumber(*f.values, units)
-                    : f.values->index_select(0, kept_indices(units, f.width).to(f.values->device()));
+    *f.values =
+        f.kind == Follower::Index
+            ? renumber(*f.values, units)
+            : f.values->index_select(0, kept_indices(units, f.width).to(f.values->device()));
 }
 
 void mask_followers(const Group& group, const Tensor& keep) {

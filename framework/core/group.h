@@ -6,8 +6,8 @@
 
 namespace bench {
 
-/// Which part of a layer belongs to unit u of a group: indices [u*width, (u+1)*width) along `dim` of
-/// the layer's matrix.
+/// Which part of a layer belongs to unit u of a group: indices [u*width, (u+1)*width) along `dim`
+/// of the layer's matrix.
 struct Slice {
   enum Dim { Out = 0, In = 1 };
   Layer* layer = nullptr;
@@ -19,7 +19,8 @@ struct Slice {
 struct Follower {
   enum Kind {
     Plain,   // cut when shrunk: biases, running statistics, ALiBi slopes
-    Affine,  // and zeroed when masked: a batch norm's scale and shift, so that a masked channel is 0
+    Affine,  // and zeroed when masked: a batch norm's scale and shift, so that a masked channel is
+             // 0
     Index,   // its VALUES are unit numbers: renumbered when shrunk, -1 where the unit went
   };
   Tensor* values = nullptr;
@@ -34,7 +35,7 @@ struct Group {
   int64_t block = 0;  // the first block it touches
   int64_t last = 0;   // the last one
   int64_t units = 0;
-  int64_t unit_width = 1;  // channels of a unit that are scored one by one: head_dim, else 1
+  int64_t unit_width = 1;     // channels of a unit that are scored one by one: head_dim, else 1
   std::vector<Slice> slices;  // root first: the order matters for the reductions first and second
   std::vector<Follower> followers;
 
@@ -43,8 +44,9 @@ struct Group {
   int64_t weights_per_unit() const;
   /// One bool mask per slice, each of its layer's matrix shape; keep: bool [units].
   std::vector<Tensor> layer_masks(const Tensor& keep) const;
-  /// A vector along a slice's dim -> one value per channel of the group [channels()]: sums the rows or
-  /// columns that stand for one channel (a grouped query's heads, BLOOM's fused q, k, v, a kernel's taps).
+  /// A vector along a slice's dim -> one value per channel of the group [channels()]: sums the rows
+  /// or columns that stand for one channel (a grouped query's heads, BLOOM's fused q, k, v, a
+  /// kernel's taps).
   Tensor to_channels(const Slice& slice, const Tensor& along) const;
 };
 

@@ -8,17 +8,17 @@ namespace bench {
 
 /// A prunable weight. Linear and Conv2d alike are a matrix [out, in*kh*kw] with y = x W^T + b; conv
 /// inputs are unfolded before the tap, so that criteria never see the difference.
-/// LibTorch modules have no hooks: tap, gate and lens are the only three instruments of the project,
-/// and they are undefined again after each pass.
+/// LibTorch modules have no hooks: tap, gate and lens are the only three instruments of the
+/// project, and they are undefined again after each pass.
 struct Layer {
   std::string name;  // module path in the Hugging Face model class, without ".weight"
-  Tensor weight;     // [out, in] or [out, in, kh, kw]; never changed in place: handles are snapshots
-  Tensor bias;       // [out]; undefined if none
-  Tensor mask;       // bool [out, in*kh*kw], true = kept; undefined while dense
+  Tensor weight;  // [out, in] or [out, in, kh, kw]; never changed in place: handles are snapshots
+  Tensor bias;    // [out]; undefined if none
+  Tensor mask;    // bool [out, in*kh*kw], true = kept; undefined while dense
   int64_t stride = 1, padding = 0;  // conv only
 
-  std::function<void(const Tensor& x)> tap;            // sees x: [rows, in*kh*kw] while a pass collects
-  Tensor gate;                                         // [in]: multiplies input channels
+  std::function<void(const Tensor& x)> tap;  // sees x: [rows, in*kh*kw] while a pass collects
+  Tensor gate;                               // [in]: multiplies input channels
   std::function<Tensor(const Layer&, const Tensor& x)> lens;  // computes y in place of the weight
 
   bool is_conv() const { return weight.dim() == 4; }

@@ -40,8 +40,8 @@ class Model {
   void to(const at::Device& device);
 };
 
-/// Handles of every tensor and mask: restores a model bit for bit at no cost, since no tensor is ever
-/// changed in place.
+/// Handles of every tensor and mask: restores a model bit for bit at no cost, since no tensor is
+/// ever changed in place.
 class Snapshot {
  public:
   explicit Snapshot(Model& model);

@@ -18,23 +18,23 @@ Tensor ready(const Tensor& score) {
 }  // namespace
 
 Schema Pattern::schema() {
-  return {key("kind", "unstructured", "what may be removed")
-              .one_of({"unstructured", "nm", "structured"}),
-          key("per", "method", "what a weight competes against; method: the criterion's own choice")
-              .one_of({"method", "layer", "row"}),
-          key("keep", 2, "n:m: how many of every m consecutive inputs are KEPT").at_least(1),
-          key("of", 4, "n:m: the m").at_least(2),
-          key("groups", std::vector<std::string>{"head", "neuron"},
-              "structured: kinds of groups whose units go"),
-          key("exempt_first", 0, "structured: blocks at the start that stay whole")
-              .at_least(0)
-              .in("blocks"),
-          key("exempt_last", 0, "structured: blocks at the end that stay whole")
-              .at_least(0)
-              .in("blocks"),
-          key("tie", "stable",
-              "rule for equal scores; reference: the threshold of the authors' code")
-              .one_of({"stable", "reference"})};
+  return {
+      key("kind", "unstructured", "what may be removed")
+          .one_of({"unstructured", "nm", "structured"}),
+      key("per", "method", "what a weight competes against; method: the criterion's own choice")
+          .one_of({"method", "layer", "row"}),
+      key("keep", 2, "n:m: how many of every m consecutive inputs are KEPT").at_least(1),
+      key("of", 4, "n:m: the m").at_least(2),
+      key("groups", std::vector<std::string>{"head", "neuron"},
+          "structured: kinds of groups whose units go"),
+      key("exempt_first", 0, "structured: blocks at the start that stay whole")
+          .at_least(0)
+          .in("blocks"),
+      key("exempt_last", 0, "structured: blocks at the end that stay whole")
+          .at_least(0)
+          .in("blocks"),
+      key("tie", "stable", "rule for equal scores; reference: the threshold of the authors' code")
+          .one_of({"stable", "reference"})};
 }
 
 Pattern Pattern::from(const Config& c) {
@@ -97,6 +97,18 @@ Tensor select_nm(const Tensor& score, int64_t keep_n, int64_t of) {
   kernels::select_nm(s.const_data_ptr<float>(), s.numel() / s.size(-1), s.size(-1), keep_n, of,
                      keep.mutable_data_ptr<uint8_t>());
   return keep.to(at::kBool).to(score.device());
+}
+
+Tensor select_nm_reference(const Tensor& score, int64_t keep_n, int64_t of) {
+  const auto s = ready(score);
+  auto keep = at::ones(s.sizes(), at::kBool);
+  for (int64_t begin = 0; begin < s.size(1); begin += of) {
+    const auto width = std::min(of, s.size(1) - begin);
+    const auto lowest = std::get<1>(
+        at::topk(s.narrow(1, begin, width), std::min(of - keep_n, width), 1, /*largest=*/false));
+    keep.narrow(1, begin, width).scatter_(1, lowest, false);
+  }
+  return keep.to(score.device());
 }
 
 Tensor select_units(const Tensor& score, int64_t count) {

@@ -8,12 +8,12 @@ namespace bench {
 /// and a changed field is a new id. evaluation.md 1, 4-6.
 struct Protocol {
   std::string id;
-  std::string kind;        // "perplexity": text windows; "loglikelihood": contexts and continuations
-  std::string tokenizer;   // variant of a SentencePiece file: slow4, fast4, hf5
-  bool special;            // ids as the tokenizer's defaults make them (its own BOS), or bare
-  bool joint = true;       // context and continuation encoded together and cut; false: one by one
-  std::string prefix;      // token in front of an empty context: "bos_or_eos" or "eos"
-  int64_t window = 0;      // 0: the model's own length
+  std::string kind;       // "perplexity": text windows; "loglikelihood": contexts and continuations
+  std::string tokenizer;  // variant of a SentencePiece file: slow4, fast4, hf5
+  bool special;           // ids as the tokenizer's defaults make them (its own BOS), or bare
+  bool joint = true;      // context and continuation encoded together and cut; false: one by one
+  std::string prefix;     // token in front of an empty context: "bos_or_eos" or "eos"
+  int64_t window = 0;     // 0: the model's own length
   std::string source;
 };
 

@@ -132,7 +132,9 @@ void allocate(Walk& w, double target) {
 
 Tensor choose(const Method& how, const Tensor& score, Share share) {
   const auto& p = how.pattern;
-  if (p.kind == Pattern::NM) return select_nm(score, p.keep, p.of);
+  if (p.kind == Pattern::NM)
+    return p.reference_ties ? select_nm_reference(score, p.keep, p.of)
+                            : select_nm(score, p.keep, p.of);
   const auto contest = p.contest == Contest::Method ? how.criterion->contest() : p.contest;
   if (p.reference_ties) return how.criterion->reference_mask(score, contest, share.ratio);
   return select(score, contest, share.ratio, share.count);
@@ -146,8 +148,7 @@ void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
     const Reselect reselect = [&](const Tensor& weight, int64_t begin, int64_t end) {
       const auto score = w.how.criterion->score(View(*c.layer, weight, begin, end), stats);
       const auto here = sunk(*c.layer, score.to(at::kFloat), begin, end);
-      if (w.how.pattern.kind == Pattern::NM)
-        return select_nm(here, w.how.pattern.keep, w.how.pattern.of);
+      if (w.how.pattern.kind == Pattern::NM) return choose(w.how, here, share);
       if (w.how.pattern.reference_ties)
         return w.how.criterion->reference_mask(here, Contest::Layer, ratio);
       return select(here, Contest::Layer, ratio);
@@ -170,11 +171,10 @@ void apply(Walk& w, const Removed& removed, const Stats& stats) {
     Layer& layer = *removed.group.slices[i].layer;
     auto mask = masks[i];
     if (w.how.update)
-      w.how.update->apply(layer, mask, w.how.pattern,
-                          [&](const Tensor&, int64_t begin, int64_t end) {
-                            return masks[i].slice(1, begin, end);
-                          },
-                          stats);
+      w.how.update->apply(
+          layer, mask, w.how.pattern,
+          [&](const Tensor&, int64_t begin, int64_t end) { return masks[i].slice(1, begin, end); },
+          stats);
     layer.set_mask(mask);  // a layer may sit in several groups: masks are AND-ed
   }
   mask_followers(removed.group, removed.keep);
@@ -182,11 +182,11 @@ void apply(Walk& w, const Removed& removed, const Stats& stats) {
 
 void decide(Walk& w, const Stop& stop, const Stats& stats, std::vector<Removed>& removed) {
   if (w.how.pattern.kind != Pattern::Structured) {
-    for (const auto i : stop.candidates)
-      prune_layer(w, w.candidates[i], w.shares[i], stats);
+    for (const auto i : stop.candidates) prune_layer(w, w.candidates[i], w.shares[i], stats);
     return;
   }
-  std::vector<Removed> here;  // all scores first: masks of one group must not change another's score
+  std::vector<Removed>
+      here;  // all scores first: masks of one group must not change another's score
   for (const auto i : stop.candidates)
     here.push_back(prune_group(w, w.candidates[i], w.shares[i], stats));
   for (auto& r : here) {
@@ -208,8 +208,10 @@ void Method::check() const {
   allocator->check(pattern);
   if (update) update->check(pattern);
   if (pattern.kind == Pattern::Structured && propagation == Propagation::PerLinear)
-    fail("propagation per_linear: a structured pattern removes slices of several layers at once; use "
-         "sequential_block or dense");
+    fail(
+        "propagation per_linear: a structured pattern removes slices of several layers at once; "
+        "use "
+        "sequential_block or dense");
 }
 
 Needs Method::needs() const {
@@ -226,9 +228,10 @@ std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {
       if (g.block >= pattern.exempt_first && g.last < model.block_count() - pattern.exempt_last)
         all.push_back(std::move(g));
   if (all.empty())
-    fail("pattern: no group is left to prune: {} blocks, of which the first {} and the last {} are "
-         "exempt",
-         model.block_count(), pattern.exempt_first, pattern.exempt_last);
+    fail(
+        "pattern: no group is left to prune: {} blocks, of which the first {} and the last {} are "
+        "exempt",
+        model.block_count(), pattern.exempt_first, pattern.exempt_last);
   return all;
 }
 
@@ -265,8 +268,10 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
     const auto stats = stats_at(w, stop, needs, Pass::Local, dense);
     decide(w, stop, *stats, removed);
     if (stop.advance && !needs.empty()) data.advance(model, stop.scope);
-    if (progress) progress(++done, static_cast<int64_t>(walk.size()));
-    else ++done;
+    if (progress)
+      progress(++done, static_cast<int64_t>(walk.size()));
+    else
+      ++done;
   }
   return removed;
 }

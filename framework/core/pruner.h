@@ -52,8 +52,8 @@ std::vector<Layer*> prunable(Model& model, const Pattern& pattern);
 /// Groups that a pattern reaches: of its kinds, outside the exempt blocks.
 std::vector<Group> prunable_groups(Model& model, const Pattern& pattern);
 
-/// Measured sparsity: masked entries / entries (of the pattern's layers), by tensor, block and model;
-/// and zeros of all parameters. n:m holds where every group keeps at most n.
+/// Measured sparsity: masked entries / entries (of the pattern's layers), by tensor, block and
+/// model; and zeros of all parameters. n:m holds where every group keeps at most n.
 struct Sparsity {
   struct Tensor {
     std::string name;

@@ -6,14 +6,15 @@
 namespace bench {
 
 /// Rows (dim 0) are processed in tiles of a fixed size, each on one thread, the last one filled up
-/// with zero rows: a row's result then depends on nothing but the row, whatever else is in the batch
-/// and however many threads run. 128 costs nothing against one big product (docs/performance.md).
+/// with zero rows: a row's result then depends on nothing but the row, whatever else is in the
+/// batch and however many threads run. 128 costs nothing against one big product
+/// (docs/performance.md).
 constexpr int64_t kRowTile = 128;
 constexpr int64_t kRowFill = 16;    // the last tile is filled up to a multiple of this
 constexpr int64_t kImageTile = 16;  // images per tile of a convolution
 
-/// f applied tile by tile: [n, ...] -> [n, ...] where f keeps dim 0. In grad mode f is applied once to
-/// the whole, since tiles cannot be differentiated through; callers then run on one thread.
+/// f applied tile by tile: [n, ...] -> [n, ...] where f keeps dim 0. In grad mode f is applied once
+/// to the whole, since tiles cannot be differentiated through; callers then run on one thread.
 Tensor rowwise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f,
                int64_t tile = kRowTile, int64_t fill = kRowFill);
 /// The same for a function of two matrices with equal rows.
@@ -23,7 +24,8 @@ Tensor rowwise(const Tensor& x, const Tensor& y,
 /// x w^T + b by row tiles; x: [n, in], w: [out, in], b: [out] or undefined.
 Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& b);
 
-/// a b by tiles of a's rows, each on one thread: Gram matrices with the same bits on any thread count.
+/// a b by tiles of a's rows, each on one thread: Gram matrices with the same bits on any thread
+/// count.
 Tensor matmul_rows(const Tensor& a, const Tensor& b);
 
 /// One thread until the end of the scope: for passes whose bits would depend on the thread count.

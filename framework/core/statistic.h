@@ -26,9 +26,10 @@ struct Calibration {
   void advance(const Model& model, Scope scope);
 };
 
-/// What a criterion or an update wants to know about one layer; one instance per layer. A pass fires
-/// the events it can; the rest stay no-ops. Events arrive in the order of the data, one sequence (or
-/// image batch) at a time, so that sums have the same bits however the data was batched.
+/// What a criterion or an update wants to know about one layer; one instance per layer. A pass
+/// fires the events it can; the rest stay no-ops. Events arrive in the order of the data, one
+/// sequence (or image batch) at a time, so that sums have the same bits however the data was
+/// batched.
 class Statistic {
  public:
   virtual ~Statistic() = default;
@@ -48,8 +49,9 @@ struct Probe {
   std::vector<Layer*> layers;  // those that are going to be pruned; no other layer has statistics
 };
 
-/// How to run the model so that statistics see something. Stateless: settings live in the statistic,
-/// and a pass is only ever handed the statistics that asked for it. It leaves no trace in the model.
+/// How to run the model so that statistics see something. Stateless: settings live in the
+/// statistic, and a pass is only ever handed the statistics that asked for it. It leaves no trace
+/// in the model.
 struct Pass {
   enum Reach {
     Local,  // runs inside a scope, from the hidden states that stand before it

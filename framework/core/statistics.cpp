@@ -29,9 +29,10 @@ const Tensor& InputGram::inverse_factor(double damping) const {
     slot = upper;
     return slot;
   }
-  fail("the input statistics of a layer cannot be inverted, not even with damping {}: more or other "
-       "calibration data, or a larger damping, is needed",
-       10.0);
+  fail(
+      "the input statistics of a layer cannot be inverted, not even with damping {}: more or other "
+      "calibration data, or a larger damping, is needed",
+      10.0);
 }
 
 }  // namespace bench

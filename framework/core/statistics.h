@@ -47,7 +47,8 @@ struct InputGram : Statistic {
   mutable std::map<double, Tensor> factors_;
 };
 
-/// Gradient of the mean loss over every prediction of the calibration data, float32 [out, in*kh*kw].
+/// Gradient of the mean loss over every prediction of the calibration data, float32 [out,
+/// in*kh*kw].
 struct MeanGradient : Statistic {
   static constexpr const char* kName = "mean_gradient";
   static const Pass& pass() { return kBackwardPass; }

@@ -14,12 +14,12 @@ namespace bench {
 
 /// One number that a task found, with everything that says what it means.
 struct Metric {
-  std::string task;      // "wikitext2@512", "arc_easy": windows are part of the name
-  std::string name;      // "ppl", "acc", "acc_norm"
+  std::string task;  // "wikitext2@512", "arc_easy": windows are part of the name
+  std::string name;  // "ppl", "acc", "acc_norm"
   double value = 0;
   double stderr_ = std::numeric_limits<double>::quiet_NaN();  // NaN: has none
-  int64_t n = 0;         // windows, documents or images
-  std::string unit;      // "perplexity", "share"
+  int64_t n = 0;                                              // windows, documents or images
+  std::string unit;                                           // "perplexity", "share"
   std::string protocol;
   bool higher_is_better = true;
   std::vector<float> items;  // one score per item: what paired tests need

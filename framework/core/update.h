@@ -6,8 +6,8 @@ namespace bench {
 /// Chooses the mask of columns [begin, end) of a layer whose weights stand at `weight`.
 using Reselect = std::function<Tensor(const Tensor& weight, int64_t begin, int64_t end)>;
 
-/// Repairs a layer after its mask is chosen. May move weights and may choose mask entries again, but
-/// keeps the pattern and the count, and leaves zeros outside the mask.
+/// Repairs a layer after its mask is chosen. May move weights and may choose mask entries again,
+/// but keeps the pattern and the count, and leaves zeros outside the mask.
 class Update {
  public:
   virtual ~Update() = default;

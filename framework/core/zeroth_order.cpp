@@ -1,5 +1,5 @@
-// Forward-only gradient by symmetric differences (SPSA; mini_llm.md 2). Weights are never written: the
-// lens of each layer computes with W + eps z and W - eps z, both from the untouched tensor.
+// Forward-only gradient by symmetric differences (SPSA; mini_llm.md 2). Weights are never written:
+// the lens of each layer computes with W + eps z and W - eps z, both from the untouched tensor.
 #include "core/zeroth_order.h"
 
 #include "core/rows.h"

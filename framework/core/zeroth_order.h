@@ -16,7 +16,8 @@ enum class Directions { Normal, Rademacher };
 /// z of one tensor, float32, in the shape of its weight.
 Tensor direction(const Layer& layer, uint64_t seed, Directions kind);
 
-/// g^ = (1/n) sum_i p_i z_i (or p_i / z_i) of one tensor, regenerated: extra memory is two matrices.
+/// g^ = (1/n) sum_i p_i z_i (or p_i / z_i) of one tensor, regenerated: extra memory is two
+/// matrices.
 Tensor zeroth_order_gradient(const Layer& layer, const std::vector<Difference>& differences,
                              Directions kind, bool divide);
 

@@ -113,27 +113,26 @@ std::vector<SentencePiece::Part> SentencePiece::unigram(std::string_view text) c
     size_t begin = std::string_view::npos;
     int64_t id = -1;
   };
-  // Scores are float, the comparison is in double: so in unigram_model.cc, EncodeOptimized.
+  // In float throughout, as in unigram_model.cc (EncodeOptimized): ties are broken by rounding.
   const float unknown = least_ - 10.0f;
   std::vector<Node> best(text.size() + 1);
   for (size_t begin = 0; begin < text.size();) {
     const float here = best[begin].score;
     const size_t single = std::min(char_length(text[begin]), text.size() - begin);
     bool has_single = false;
-    const auto reach = [&](size_t length, double score, int64_t id) {
+    const auto reach = [&](size_t length, float score, int64_t id) {
       Node& node = best[begin + length];
-      if (node.begin == std::string_view::npos || score > static_cast<double>(node.score))
-        node = {static_cast<float>(score), begin, id};
+      const float sum = score + here;
+      if (node.begin == std::string_view::npos || sum > node.score) node = {sum, begin, id};
     };
     pieces_.prefixes(text.substr(begin), [&](size_t length, int32_t id) {
       if (type(id) == Model::kUnused) return;
-      const double bonus = static_cast<double>(static_cast<float>(length) * greatest_) - 0.1;
-      const bool user = type(id) == Model::kUserDefined;
-      reach(length, (user ? bonus : static_cast<double>(score(id))) + static_cast<double>(here),
-            id);
+      // A user-defined piece always wins.
+      const float bonus = static_cast<float>(static_cast<float>(length) * greatest_ - 0.1);
+      reach(length, type(id) == Model::kUserDefined ? bonus : score(id), id);
       has_single = has_single || length == single;
     });
-    if (!has_single) reach(single, static_cast<double>(unknown + here), unk_);
+    if (!has_single) reach(single, unknown, unk_);
     begin += single;
   }
   std::vector<Part> parts;

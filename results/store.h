@@ -1,0 +1,67 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/result.h"
+
+namespace bench {
+
+/// The ledger: one SQLite database that any number of processes share. STRICT tables, WAL (rollback
+/// journal on a network file system), one writer transaction per step. A row is written whole or not at
+/// all; a finished trial is never touched again.
+class Store {
+ public:
+  enum class Mode { ReadWrite, ReadOnly };
+  /// Creates and migrates the database where Mode allows it. An unreadable or foreign file, a newer
+  /// schema, a missing folder or a full disk is an Error with the path and the remedy.
+  explicit Store(const std::string& path, Mode mode = Mode::ReadWrite);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Adds the trials that are not there yet, in their order; returns how many were new.
+  int64_t submit(const std::vector<TrialSpec>& trials);
+
+  /// The next trial of `ids` that nobody has done: pending ones, interrupted ones, and running ones
+  /// whose lease ran out. Prefers an equal share_key, then the order of submission. One transaction:
+  /// two workers never get the same one. The lease lasts lease_seconds unless heartbeat() renews it.
+  /// With retry_failed, failed trials count as not done (each is tried once per `since`).
+  struct Wish {
+    std::vector<std::string> ids;
+    std::string worker, share_key;
+    double lease_seconds = 60;
+    bool retry_failed = false;
+    double since = 0;  // Unix seconds: failed trials finished before this may be tried again
+  };
+  std::optional<Trial> claim(const Wish& wish);
+  /// False where the lease was lost to another worker: stop working on it.
+  bool heartbeat(const std::string& id, const std::string& worker, double lease_seconds);
+  /// False where the lease was lost: nothing is written.
+  bool finish(const std::string& id, const std::string& worker, const Outcome& outcome);
+  bool fail(const std::string& id, const std::string& worker, const std::string& reason);
+  /// A worker that is gone: its running trials become interrupted and are run again.
+  int64_t release(const std::string& worker);
+
+  std::vector<Trial> trials() const;  // by number
+  std::optional<Trial> trial(const std::string& id_or_prefix) const;  // ambiguous prefix: Error
+  Outcome outcome(const std::string& id) const;
+  /// Metrics of all finished trials without their item scores: what tables are made of.
+  struct MetricOf {
+    std::string trial;
+    MetricRow metric;
+  };
+  std::vector<MetricOf> metrics() const;
+  struct VerdictOf {
+    std::string trial;
+    VerdictRow verdict;
+  };
+  std::vector<VerdictOf> broken_verdicts() const;
+
+ private:
+  struct Database;
+  std::unique_ptr<Database> db_;
+};
+
+}  // namespace bench
