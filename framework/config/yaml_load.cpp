@@ -37,7 +37,7 @@ class Builder : public YAML::EventHandler {
     const char c = at < text_.size() ? text_[at] : '\0';
     if (in_flow_list() && (c == ',' || c == ']')) error(mark, "an element is missing here");
     count(mark, 1, 1);
-    Value value = empty_value(mark, at);
+    Value value = at_mark(mark, [&] { return empty_scalar(properties(text_, at)); });
     if (key_expected() && value.is_null())
       error(mark, "Incompatible key type 'null'; a key needs a text");
     put(mark, std::move(value), anchor, 1);
@@ -62,11 +62,14 @@ class Builder : public YAML::EventHandler {
     const auto problem =
         scalar_problem(text_, at, !frames_.empty() && frames_.back().block, key_expected());
     if (!problem.empty()) error(mark, problem);
-    const auto text = read_scalar(mark, at, parsed);
+    const auto text = at_mark(mark, [&] {
+      return scalar_text(text_, at, parsed, frames_.empty() ? -1 : frames_.back().column);
+    });
     merge_key_ = tag == "?" && key_expected() && text == "<<";
     Value value = merge_key_ ? Value("<<") : typed(mark, tag, text);
     count(mark, 1, 1);
-    if (!key_expected() && value.is_string()) check_interpolation(mark, value.string());
+    if (!key_expected() && value.is_string())
+      at_mark(mark, [&] { check_interpolation_syntax(value.string()); });
     put(mark, std::move(value), anchor, 1);
   }
 
@@ -110,14 +113,6 @@ class Builder : public YAML::EventHandler {
   bool in_flow() const { return !frames_.empty() && frames_.back().flow; }
   bool in_flow_list() const { return in_flow() && frames_.back().value.is_list(); }
 
-  Value empty_value(const YAML::Mark& mark, size_t at) const {
-    try {
-      return empty_scalar(properties(text_, at));
-    } catch (const Error& e) {
-      error(mark, e.what());
-    }
-  }
-
   void count(const YAML::Mark& mark, int nodes, int unique) {
     expanded_ += nodes;
     unique_ += unique;
@@ -129,24 +124,22 @@ class Builder : public YAML::EventHandler {
     last_ = mark;
   }
 
-  std::string read_scalar(const YAML::Mark& mark, size_t at, const std::string& parsed) const {
+  /// What a helper throws gets its file and line here.
+  template <class F>
+  auto at_mark(const YAML::Mark& mark, F call) const {
     try {
-      return scalar_text(text_, at, parsed, frames_.empty() ? -1 : frames_.back().column);
+      return call();
     } catch (const Error& e) {
       error(mark, e.what());
     }
   }
 
   Value typed(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
-    try {
-      const bool bare = is_bare_tag(mark, tag);
-      if (bare && text.empty()) return text;
-      if ((tag == "?" || bare) && !key_expected() && (text == "=" || text == "<<"))
-        fail("a lone '{}' has no value in YAML 1.1; quote it", text);
-      return tagged_scalar(bare ? "?" : tag, text);
-    } catch (const Error& e) {
-      error(mark, e.what());
-    }
+    const bool bare = is_bare_tag(mark, tag);
+    if (bare && text.empty()) return text;
+    if ((tag == "?" || bare) && !key_expected() && (text == "=" || text == "<<"))
+      error(mark, "a lone '" + text + "' has no value in YAML 1.1; quote it");
+    return at_mark(mark, [&] { return tagged_scalar(bare ? "?" : tag, text); });
   }
 
   /// A written `!` leaves the type to the text, as none does (libyaml parser.c); quoted texts come
@@ -154,15 +147,6 @@ class Builder : public YAML::EventHandler {
   bool is_bare_tag(const YAML::Mark& mark, const std::string& tag) const {
     const auto at = static_cast<size_t>(mark.pos);
     return (tag == "!" || tag == kCore) && at < text_.size() && text_[at] == '!';
-  }
-
-  void check_interpolation(const YAML::Mark& mark, const std::string& text) const {
-    if (text.find("${") == std::string::npos) return;
-    try {
-      check_interpolation_syntax(text);
-    } catch (const Error& e) {
-      error(mark, e.what());
-    }
   }
 
   void start(const YAML::Mark& mark, const std::string& tag, const char* kind, Value empty,
