@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <type_traits>
 
 #include "base/error.h"
 #include "config/interpolation.h"
@@ -126,7 +127,7 @@ class Builder : public YAML::EventHandler {
 
   /// What a helper throws gets its file and line here.
   template <class F>
-  auto at_mark(const YAML::Mark& mark, F call) const {
+  std::invoke_result_t<F> at_mark(const YAML::Mark& mark, F call) const {
     try {
       return call();
     } catch (const Error& e) {
