@@ -30,16 +30,12 @@ SentencePiece::SentencePiece(SentencePieceModel model, const std::string& file)
   });
   if (model_.byte_fallback && !all_bytes) fail("{} lacks a piece <0x00> to <0xFF>", file);
   least_ = std::numeric_limits<float>::max();
-  greatest_ = std::numeric_limits<float>::lowest();
   for (size_t i = 0; i < model_.pieces.size(); ++i) {
     const auto& piece = model_.pieces[i];
     const auto id = static_cast<int32_t>(i);
     if (piece.type == Model::kUnknown) unk_ = id;
     if (piece.type == Model::kUserDefined) user_defined_.insert(piece.text, id);
-    if (piece.type == Model::kNormal) {
-      least_ = std::min(least_, piece.score);
-      greatest_ = std::max(greatest_, piece.score);
-    }
+    if (piece.type == Model::kNormal) least_ = std::min(least_, piece.score);
     const bool can_occur = piece.type == Model::kNormal || piece.type == Model::kUserDefined ||
                            piece.type == Model::kUnused;
     if (can_occur && model_.kind == Model::kUnigram) pieces_.insert(piece.text, id);
@@ -127,8 +123,8 @@ std::vector<SentencePiece::Part> SentencePiece::unigram(std::string_view text) c
     };
     pieces_.prefixes(text.substr(begin), [&](size_t length, int32_t id) {
       if (type(id) == Model::kUnused) return;
-      // A user-defined piece always wins.
-      const float bonus = static_cast<float>(static_cast<float>(length) * greatest_ - 0.1);
+      // A user-defined piece always wins. The bonus is that of version 0.2.3, found by its ties.
+      const float bonus = static_cast<float>(0.1 * static_cast<double>(length - 1));
       reach(length, type(id) == Model::kUserDefined ? bonus : score(id), id);
       has_single = has_single || length == single;
     });

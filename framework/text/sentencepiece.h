@@ -59,7 +59,7 @@ class SentencePiece {
   Joints joints_;  // of bpe
   std::vector<int64_t> bytes_;
   int64_t unk_ = 0;
-  float least_ = 0, greatest_ = 0;
+  float least_ = 0;  // score of the normal pieces
 };
 
 }  // namespace bench::text
