@@ -61,8 +61,10 @@ std::string near_keys(const Value& config, const std::string& key) {
   if (!map || !map->is_map()) return "";
   std::vector<std::string> known;
   for (const auto& entry : map->map()) known.push_back(entry.key);
-  const auto near = nearest(key.substr(dot == std::string::npos ? 0 : dot + 1), known);
-  return near.empty() ? "" : suggestion(key.substr(dot == std::string::npos ? 0 : dot + 1), known);
+  std::string text;
+  for (const auto& name : nearest(key.substr(dot == std::string::npos ? 0 : dot + 1), known))
+    text += (text.empty() ? "\nDid you mean " : ", ") + name;
+  return text.empty() ? "" : text + "?";
 }
 
 void change(Value& config, const Override& o, const Value& value, const ResolveContext& context) {
@@ -182,7 +184,7 @@ void check_sweeps_allowed(const std::vector<Override>& overrides, bool multirun)
           "2. To use it as string, quote the value: key=\\'value1,value2\\'\n"
           "3. To sweep over it, add --multirun to your command line",
           o.input);
-    fail("Sweep parameters '{}' requires --multirun", o.input);
+    fail("Sweep parameters '{}' requires --multirun (-m)", o.input);
   }
 }
 

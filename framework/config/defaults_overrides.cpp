@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "base/near.h"
+#include "config/defaults_errors.h"
 
 namespace bench {
 namespace {
@@ -92,6 +93,7 @@ void DefaultsOverrides::add(const std::string& containing, const DefaultsEntry& 
                 entry.name.value_or("null"),
                 containing,
                 entry.relative_override_key(),
+                place_of(entry),
                 false};
   order_.push_back(key);
   choices_.emplace(key, std::move(choice));
@@ -119,9 +121,9 @@ void DefaultsOverrides::set_known_choice(const DefaultsEntry& entry) {
   if (!is_new && it->second != entry.name)
     fail(
         "Multiple values for {}. To override a value use 'override {}: {}'\n  '{}' and '{}' are "
-        "both chosen",
+        "both chosen{}",
         key, key, it->second.value_or("null"), entry.name.value_or("null"),
-        it->second.value_or("null"));
+        it->second.value_or("null"), place_of(entry));
   keys_of_group_[entry.group_path()].insert(key);
 }
 
@@ -144,8 +146,8 @@ void DefaultsOverrides::check_all_used() const {
     if (!choice.containing.empty())
       fail(
           "In '{}': Invalid Defaults List override '{}: {}'.\nNo earlier Group Default for '{}' "
-          "exists to override.",
-          choice.containing, choice.relative_key, choice.text, key);
+          "exists to override.{}",
+          choice.containing, choice.relative_key, choice.text, key, choice.place);
     const auto group = key.substr(0, key.find('@'));
     const auto it = keys_of_group_.find(group);
     std::string text = "Could not override '" + key + "'.";

@@ -107,8 +107,10 @@ DefaultsEntry group_entry(const Value& item, const std::string& config_path) {
 
 std::vector<DefaultsEntry> parse_defaults(const Value& list, const std::string& config_path) {
   if (!list.is_list())
-    fail("Invalid defaults list in '{}', defaults must be a list (got {}){}", config_path,
-         type_name(list), at(list));
+    fail(
+        "Invalid defaults list in '{}', defaults must be a list (got {}); write `- group: option` "
+        "lines{}",
+        config_path, type_name(list) == "map" ? "mapping" : type_name(list), at(list));
   std::vector<DefaultsEntry> entries;
   for (const auto& item : list.list()) {
     if (item.is_map())

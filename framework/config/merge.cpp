@@ -45,8 +45,10 @@ class Merger {
   /// `place` leads to `target`; it is kept for the interpolations in it.
   void merge(Value& target, const Value& source, const Place& place) {
     if (target.is_map() != source.is_map())
-      fail("{}Cannot merge incompatible container types: a {} into the {} of {}", where(source),
-           type_name(source), type_name(target), where(target).empty() ? "?" : where(target));
+      fail("{}Cannot merge incompatible container types: a {} into a {}{}", where(source),
+           type_name(source), type_name(target),
+           target.origin.line ? fmt::format(" ({}:{})", target.origin.file, target.origin.line)
+                              : "");
     if (source.is_list()) {
       change(source);
       target = source;

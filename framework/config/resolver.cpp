@@ -77,7 +77,7 @@ void put_like_python(Value::Map& map, Value::Entry entry) {
 struct Resolver::Active {
   Active(Resolver& resolver, const Value* node) : active(resolver.active_) {
     if (std::find(active.begin(), active.end(), node) != active.end())
-      fail("Recursive interpolation detected");
+      fail("Recursive interpolation detected; give one of the keys a value");
     if (active.size() > kMaxActive) fail("interpolations refer to each other too deeply");
     active.push_back(node);
   }

@@ -253,6 +253,8 @@ class Planner {
     for (const auto& [group, option] : defaults.choices) known.push_back(group);
     for (const auto& entry : defaults.config.map()) known.push_back(entry.key);
     for (const auto& o : job) known.push_back(bare_key(o));
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
     const auto& origin = condition.value.origin;
     fail("{}:{}: sweep.when: unknown key '{}'{}", origin.file, origin.line, condition.key,
          suggestion(condition.key, known));

@@ -272,7 +272,8 @@ Value load_yaml(const std::string& given, const std::string& file_name) {
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
-    fail("{}:{}: {}", file_name, e.mark.line + 1, e.msg);
+    fail("{}:{}: no YAML: {}{}", file_name, e.mark.line + 1, e.msg,
+         line_has_tab(text, e.mark.line) ? "; indent with blanks, this line has a tab" : "");
   }
   builder.check_ratio();
   Value root = std::move(builder.root);

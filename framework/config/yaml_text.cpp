@@ -107,6 +107,17 @@ std::string checked_text(const std::string& given, const std::string& file_name)
   return text;
 }
 
+bool line_has_tab(const std::string& text, int line) {
+  size_t from = 0;
+  for (; line > 0; --line) {
+    from = text.find('\n', from);
+    if (from++ == std::string::npos) return false;
+  }
+  for (; from < text.size() && (text[from] == ' ' || text[from] == '\t'); ++from)
+    if (text[from] == '\t') return true;
+  return false;
+}
+
 size_t scalar_start(const std::string& text, size_t at) {
   while (at < text.size() && (text[at] == '&' || text[at] == '!')) {
     while (at < text.size() && !blank(text[at])) ++at;

@@ -11,6 +11,9 @@ namespace bench {
 /// YAML forbids, or nests brackets deeper than any config does.
 std::string checked_text(const std::string& text, const std::string& file_name);
 
+/// Is the line (from 0) indented with a tab?
+bool line_has_tab(const std::string& text, int line);
+
 /// Where a scalar begins, after its tag and anchor.
 size_t scalar_start(const std::string& text, size_t at);
 

@@ -1,0 +1,89 @@
+#include "config/compose.h"
+
+#include "config/completion.h"
+#include "config/inspect.h"
+#include "tree.h"
+
+using namespace bench;
+using bench::test::contains;
+using bench::test::error_of;
+using bench::test::Tree;
+
+namespace {
+Tree bench_tree() {
+  return Tree({{"config.yaml",
+                "defaults:\n  - model: tiny\n  - criterion: wanda\n  - optional extra: none\n"
+                "  - _self_\nseed: 0\nfast: false\nname: ${model.name}-s${seed}\n"},
+               {"model/tiny.yaml", "name: tiny\nlayers: 4\n"},
+               {"model/small.yaml", "name: small\nlayers: 12\n"},
+               {"criterion/wanda.yaml", "name: wanda\n"},
+               {"criterion/magnitude.yaml", "name: magnitude\n"},
+               {"recipe/quick.yaml",
+                "# @package _global_\ndefaults:\n  - override /model: small\nseed: 9\n"}});
+}
+}  // namespace
+
+TEST_CASE("defaults, overrides of groups and of values", "[config]") {
+  const auto tree = bench_tree();
+  CHECK(tree.config() ==
+        R"({"model": {"name": "tiny", "layers": 4}, "criterion": {"name": "wanda"},)"
+        R"( "seed": 0, "fast": false, "name": "${model.name}-s${seed}"})");
+  const auto small = compose(tree.request({"model=small", "seed=3", "+new.a=1", "~fast"}));
+  CHECK(to_json(resolve(small.config)) ==
+        R"({"model": {"name": "small", "layers": 12}, "criterion": {"name": "wanda"}, "seed": 3,)"
+        R"( "name": "small-s3", "new": {"a": 1}})");
+  CHECK(small.choices.at("model") == "small");
+  CHECK(contains(tree.config({"+recipe=quick"}), R"("seed": 9)"));
+  CHECK(contains(tree.config({"+recipe=quick"}), R"("name": "small")"));
+  CHECK(contains(tree.config({"+model@teacher=small"}), R"("teacher": {"name": "small")"));
+}
+
+TEST_CASE("--config-dir adds options, the primary's folder wins", "[config]") {
+  const auto tree = bench_tree();
+  const Tree more({{"model/big.yaml", "name: big\n"}, {"model/tiny.yaml", "name: other\n"}});
+  auto request = tree.request({"model=big"});
+  request.search_path = {more.folder.path};
+  CHECK(compose(request).config.find("model")->find("name")->string() == "big");
+  request.overrides = {};
+  CHECK(compose(request).config.find("model")->find("name")->string() == "tiny");
+}
+
+TEST_CASE("the configuration and its making can be shown", "[config]") {
+  const auto tree = bench_tree();
+  const auto request = tree.request({"model=small"});
+  CHECK(contains(show_config(request, "job"), "name: ${model.name}-s${seed}"));
+  CHECK(contains(show_config(request, "job", {true, ""}), "name: small-s0"));
+  CHECK(show_config(request, "job", {false, "criterion"}) == "# @package criterion\nname: wanda\n");
+  CHECK(contains(show_config(request, "all"), "hydra:"));
+  CHECK(contains(error_of([&] { show_config(request, "job", {false, "modle"}); }), "model"));
+  CHECK(contains(show_info(request, "defaults-tree"),
+                 "config:\n  model: small\n  criterion: wanda\n  _self_\n"));
+  CHECK(contains(show_info(request, "defaults"),
+                 "| model/small     | model     | False  | config |"));
+  CHECK(contains(show_info(request, "searchpath"), tree.folder.path.string()));
+  CHECK(contains(error_of([&] { show_info(request, "default"); }), "did you mean defaults"));
+}
+
+TEST_CASE("completion knows groups, options, keys and prefixes", "[config]") {
+  const auto tree = bench_tree();
+  using Words = std::vector<std::string>;
+  const auto words = [&](const std::string& word, const KnownValues& known = {}) {
+    return complete(tree.request(), word, known);
+  };
+  CHECK(words("mod") == Words{"model.", "model="});
+  CHECK(words("model=") == Words{"model=small", "model=tiny"});
+  CHECK(words("model=tiny,s") == Words{"model=tiny,small"});
+  CHECK(words("model.l") == Words{"model.layers="});
+  CHECK(words("+rec") == Words{"+recipe="});
+  CHECK(words("~cri") == Words{"~criterion", "~criterion."});
+  CHECK(words("fast=") == Words{"fast=false", "fast=true"});
+  CHECK(words("criterion.name=ma", {{"criterion.name", {"magnitude", "ria"}}}) ==
+        Words{"criterion.name=magnitude"});
+  CHECK(words("seed=" + tree.folder.path.string() + "/conf") ==
+        Words{"seed=" + tree.folder.path.string() + "/config.yaml"});
+  const auto line = "bench run " + tree.folder.path.string() + "/config.yaml -m model=t";
+  CHECK(complete_line(line, line.size()) == Words{"model=tiny"});
+  CHECK(complete_line("bench run --mul", 15) == Words{"--multirun"});
+  for (const char* shell : {"bash", "zsh", "fish"})
+    CHECK(contains(completion_script(shell), "-sc query="));
+}
