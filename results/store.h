@@ -9,8 +9,9 @@
 namespace bench {
 
 /// The ledger: one SQLite database that any number of processes share. STRICT tables, WAL (rollback
-/// journal on a network file system), one writer transaction per step. A row is written whole or not at
-/// all; a finished trial is never touched again.
+/// journal on a network file system), one writer transaction per step. A row is written whole or
+/// not at all; a finished trial is never touched again. Threads may share a Store; a forked child
+/// opens its own.
 class Store {
  public:
   enum class Mode { ReadWrite, ReadOnly };
@@ -25,9 +26,10 @@ class Store {
   int64_t submit(const std::vector<TrialSpec>& trials);
 
   /// The next trial of `ids` that nobody has done: pending ones, interrupted ones, and running ones
-  /// whose lease ran out. Prefers an equal share_key, then the order of submission. One transaction:
-  /// two workers never get the same one. The lease lasts lease_seconds unless heartbeat() renews it.
-  /// With retry_failed, failed trials count as not done (each is tried once per `since`).
+  /// whose lease ran out. Prefers an equal share_key, then the order of submission. One
+  /// transaction: two workers never get the same one. The lease lasts lease_seconds unless
+  /// heartbeat() renews it. With retry_failed, failed trials count as not done (each is tried once
+  /// per `since`).
   struct Wish {
     std::vector<std::string> ids;
     std::string worker, share_key;
@@ -44,9 +46,11 @@ class Store {
   /// A worker that is gone: its running trials become interrupted and are run again.
   int64_t release(const std::string& worker);
 
-  std::vector<Trial> trials() const;  // by number
+  std::vector<Trial> trials() const;                                  // by number
   std::optional<Trial> trial(const std::string& id_or_prefix) const;  // ambiguous prefix: Error
   Outcome outcome(const std::string& id) const;
+  /// Same without item scores (their hash stays): what a page of provenance needs.
+  Outcome outcome_without_items(const std::string& id) const;
   /// Metrics of all finished trials without their item scores: what tables are made of.
   struct MetricOf {
     std::string trial;
@@ -58,6 +62,12 @@ class Store {
     VerdictRow verdict;
   };
   std::vector<VerdictOf> broken_verdicts() const;
+  struct SparsityOf {
+    std::string trial;
+    SparsityRow sparsity;
+  };
+  /// The rows of scope "model" of all finished trials: the measured sparsity that curves plot.
+  std::vector<SparsityOf> model_sparsity() const;
 
  private:
   struct Database;
