@@ -22,8 +22,6 @@ class Model {
   virtual std::vector<Layer*> layers(int64_t block) = 0;
   /// Groups of one kind ("head", "neuron", "channel") over the whole model, by block.
   virtual std::vector<Group> groups(const std::string& kind) = 0;
-  /// The kinds that groups() knows for this family.
-  virtual std::vector<std::string> group_kinds() const = 0;
   /// Every tensor of the model under its state-dict name; what snapshots, hashes and counts see.
   struct Named {
     std::string name;

@@ -14,8 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::map<std::string, ModelFactory>& families() {
-  static std::map<std::string, ModelFactory> all;
+std::map<std::string, ModelFamily>& families() {
+  static std::map<std::string, ModelFamily> all;
   return all;
 }
 
@@ -132,8 +132,9 @@ fs::path resolve_model(const std::string& name, const std::vector<fs::path>& fol
   fail("model '{}': no such folder, and not found in {}{}", name, tried, suggestion(name, known));
 }
 
-bool enroll_model(const char* model_type, ModelFactory factory) {
-  if (!families().emplace(model_type, factory).second) fail("'{}' is registered twice", model_type);
+bool enroll_model(const char* model_type, ModelFamily family) {
+  if (!families().emplace(model_type, std::move(family)).second)
+    fail("'{}' is registered twice", model_type);
   return true;
 }
 
@@ -143,13 +144,28 @@ std::vector<std::string> model_types() {
   return names;
 }
 
-std::unique_ptr<Model> build_model(const Checkpoint& c) {
-  const auto it = families().find(c.model_type());
+const ModelFamily& model_family(const std::string& model_type, const std::string& where) {
+  const auto it = families().find(model_type);
   if (it == families().end())
-    fail("{}: model_type '{}' is not supported{}", c.folder.string(), c.model_type(),
-         suggestion(c.model_type(), model_types()));
+    fail("{}: model_type '{}' is not supported{}", where, model_type,
+         suggestion(model_type, model_types()));
+  return it->second;
+}
+
+std::string model_type_of(const fs::path& path) {
+  if (path.extension() == ".gguf") return "llama";  // the only architecture that read_gguf knows
+  if (fs::exists(path / "config.json")) {
+    const auto config = read_json(path / "config.json");
+    if (config.contains("model_type") && config["model_type"].is_string())
+      return config["model_type"].get<std::string>();
+  }
+  return read_checkpoint(path).model_type();
+}
+
+std::unique_ptr<Model> build_model(const Checkpoint& c) {
+  const auto& family = model_family(c.model_type(), c.folder.string());
   at::NoGradGuard no_grad;
-  return it->second(c);
+  return family.make(c);
 }
 
 }  // namespace bench

@@ -39,9 +39,15 @@ std::filesystem::path resolve_model(const std::string& name,
 
 /// Families register by model_type, one file each in models/.
 using ModelFactory = std::unique_ptr<Model> (*)(const Checkpoint&);
-bool enroll_model(const char* model_type, ModelFactory factory);
-#define BENCH_MODEL(identifier, model_type, factory) \
-  [[maybe_unused]] const bool registered_model_##identifier = ::bench::enroll_model(model_type, factory)
+struct ModelFamily {
+  ModelFactory make;
+  std::vector<std::string> group_kinds;  // what Model::groups() knows, for planning without weights
+  bool images = false;                   // reads images, not text
+};
+bool enroll_model(const char* model_type, ModelFamily family);
+/// The family of a model by its config alone; an unknown model_type is an Error with the known ones.
+const ModelFamily& model_family(const std::string& model_type, const std::string& where);
+std::string model_type_of(const std::filesystem::path& path);
 
 /// Unknown model_type: an Error with the known ones.
 std::unique_ptr<Model> build_model(const Checkpoint& checkpoint);

@@ -82,8 +82,6 @@ class Bloom : public Model {
     return {&b.qkv, &b.dense, &b.up, &b.down};
   }
 
-  std::vector<std::string> group_kinds() const override { return {"head", "neuron"}; }
-
   std::vector<Group> groups(const std::string& kind) override {
     std::vector<Group> all;
     for (int64_t i = 0; i < block_count(); ++i) {
@@ -143,9 +141,10 @@ class Bloom : public Model {
   bool post_norm_residual_ = false;
 };
 
-BENCH_MODEL(bloom, "bloom", [](const Checkpoint& c) -> std::unique_ptr<Model> {
+std::unique_ptr<Model> make(const Checkpoint& c) {
   return std::make_unique<Bloom>(c);
-});
+}
+[[maybe_unused]] const bool registered = enroll_model("bloom", {make, {"head", "neuron"}});
 
 }  // namespace
 }  // namespace bench

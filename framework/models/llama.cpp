@@ -72,8 +72,6 @@ class Llama : public Model {
     return {&b.q, &b.k, &b.v, &b.o, &b.gate, &b.up, &b.down};
   }
 
-  std::vector<std::string> group_kinds() const override { return {"head", "neuron"}; }
-
   std::vector<Group> groups(const std::string& kind) override {
     std::vector<Group> all;
     for (int64_t i = 0; i < block_count(); ++i) {
@@ -143,9 +141,10 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   return std::make_unique<Llama>(c);
 }
 
-BENCH_MODEL(llama, "llama", make);
-BENCH_MODEL(mistral, "mistral", make);
-BENCH_MODEL(qwen2, "qwen2", make);
+[[maybe_unused]] const bool registered =
+    enroll_model("llama", {make, {"head", "neuron"}}) &&
+    enroll_model("mistral", {make, {"head", "neuron"}}) &&
+    enroll_model("qwen2", {make, {"head", "neuron"}});
 
 }  // namespace
 }  // namespace bench

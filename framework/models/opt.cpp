@@ -72,8 +72,6 @@ class Opt : public Model {
     return {&b.q, &b.k, &b.v, &b.o, &b.fc1, &b.fc2};
   }
 
-  std::vector<std::string> group_kinds() const override { return {"head", "neuron"}; }
-
   std::vector<Group> groups(const std::string& kind) override {
     std::vector<Group> all;
     for (int64_t i = 0; i < block_count(); ++i) {
@@ -135,9 +133,10 @@ class Opt : public Model {
   int64_t max_length_ = 0;
 };
 
-BENCH_MODEL(opt, "opt", [](const Checkpoint& c) -> std::unique_ptr<Model> {
+std::unique_ptr<Model> make(const Checkpoint& c) {
   return std::make_unique<Opt>(c);
-});
+}
+[[maybe_unused]] const bool registered = enroll_model("opt", {make, {"head", "neuron"}});
 
 }  // namespace
 }  // namespace bench

@@ -78,8 +78,6 @@ class ResNet : public Model {
     return {&b.conv1, &b.conv2};
   }
 
-  std::vector<std::string> group_kinds() const override { return {"channel"}; }
-
   std::vector<Group> groups(const std::string& kind) override {
     if (kind != "channel") return {};
     std::vector<Group> all;
@@ -224,9 +222,10 @@ class ResNet : public Model {
   std::vector<int64_t> stage_begin_;
 };
 
-BENCH_MODEL(resnet_cifar, "resnet_cifar", [](const Checkpoint& c) -> std::unique_ptr<Model> {
+std::unique_ptr<Model> make(const Checkpoint& c) {
   return std::make_unique<ResNet>(c);
-});
+}
+[[maybe_unused]] const bool registered = enroll_model("resnet_cifar", {make, {"channel"}, true});
 
 }  // namespace
 }  // namespace bench

@@ -1,0 +1,205 @@
+#include "run_trial.h"
+
+#include <chrono>
+#include <fstream>
+
+#include "core/zeroth_order.h"
+#include "io/calibration.h"
+#include "io/data.h"
+
+namespace bench {
+namespace {
+
+/// Seconds and peak memory of one phase, written when it ends.
+class Phase {
+ public:
+  Phase(Outcome& out, std::string name) : out_(out), start_(Clock::now()) { row_.phase = std::move(name); }
+  ~Phase() {
+    row_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    row_.peak_rss = peak_resident_bytes();
+    row_.method = "steady clock; getrusage ru_maxrss of the worker since its start";
+    out_.phases.push_back(row_);
+  }
+  Phase(const Phase&) = delete;
+  Phase& operator=(const Phase&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Outcome& out_;
+  Clock::time_point start_;
+  PhaseRow row_;
+};
+
+std::string cpu_name() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+void record_environment(Outcome& out, const std::string& device) {
+  out.environment = {{"version", BENCH_VERSION},
+                     {"device", device},
+                     {"cpu", cpu_name()},
+                     {"threads", std::to_string(at::get_num_threads())},
+                     {"cpu_capability", at::get_cpu_capability()},
+                     {"compiler", __VERSION__}};
+}
+
+void record_sparsity(Outcome& out, Model& model, const std::string& stage) {
+  const auto s = measure_sparsity(model);
+  std::map<int64_t, SparsityRow> blocks;
+  for (const auto& t : s.tensors) {
+    out.sparsity.push_back({stage, "tensor", t.name, t.total, t.masked, t.zeros});
+    auto& b = blocks[t.block];
+    b.total += t.total, b.masked += t.masked, b.zeros += t.zeros;
+  }
+  for (auto& [block, row] : blocks) {
+    row.stage = stage, row.scope = "block", row.name = std::to_string(block);
+    out.sparsity.push_back(row);
+  }
+  out.sparsity.push_back({stage, "model", "prunable weights", s.linear_total(), s.linear_masked(),
+                          s.linear_zeros()});
+  out.sparsity.push_back({stage, "model", "parameters", s.parameters, s.linear_masked(),
+                          s.linear_zeros()});
+}
+
+void check_finite(Model& model) {
+  for (const auto& t : model.tensors())
+    if (t.parameter && t.tensor->defined() && t.tensor->is_floating_point() &&
+        !at::isfinite(*t.tensor).all().item<bool>())
+      fail("the weights of {} hold NaN or infinity: the checkpoint is broken or training diverged",
+           t.name);
+}
+
+/// Masks hold: nothing lives outside them, and n:m keeps at most n.
+void certify(Outcome& out, Model& model, const Pattern& pattern) {
+  std::string outside;
+  for (const Layer* l : model.layers())
+    if (l->mask.defined() && l->matrix().masked_select(~l->mask).any().item<bool>())
+      outside = l->weight_name();
+  out.verdicts.push_back({"mask_holds", outside.empty(), outside});
+  if (!outside.empty()) fail("{}: a weight outside its mask is not zero", outside);
+  if (pattern.kind != Pattern::NM) return;
+  const auto broken = broken_nm(model, pattern.keep, pattern.of);
+  out.verdicts.push_back({"nm_holds", broken.empty(), broken});
+  if (!broken.empty()) fail("{}: keeps more than {} of {}", broken, pattern.keep, pattern.of);
+}
+
+class Runner {
+ public:
+  Runner(const Value& config, Workbench& bench, const TrialProgress& progress)
+      : config_(config), bench_(bench), progress_(progress), path_(model_path(config)),
+        device_(config.find("device")->string()),
+        batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)) {}
+
+  Outcome run() {
+    record_environment(out_, device_);
+    {
+      Phase phase(out_, "load");
+      say("load", 0, 1);
+      loaded_ = bench_.model(path_, device_);
+      check_finite(*loaded_->model);
+      out_.hashes.emplace_back("weights", loaded_->weights);
+    }
+    if (!is_dense(config_)) prune_model();
+    measure();
+    return std::move(out_);
+  }
+
+ private:
+  void say(const std::string& phase, int64_t done, int64_t of) const {
+    if (progress_) progress_(phase, done, of);
+  }
+
+  std::shared_ptr<const Tokenizer> tokenizer(const std::string& variant) const {
+    const auto given = config_.find("model")->find("tokenizer")->string();
+    const auto& name = variant == "auto" || given != "auto" ? given : variant;
+    return bench_.get_as<const Tokenizer>("tokenizer|" + path_.string() + "|" + name, [&] {
+      return std::shared_ptr<const Tokenizer>(loaded_->checkpoint.tokenizer(name));
+    });
+  }
+
+  std::shared_ptr<const Calibration> calibration() const {
+    const Config data(*config_.find("data"), "data");
+    const bool text = loaded_->model->max_length() > 0;
+    return bench_.get_as<const Calibration>("data|" + path_.string() + "|" + to_json(data.value()), [&] {
+      std::shared_ptr<const Tokenizer> t;
+      if (text) t = tokenizer("slow4");
+      return std::make_shared<const Calibration>(
+          make_calibration(data, t.get(), loaded_->model->max_length(), batch_tokens_));
+    });
+  }
+
+  void prune_model() {
+    Model& model = *loaded_->model;
+    const auto method = method_from(config_);
+    Calibration data;
+    if (!method.needs().empty()) {
+      Phase phase(out_, "calibrate");
+      say("calibrate", 0, 1);
+      data = *calibration();  // a copy of handles: the walk moves its hidden states
+      out_.hashes.emplace_back("data", data.hash);
+      if (device_ != "cpu") to_device(data);
+    }
+    std::vector<Removed> removed;
+    {
+      Phase phase(out_, "prune");
+      WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_ + "|");
+      removed = prune(model, method, std::get<double>(config_.find("sparsity")->data), data, &shelf,
+                      [&](int64_t done, int64_t of) { say("prune", done, of); });
+    }
+    certify(out_, model, method.pattern);
+    record_sparsity(out_, model, "prune");
+    out_.hashes.emplace_back("mask", mask_hash(model));
+    if (std::get<bool>(config_.find("shrink")->data)) {
+      for (const auto& r : removed) shrink(r.group, r.keep);
+      record_sparsity(out_, model, "shrink");
+    }
+    out_.hashes.emplace_back("pruned_weights", weight_hash(model));
+  }
+
+  void to_device(Calibration& data) const {
+    const at::Device device(device_);
+    for (auto& b : data.batches)
+      for (Tensor* t : {&b.ids, &b.positions, &b.images, &b.labels})
+        if (t->defined()) *t = t->to(device);
+  }
+
+  void measure() {
+    Phase phase(out_, "evaluate");
+    for (const auto& [label, task] : tasks_from(config_)) {
+      TaskContext context{*loaded_->model,
+                          [&](const std::string& variant) { return tokenizer(variant); },
+                          [&](const std::string& key, const Workbench::Make& make) {
+                            return bench_.get(path_.string() + "|" + key, make);
+                          },
+                          [&, l = label](int64_t done, int64_t of) { say(l, done, of); },
+                          batch_tokens_, at::Device(device_)};
+      for (auto& m : task->run(context)) {
+        if (!std::isfinite(m.value))
+          fail("task {}: {} is no number: the pruned model is broken", label, m.name);
+        out_.metrics.push_back({m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
+                                m.higher_is_better, std::move(m.items), m.items_hash});
+      }
+    }
+  }
+
+  const Value& config_;
+  Workbench& bench_;
+  const TrialProgress& progress_;
+  std::filesystem::path path_;
+  std::string device_;
+  int64_t batch_tokens_;
+  std::shared_ptr<Workbench::Loaded> loaded_;
+  Outcome out_;
+};
+
+}  // namespace
+
+Outcome run_trial(const Value& config, Workbench& bench, const TrialProgress& progress) {
+  at::NoGradGuard no_grad;
+  return Runner(config, bench, progress).run();
+}
+
+}  // namespace bench

@@ -1,0 +1,264 @@
+#include "trial.h"
+
+#include <set>
+
+#include "base/digest.h"
+#include "io/calibration.h"
+#include "io/checkpoint.h"
+#include "io/data.h"
+
+namespace bench {
+namespace {
+
+Schema model_schema() {
+  return {required("name", Key::Type::String, "the model's name in tables"),
+          key("path", "", "a folder or file, hf:org/name, or a name in data/models; empty: the name")
+              .without_identity(),
+          key("tokenizer", "auto", "variant of the tokenizer where a protocol does not name one")
+              .one_of({"auto", "spm", "slow4", "fast4", "hf5", "json"})};
+}
+
+/// `name: none` where a part may be absent.
+bool is_none(const Value& part) {
+  const Value* name = part.find("name");
+  return part.is_null() || (name && name->is_string() && name->string() == "none");
+}
+
+template <class T>
+void complete_plugin(Value& config, const std::string& part, std::vector<std::string>& mistakes) {
+  Value* given = config.find(part);
+  *given = Registry<T>::instance().complete(*given, part, mistakes);
+}
+
+void complete_tasks(Value& config, std::vector<std::string>& mistakes) {
+  for (auto& entry : config.find("task")->map())
+    entry.value = Registry<Task>::instance().complete(entry.value, "task." + entry.key, mistakes);
+}
+
+/// Runs a check; what it throws becomes a mistake.
+template <class F>
+void note(std::vector<std::string>& mistakes, F&& check) {
+  try {
+    check();
+  } catch (const std::exception& e) {
+    mistakes.emplace_back(e.what());
+  }
+}
+
+void check_model(const Value& config, std::vector<std::string>& mistakes) {
+  note(mistakes, [&] {
+    const auto path = model_path(config);
+    const auto& family = model_family(model_type_of(path), path.string());
+    const auto pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
+    const auto& kinds = family.group_kinds;
+    if (!is_dense(config) && pattern.kind == Pattern::Structured)
+      for (const auto& kind : pattern.groups)
+        if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
+          fail("pattern.groups: {} has no '{}' groups{}", config.find("model")->find("name")->string(),
+               kind, suggestion(kind, kinds));
+    for (const auto& [label, task, line] : config.find("task")->map()) {
+      const auto name = task.find("name")->string();
+      if (name != "size" && (name == "classification") != family.images)
+        fail("task.{}: {} cannot measure a model of {}", label, name, family.images ? "images" : "text");
+    }
+  });
+}
+
+/// The bytes that a model is: digests of its files, from the manifest where it is shipped.
+std::string model_digest(const std::filesystem::path& path) {
+  if (std::filesystem::is_regular_file(path)) return sha256_file(path.string());
+  check_shipped(path);
+  std::string all;
+  std::set<std::filesystem::path> files;
+  for (const auto& f : std::filesystem::directory_iterator(path))
+    if (f.is_regular_file()) files.insert(f.path());
+  for (const auto& f : files) all += f.filename().string() + " " + sha256_file(f.string()) + "\n";
+  return sha256_hex(all);
+}
+
+std::string cached_digest(const std::filesystem::path& path) {
+  static std::map<std::string, std::string> known;
+  auto& slot = known[path.string()];
+  if (slot.empty()) slot = model_digest(path);
+  return slot;
+}
+
+Value identity_of(const Value& config) {
+  const bool dense = is_dense(config);
+  Value id{Value::Map{}};
+  id.set("model", cached_digest(model_path(config)));
+  for (const auto& e : trial_schema().canonical(config).map())
+    if (e.key == "device" || (!dense && (e.key == "sparsity" || e.key == "shrink")))
+      id.set(e.key, e.value);
+  if (!dense) {
+    const auto method = method_from(config);
+    const Value* update = config.find("update");
+    id.set("criterion", Registry<Criterion>::instance().canonical(*config.find("criterion")));
+    id.set("allocator", Registry<Allocator>::instance().canonical(*config.find("allocator")));
+    if (!is_none(*update)) id.set("update", Registry<Update>::instance().canonical(*update));
+    id.set("pattern", Pattern::schema().canonical(*config.find("pattern")));
+    if (!method.needs().empty()) {  // where nothing is measured, the data changes nothing
+      const auto data = *config.find("data");
+      id.set("data", calibration_schema().canonical(data));
+      id.set("data_bytes", sha256_file(data_file(data.find("file")->string()).string()));
+      if (config.find("propagation")->string() != "sequential_block")
+        id.set("propagation", *config.find("propagation"));
+    }
+  }
+  Value tasks{Value::Map{}};
+  for (const auto& [label, task, line] : config.find("task")->map()) {
+    auto canonical = Registry<Task>::instance().canonical(task);
+    for (const char* file : {"text", "file"})
+      if (const Value* f = task.find(file))
+        canonical.set("bytes", sha256_file(data_file(f->string()).string()));
+    tasks.set(label, canonical);
+  }
+  id.set("tasks", tasks);
+  return id;
+}
+
+std::string method_label(const Value& config) {
+  if (is_dense(config)) return "dense";
+  const Value* given = config.find("method");
+  if (given && given->is_string() && !given->string().empty()) return given->string();
+  auto label = config.find("criterion")->find("name")->string();
+  if (!is_none(*config.find("update"))) label += "+" + config.find("update")->find("name")->string();
+  const auto allocator = config.find("allocator")->find("name")->string();
+  return allocator == "uniform" ? label : label + "/" + allocator;
+}
+
+TrialSpec spec_of(const Value& config) {
+  TrialSpec s;
+  s.config = to_json(config);
+  s.identity = to_json(identity_of(config));
+  s.id = sha256_hex(s.identity).substr(0, 16);
+  s.model = config.find("model")->find("name")->string();
+  s.method = method_label(config);
+  const auto pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
+  s.pattern = is_dense(config) ? "dense" : pattern.label();
+  s.sparsity = is_dense(config)              ? 0
+               : pattern.fixed_share() >= 0 ? pattern.fixed_share()
+                                            : std::get<double>(config.find("sparsity")->data);
+  s.share_key = s.model + "|" + to_json(*config.find("data"));
+  s.time_limit = std::get<double>(config.find("time_limit")->data);
+  return s;
+}
+
+}  // namespace
+
+Schema trial_schema() {
+  return {required("model", Key::Type::Map, "what is pruned (configs/model)"),
+          optional("criterion", Key::Type::Map, "how much each weight matters (configs/criterion)"),
+          optional("allocator", Key::Type::Map, "how the target is split (configs/allocator)"),
+          optional("update", Key::Type::Map, "how layers are repaired; none (configs/update)"),
+          optional("pattern", Key::Type::Map, "what may be removed (configs/pattern)"),
+          optional("data", Key::Type::Map, "calibration data (configs/data)"),
+          required("task", Key::Type::Map, "what is measured: label -> task (configs/task)"),
+          key("method", "", "the method's name in tables; empty: made of its parts").without_identity(),
+          key("sparsity", 0.5, "share of what the pattern can remove; 0: the dense model").range(0, 1),
+          key("propagation", "sequential_block", "which activations statistics are taken from")
+              .one_of({"dense", "sequential_block", "per_linear"}),
+          key("shrink", false, "structured: remove the units for good before measuring"),
+          key("seed", 0, "for ${seed} in the parts that draw random numbers").without_identity(),
+          key("device", "cpu", "where the tensors live").one_of({"cpu", "cuda"}),
+          key("batch_tokens", 4096, "tokens that go through the model together")
+              .range(1, 1 << 20).in("tokens").without_identity(),
+          key("time_limit", 0.0, "a longer trial fails; 0: none").at_least(0).in("seconds")
+              .without_identity()};
+}
+
+bool is_dense(const Value& config) {
+  const Value* pattern = config.find("pattern");
+  const Value* kind = pattern ? pattern->find("kind") : nullptr;
+  if (kind && kind->is_string() && kind->string() == "nm") return false;
+  const Value* s = config.find("sparsity");
+  return s && s->is_float() && std::get<double>(s->data) == 0;
+}
+
+std::filesystem::path model_path(const Value& config) {
+  const Value& m = *config.find("model");
+  const Value* path = m.find("path");
+  const auto name = path && path->is_string() && !path->string().empty() ? path->string()
+                                                                         : m.find("name")->string();
+  return resolve_model(name, model_folders());
+}
+
+Method method_from(const Value& config) {
+  Method how;
+  how.criterion = Registry<Criterion>::instance().make(*config.find("criterion"), "criterion");
+  how.allocator = Registry<Allocator>::instance().make(*config.find("allocator"), "allocator");
+  if (const Value& update = *config.find("update"); !is_none(update))
+    how.update = Registry<Update>::instance().make(update, "update");
+  how.pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
+  const auto walk = config.find("propagation")->string();
+  how.propagation = walk == "dense"        ? Propagation::Dense
+                    : walk == "per_linear" ? Propagation::PerLinear
+                                           : Propagation::SequentialBlock;
+  return how;
+}
+
+std::vector<std::pair<std::string, std::unique_ptr<Task>>> tasks_from(const Value& config) {
+  std::vector<std::pair<std::string, std::unique_ptr<Task>>> all;
+  for (const auto& [label, task, line] : config.find("task")->map())
+    all.emplace_back(label, Registry<Task>::instance().make(task, "task." + label));
+  return all;
+}
+
+TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
+  const auto before = mistakes.size();
+  TrialPlan plan;
+  plan.config = trial_schema().complete(job, "", mistakes);
+  if (mistakes.size() > before) return plan;
+  auto& c = plan.config;
+  const auto fill = [&](const char* part, Value fallback) {
+    if (c.find(part)->is_null()) c.set(part, std::move(fallback));
+  };
+  fill("criterion", Value(Value::Map{{"name", "magnitude"}}));
+  fill("allocator", Value(Value::Map{{"name", "uniform"}}));
+  fill("update", Value(Value::Map{{"name", "none"}}));
+  fill("pattern", Value(Value::Map{}));
+  fill("data", Value(Value::Map{}));
+  complete_plugin<Criterion>(c, "criterion", mistakes);
+  complete_plugin<Allocator>(c, "allocator", mistakes);
+  if (!is_none(*c.find("update"))) complete_plugin<Update>(c, "update", mistakes);
+  *c.find("model") = model_schema().complete(*c.find("model"), "model", mistakes);
+  *c.find("pattern") = Pattern::schema().complete(*c.find("pattern"), "pattern", mistakes);
+  *c.find("data") = calibration_schema().complete(*c.find("data"), "data", mistakes);
+  complete_tasks(c, mistakes);
+  if (c.find("task")->map().empty()) mistakes.emplace_back("task: name at least one task");
+  if (mistakes.size() > before) return plan;
+  check_model(c, mistakes);
+  if (!is_dense(c))
+    note(mistakes, [&] {
+      const auto method = method_from(c);
+      method.check();
+      if (!method.needs().empty()) check_calibration(Config(*c.find("data"), "data"));
+      if (c.find("shrink")->data == Value(true).data && method.pattern.kind != Pattern::Structured)
+        fail("shrink: only a structured pattern removes whole units");
+    });
+  note(mistakes, [&] {
+    for (const auto& [label, task] : tasks_from(c)) task->check();
+  });
+  if (mistakes.size() == before) note(mistakes, [&] { plan.spec = spec_of(c); });
+  return plan;
+}
+
+Planned plan_jobs(const std::vector<Job>& jobs) {
+  Planned planned;
+  std::set<std::string> ids, said;
+  for (const auto& job : jobs) {
+    std::vector<std::string> mistakes;
+    auto plan = plan_trial(job.config, mistakes);
+    for (auto& m : mistakes)
+      if (said.insert(m).second) planned.mistakes.push_back(std::move(m));
+    if (!mistakes.empty()) continue;
+    if (!ids.insert(plan.spec.id).second) {
+      ++planned.duplicates;
+      continue;
+    }
+    planned.trials.push_back(std::move(plan));
+  }
+  return planned;
+}
+
+}  // namespace bench

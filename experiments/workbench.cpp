@@ -1,0 +1,60 @@
+#include "workbench.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "io/data.h"
+
+namespace bench {
+
+int64_t resident_bytes() {
+  std::ifstream in("/proc/self/statm");
+  int64_t pages = 0, resident = 0;
+  in >> pages >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+int64_t peak_resident_bytes() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::shared_ptr<const void> Workbench::get(const std::string& key, const Make& make) {
+  if (const auto it = index_.find(key); it != index_.end()) {
+    recent_.splice(recent_.begin(), recent_, it->second);
+    return it->second->value;
+  }
+  const auto before = resident_bytes();
+  auto value = make();
+  const auto bytes = std::max<int64_t>(0, resident_bytes() - before);
+  recent_.push_front({key, value, bytes});
+  index_[key] = recent_.begin();
+  held_ += bytes;
+  while (held_ > budget_ && recent_.size() > 1) {
+    held_ -= recent_.back().bytes;
+    index_.erase(recent_.back().key);
+    recent_.pop_back();
+  }
+  return value;
+}
+
+std::shared_ptr<Workbench::Loaded> Workbench::model(const std::filesystem::path& path,
+                                                    const std::string& device) {
+  const auto loaded = get_as<Loaded>("model|" + path.string() + "|" + device, [&] {
+    check_shipped(path);
+    auto l = std::make_shared<Loaded>();
+    l->checkpoint = read_checkpoint(path);
+    l->model = build_model(l->checkpoint);
+    if (device != "cpu") l->model->to(at::Device(device));
+    l->dense = std::make_unique<Snapshot>(*l->model);
+    l->weights = weight_hash(*l->model);
+    return l;
+  });
+  loaded->dense->restore(*loaded->model);
+  return loaded;
+}
+
+}  // namespace bench
