@@ -35,6 +35,8 @@ inline bool has_interpolation(const std::string& text) {
 }
 /// The rule configValue: text with interpolations in it.
 Expression parse_interpolated(const std::string& text);
+/// The same, remembered: the jobs of a sweep hold the same texts.
+std::shared_ptr<const Expression> parsed(const std::string& text);
 /// The rule singleElement: what oc.decode reads.
 Expression parse_element(const std::string& text);
 /// An Error with a caret if the text's interpolations are malformed.

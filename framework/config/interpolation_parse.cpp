@@ -1,3 +1,5 @@
+#include <unordered_map>
+
 #include "base/error.h"
 #include "config/grammar.h"
 #include "config/interpolation.h"
@@ -276,6 +278,15 @@ class Parser {
 
 Expression parse_interpolated(const std::string& text) {
   return Parser(text).config_value();
+}
+
+std::shared_ptr<const Expression> parsed(const std::string& text) {
+  thread_local std::unordered_map<std::string, std::shared_ptr<const Expression>> known;
+  if (const auto it = known.find(text); it != known.end()) return it->second;
+  if (known.size() > 1000) known.clear();
+  auto expression = std::make_shared<const Expression>(parse_interpolated(text));
+  if (text.size() < 1000) known.emplace(text, expression);
+  return expression;
 }
 
 Expression parse_element(const std::string& text) {

@@ -9,7 +9,7 @@
 namespace bench {
 namespace {
 
-constexpr size_t kMaxSteps = 100'000;  // of evaluation, over a whole configuration
+constexpr size_t kMaxSteps = 400'000;  // of evaluation, over a whole configuration
 constexpr size_t kMaxText = size_t{1} << 20;
 constexpr size_t kMaxActive = 200;
 
@@ -19,6 +19,18 @@ bool is_container(const Value& v) {
 
 bool is_text_interpolation(const Place& place) {
   return !place.final && place.node->is_string() && has_interpolation(place.node->string());
+}
+
+/// Is there an interpolation in it? Counts the values it saw.
+bool holds_interpolation(const Value& v, size_t& seen) {
+  ++seen;
+  if (v.is_string()) return has_interpolation(v.string());
+  if (v.is_list())
+    return std::any_of(v.list().begin(), v.list().end(),
+                       [&](const Value& item) { return holds_interpolation(item, seen); });
+  return v.is_map() && std::any_of(v.map().begin(), v.map().end(), [&](const Value::Entry& entry) {
+           return holds_interpolation(entry.value, seen);
+         });
 }
 
 std::string full_key(const Place& place) {
@@ -104,7 +116,8 @@ Place Resolver::follow(const Place& place) {
   const bool outermost = active_.empty();
   try {
     const Active active(*this, place.node);
-    return evaluate(parse_interpolated(place.node->string()), place);
+    const auto expression = parsed(place.node->string());
+    return evaluate(*expression, place);
   } catch (const Error& e) {
     if (!outermost) throw;
     fail("{}{}: {}\n  in '{}'", where(*place.node), full_key(place), e.what(),
@@ -128,29 +141,30 @@ Value Resolver::copy(const Place& place) {
   }
   const Value& node = *place.node;
   if (!is_container(node)) return node;
+  size_t seen = 0;
+  const bool plain = !holds_interpolation(node, seen);
+  spend(seen);
+  if (plain) return node;  // most of a configuration: no walk, one copy
   Value out;
   out.origin = node.origin;
   Place below = place.child(nullptr, "");
+  const auto copied = [&](const Value& value, auto name) {
+    if (!is_container(value) && !value.is_string()) return value;
+    below.node = &value;
+    below.names.back() = name();
+    return copy(below);
+  };
   if (node.is_list()) {
-    Value::List list;
+    auto& list = out.data.emplace<Value::List>();
     list.reserve(node.list().size());
-    for (size_t i = 0; i < node.list().size(); ++i) {
-      below.node = &node.list()[i];
-      if (is_container(*below.node) || is_text_interpolation(below))
-        below.names.back() = std::to_string(i);
-      list.push_back(copy(below));
-    }
-    out.data = std::move(list);
+    for (const auto& item : node.list())
+      list.push_back(copied(item, [&] { return std::to_string(list.size()); }));
     return out;
   }
-  Value::Map map;
+  auto& map = out.data.emplace<Value::Map>();
   map.reserve(node.map().size());
-  for (const auto& entry : node.map()) {
-    below.node = &entry.value;
-    below.names.back() = entry.key;
-    map.push_back({entry.key, copy(below), entry.kind});
-  }
-  out.data = std::move(map);
+  for (const auto& entry : node.map())
+    map.push_back({entry.key, copied(entry.value, [&] { return entry.key; }), entry.kind});
   return out;
 }
 
