@@ -87,7 +87,8 @@ Value identity_of(const Value& config) {
   const bool dense = is_dense(config);
   Value id{Value::Map{}};
   id.set("model", cached_digest(model_path(config)));
-  for (const auto& e : trial_schema().canonical(config).map())
+  const auto settings = trial_schema().canonical(config);
+  for (const auto& e : settings.map())
     if (e.key == "device" || (!dense && (e.key == "sparsity" || e.key == "shrink")))
       id.set(e.key, e.value);
   if (!dense) {

@@ -1,3 +1,65 @@
-int main() {
-  return 0;
+// bench: the verbs that need no tensor; all others are handed to bench-engine.
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+
+#include "base/near.h"
+#include "front/verbs.h"
+
+namespace bench::front {
+
+namespace {
+
+bool is_help(const std::string& word) {
+  return word == "--help" || word == "-h";
+}
+
+const Verb& verb_named(const std::string& name) {
+  std::vector<std::string> known{"help"};
+  for (const auto& verb : verbs()) {
+    if (verb.name == name) return verb;
+    known.push_back(verb.name);
+  }
+  throw Usage(
+      fmt::format("there is no verb '{}'{}; see 'bench --help'", name, suggestion(name, known)));
+}
+
+int dispatch(const std::vector<std::string>& words) {
+  if (words.empty()) throw Usage("which verb? see 'bench --help'");
+  if (words[0] == "help" && words.size() > 1 && !is_help(words[1])) {
+    print(help_of(verb_named(words[1])));
+    return 0;
+  }
+  if (is_help(words[0]) || words[0] == "help") {
+    print(help_of(verbs()));
+    return 0;
+  }
+  if (words[0] == "--version") {
+    print("bench " BENCH_VERSION "\n");
+    return 0;
+  }
+  const Verb& verb = verb_named(words[0]);
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  const auto flags_end = std::find(rest.begin(), rest.end(), "--");
+  if (std::any_of(rest.begin(), flags_end, is_help)) {
+    print(help_of(verb));
+    return 0;
+  }
+  return verb.run ? verb.run(parse(verb, rest)) : hand_over(words);
+}
+
+}  // namespace
+
+}  // namespace bench::front
+
+int main(int argc, char** argv) {
+  try {
+    return bench::front::dispatch({argv + 1, argv + argc});
+  } catch (const bench::front::Usage& e) {
+    std::fprintf(stderr, "bench: %s\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "bench: %s\n", e.what());
+    return 1;
+  }
 }

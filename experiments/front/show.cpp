@@ -1,0 +1,135 @@
+// show: one trial, as text or JSON.
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "front/verbs.h"
+#include "reports/escape.h"
+#include "reports/provenance.h"
+#include "reports/render.h"
+
+namespace bench::front {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string heading(const std::string& text) {
+  return colours() ? "\n\x1b[1m" + text + "\x1b[0m\n" : "\n" + text + "\n";
+}
+
+std::string time_text(double seconds) {
+  if (seconds == 0) return "-";
+  const auto whole = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&whole, &parts));
+  return text;
+}
+
+/// A configuration as indented "key: value" lines.
+void add_tree(std::string& out, const Json& node, size_t depth) {
+  for (const auto& [key, value] : node.items()) {
+    out += std::string(2 * depth, ' ') + (node.is_array() ? "-" : printable(key) + ":");
+    if (value.is_object() && !value.empty()) {
+      out += "\n";
+      add_tree(out, value, depth + 1);
+    } else {
+      const auto text = value.is_string()
+                            ? value.get<std::string>()
+                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+      out += " " + printable(text) + "\n";
+    }
+  }
+}
+
+std::string memory(int64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+std::string share(int64_t part, int64_t total) {
+  if (total == 0) return "-";
+  return fmt::format("{:.4f}%", 100 * static_cast<double>(part) / static_cast<double>(total));
+}
+
+std::string head(const Trial& t) {
+  std::string out = fmt::format(
+      "trial {} (number {})\n{} · {} · {} {:.4g}%\nstate: {} after {} attempt{}, worker {}\n"
+      "submitted {}, started {}, finished {}\n",
+      printable(t.id), t.number, printable(t.model), printable(t.method), printable(t.pattern),
+      t.sparsity * 100, t.state, t.attempts, t.attempts == 1 ? "" : "s",
+      t.worker.empty() ? "-" : printable(t.worker), time_text(t.submitted), time_text(t.started),
+      time_text(t.finished));
+  if (!t.error.empty()) out += "error: " + printable(t.error) + "\n";
+  return out;
+}
+
+std::string measured(const Outcome& o) {
+  std::string out;
+  if (!o.metrics.empty()) out += heading("metrics");
+  for (const auto& m : o.metrics) {
+    out += fmt::format("  {:<24}  {:<24}  {:<10}  {} ± {}  n={} {}\n", printable(m.task),
+                       printable(m.protocol), printable(m.name), number(m.value), number(m.stderr_),
+                       m.n, printable(m.unit));
+  }
+  if (!o.sparsity.empty()) out += heading("sparsity (zeros of all; masked)");
+  for (const auto& s : o.sparsity) {
+    out += fmt::format("  {:<8}  {:<7}  {:<44}  {}  of {}; {}\n", printable(s.stage),
+                       printable(s.scope), printable(s.name), share(s.zeros, s.total), s.total,
+                       share(s.masked, s.total));
+  }
+  if (!o.phases.empty()) out += heading("phases");
+  for (const auto& p : o.phases) {
+    out += fmt::format("  {:<10}  {:>9.3f} s  peak RSS {}", printable(p.phase), p.seconds,
+                       memory(p.peak_rss));
+    if (p.peak_reserved > 0) {
+      out += fmt::format(", GPU {} allocated, {} reserved", memory(p.peak_allocated),
+                         memory(p.peak_reserved));
+    }
+    out += "  (" + printable(p.method) + ")\n";
+  }
+  if (!o.verdicts.empty()) out += heading("verdicts");
+  for (const auto& v : o.verdicts) {
+    out += fmt::format("  {}  {}  {}\n", v.ok ? "ok    " : "BROKEN", printable(v.rule),
+                       printable(v.detail));
+  }
+  return out;
+}
+
+std::string pairs(const char* title, const std::vector<std::pair<std::string, std::string>>& list) {
+  if (list.empty()) return "";
+  std::string out = heading(title);
+  for (const auto& [name, value] : list) {
+    out += fmt::format("  {:<16}  {}\n", printable(name), printable(value));
+  }
+  return out;
+}
+
+}  // namespace
+
+int show(const Options& options) {
+  const std::string path = options.get("--db", "out/bench.db");
+  const Store store(path, Store::Mode::ReadOnly);
+  const auto trial = store.trial(options.arguments[0]);
+  if (!trial) {
+    throw Usage(fmt::format("show: {} has no trial '{}'; 'bench list' shows those that are there",
+                            path, options.arguments[0]));
+  }
+  const Outcome outcome = store.outcome_without_items(trial->id);
+  if (options.has("--json")) {
+    const Json json = provenance(*trial, outcome, true);
+    print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    return 0;
+  }
+  std::string out = head(*trial) + measured(outcome) + pairs("hashes", outcome.hashes) +
+                    pairs("notes", outcome.notes) + pairs("environment", outcome.environment) +
+                    heading("config");
+  const Json config = Json::parse(trial->config, nullptr, false);
+  if (config.is_structured())
+    add_tree(out, config, 1);
+  else
+    out += "  " + printable(trial->config) + "\n";
+  print(out);
+  return 0;
+}
+
+}  // namespace bench::front

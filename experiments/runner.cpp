@@ -1,0 +1,247 @@
+#include "runner.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/error.h"
+#include "process_name.h"
+#include "progress.h"
+#include "results/store.h"
+
+namespace bench {
+namespace {
+
+using Json = nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+double unix_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// One worker process and what it last said.
+struct Worker {
+  pid_t pid = 0;
+  int out = -1;
+  std::string name, unread, trial;  // trial: the one it runs now
+  Clock::time_point started;
+  double limit = 0;
+  bool over_limit = false;
+};
+
+Worker spawn(const std::string& wish_file, int threads) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) fail("no pipe for a worker: {}", std::strerror(errno));
+  const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
+  const auto count = std::to_string(threads);
+  const pid_t parent = getpid(), pid = fork();
+  if (pid < 0) fail("no process for a worker: {}", std::strerror(errno));
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan goes on when the run is killed
+    if (getppid() != parent) _exit(1);
+    dup2(ends[1], STDOUT_FILENO);
+    setenv("OMP_NUM_THREADS", count.c_str(), 1);
+    execl(self.c_str(), self.c_str(), "worker", wish_file.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  close(ends[1]);
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  Worker w;
+  w.pid = pid;
+  w.out = ends[0];
+  w.name = process_name(pid);
+  return w;
+}
+
+/// The list that workers claim from, in a file that is gone when the run ends.
+class WishFile {
+ public:
+  WishFile(const std::vector<TrialPlan>& trials, const RunOptions& options) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "bench-run-XXXXXX").string();
+    const int fd = mkstemp(pattern.data());
+    if (fd < 0) fail("{}: cannot be written: {}", pattern, std::strerror(errno));
+    close(fd);
+    path_ = pattern;
+    Json ids = Json::array();
+    for (const auto& t : trials) ids.push_back(t.spec.id);
+    std::ofstream(path_) << Json{{"db", std::filesystem::absolute(options.db).string()},
+                                 {"ids", ids},
+                                 {"retry_failed", options.retry_failed},
+                                 {"fail_fast", options.fail_fast},
+                                 {"since", unix_now()}};
+  }
+  ~WishFile() { std::remove(path_.c_str()); }
+  WishFile(const WishFile&) = delete;
+  WishFile& operator=(const WishFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string death(int status, bool over_limit, double limit) {
+  if (over_limit) return fmt::format("time limit of {} seconds reached", limit);
+  if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    const char* hint = signal == SIGKILL ? "; the system may have run out of memory" : "";
+    return fmt::format("the worker was ended by signal {} ({}){}", signal, strsignal(signal), hint);
+  }
+  return fmt::format("the worker ended with exit code {}", WEXITSTATUS(status));
+}
+
+class Fleet {
+ public:
+  Fleet(const std::vector<TrialPlan>& trials, const RunOptions& options)
+      : trials_(trials), options_(options), store_(options.db), wishes_(trials, options),
+        progress_(trials) {}
+
+  RunResult run() {
+    std::vector<TrialSpec> specs;
+    for (const auto& t : trials_) specs.push_back(t.spec);
+    result_.new_trials = store_.submit(specs);
+    release_the_dead();
+    count_done();
+    result_.already = result_.done;
+    while (!finished()) {
+      const auto before = result_.done + result_.failed;
+      run_workers();
+      count_done();
+      if (finished() || (options_.fail_fast && result_.failed > 0)) break;
+      // What is left runs elsewhere: wait for it, or take it over when its worker is gone.
+      if (result_.done + result_.failed == before)
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      release_the_dead();
+    }
+    progress_.end();
+    return result_;
+  }
+
+ private:
+  bool finished() const {
+    return result_.done + result_.failed >= static_cast<int64_t>(trials_.size());
+  }
+
+  void release_the_dead() {
+    for (const auto& t : store_.trials())
+      if (t.state == "running" && is_gone(t.worker)) store_.release(t.worker);
+  }
+
+  void count_done() {
+    std::map<std::string, std::string> states;
+    for (const auto& t : store_.trials()) states[t.id] = t.state;
+    result_.done = result_.failed = 0;
+    for (const auto& t : trials_) {
+      const auto& state = states[t.spec.id];
+      result_.done += state == "done";
+      result_.failed += state == "failed";
+    }
+    open_ = static_cast<int64_t>(trials_.size()) - result_.done -
+            (options_.retry_failed && !ran_ ? 0 : result_.failed);
+    progress_.already(result_.done);
+  }
+
+  void run_workers() {
+    const auto cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    const auto most = options_.workers > 0 ? options_.workers : cores;
+    const auto count = static_cast<int>(std::min<int64_t>(most, std::max<int64_t>(open_, 1)));
+    const int threads = std::max(1, cores / count);
+    ran_ = true;
+    std::vector<Worker> workers;
+    for (int i = 0; i < count; ++i) workers.push_back(spawn(wishes_.path(), threads));
+    while (!workers.empty()) {
+      listen(workers);
+      for (size_t i = 0; i < workers.size();) {
+        if (!reap(workers[i])) {
+          ++i;
+          continue;
+        }
+        const bool crashed = !workers[i].trial.empty();
+        workers.erase(workers.begin() + static_cast<long>(i));
+        if (crashed && !options_.fail_fast) workers.push_back(spawn(wishes_.path(), threads));
+      }
+    }
+  }
+
+  void listen(std::vector<Worker>& workers) {
+    std::vector<pollfd> ends;
+    for (const auto& w : workers) ends.push_back({w.out, POLLIN, 0});
+    poll(ends.data(), ends.size(), 200);
+    for (auto& w : workers) {
+      hear(w);
+      if (w.limit > 0 && !w.trial.empty() && !w.over_limit &&
+          std::chrono::duration<double>(Clock::now() - w.started).count() > w.limit) {
+        w.over_limit = true;
+        kill(w.pid, SIGKILL);
+      }
+    }
+    progress_.tick();
+  }
+
+  void hear(Worker& w) {
+    char buffer[65536];
+    for (ssize_t n; (n = read(w.out, buffer, sizeof buffer)) > 0;)
+      w.unread.append(buffer, static_cast<size_t>(n));
+    for (size_t end; (end = w.unread.find('\n')) != std::string::npos; w.unread.erase(0, end + 1)) {
+      const auto event = Json::parse(w.unread.substr(0, end), nullptr, false);
+      if (!event.is_object()) continue;
+      const auto kind = event.value("event", ""), id = event.value("id", "");
+      if (kind == "start") {
+        w.trial = id;
+        w.started = Clock::now();
+        w.limit = event.value("limit", 0.0);
+        progress_.start(w.name, id);
+      } else if (kind == "progress") {
+        progress_.step(w.name, event.value("phase", ""), event.value("done", int64_t{0}),
+                       event.value("of", int64_t{1}));
+      } else {
+        w.trial.clear();
+        progress_.finish(w.name, id, kind == "failed" ? event.value("why", "") : "");
+      }
+    }
+  }
+
+  /// True once the process has ended; a trial that it was running becomes a row with the reason.
+  bool reap(Worker& w) {
+    int status = 0;
+    if (waitpid(w.pid, &status, WNOHANG) != w.pid) return false;
+    hear(w);
+    close(w.out);
+    if (!w.trial.empty()) {
+      const auto why = death(status, w.over_limit, w.limit);
+      store_.fail(w.trial, w.name, why);
+      progress_.finish(w.name, w.trial, why);
+    }
+    store_.release(w.name);
+    return true;
+  }
+
+  const std::vector<TrialPlan>& trials_;
+  const RunOptions& options_;
+  Store store_;
+  WishFile wishes_;
+  RunProgress progress_;
+  RunResult result_;
+  int64_t open_ = 0;
+  bool ran_ = false;
+};
+
+}  // namespace
+
+RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options) {
+  const auto folder = std::filesystem::path(options.db).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder);
+  return Fleet(trials, options).run();
+}
+
+}  // namespace bench

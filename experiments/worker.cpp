@@ -1,0 +1,107 @@
+// A worker process: claims, runs, records. It tells its parent on standard output what it is doing, one
+// JSON line an event; all results go through the ledger.
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "config/yaml.h"
+#include "io/data.h"
+#include "process_name.h"
+#include "results/store.h"
+#include "run_trial.h"
+#include "runner.h"
+
+namespace bench {
+namespace {
+
+using Json = nlohmann::json;
+constexpr double kLease = 30;  // seconds; renewed three times as often
+
+void tell(const Json& event) {
+  const auto line = event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fflush(stdout);
+}
+
+/// Renews the lease of one trial until the end of the scope.
+class Heart {
+ public:
+  Heart(const std::string& db, std::string id, std::string worker)
+      : thread_([this, db, id = std::move(id), worker = std::move(worker)] {
+          std::unique_lock lock(mutex_);
+          while (!stop_.wait_for(lock, std::chrono::duration<double>(kLease / 3), [&] { return over_; }))
+            try {
+              Store(db).heartbeat(id, worker, kLease);
+            } catch (const std::exception&) {
+              // A busy database is tried again at the next beat; finish() has the last word.
+            }
+        }) {}
+  ~Heart() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    stop_.notify_all();
+    thread_.join();
+  }
+  Heart(const Heart&) = delete;
+  Heart& operator=(const Heart&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
+bool run_one(Store& store, const std::string& db, const Trial& trial, const std::string& worker,
+             Workbench& bench) {
+  const Heart heart(db, trial.id, worker);
+  try {
+    const auto config = load_yaml(trial.config, "trial " + trial.id);
+    const auto outcome = run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
+      tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
+    });
+    if (store.finish(trial.id, worker, outcome)) tell({{"event", "done"}, {"id", trial.id}});
+    else tell({{"event", "lost"}, {"id", trial.id}});
+    return true;
+  } catch (const std::bad_alloc&) {
+    store.fail(trial.id, worker, "out of memory");
+    tell({{"event", "failed"}, {"id", trial.id}, {"why", "out of memory"}});
+  } catch (const std::exception& e) {
+    auto why = std::string(e.what());
+    why = why.substr(0, why.find("\nException raised from"));  // LibTorch appends its stack
+    store.fail(trial.id, worker, why);
+    tell({{"event", "failed"}, {"id", trial.id}, {"why", why}});
+  }
+  return false;
+}
+
+}  // namespace
+
+int work(const std::string& wish_file) {
+  const auto order = Json::parse(read_file(wish_file));
+  const auto db = order.at("db").get<std::string>();
+  Store store(db);
+  Workbench bench;
+  Store::Wish wish;
+  wish.ids = order.at("ids").get<std::vector<std::string>>();
+  wish.worker = process_name();
+  wish.lease_seconds = kLease;
+  wish.retry_failed = order.at("retry_failed").get<bool>();
+  wish.since = order.at("since").get<double>();
+  const bool fail_fast = order.at("fail_fast").get<bool>();
+  while (const auto trial = store.claim(wish)) {
+    wish.share_key = trial->share_key;
+    tell({{"event", "start"}, {"id", trial->id}, {"limit", trial->time_limit}});
+    if (!run_one(store, db, *trial, wish.worker, bench) && fail_fast) return 1;
+  }
+  return 0;
+}
+
+}  // namespace bench
