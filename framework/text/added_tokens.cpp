@@ -80,12 +80,13 @@ std::vector<TokenFinder::Part> TokenFinder::split(std::string_view text) const {
     const auto& [token, id] = entries_[entry];
     from = end;
     if (token.single_word && !stands_alone(text, begin, end)) continue;
-    // Blanks that the token before has taken are not there to be taken again.
+    // A token may lie within the blanks that the one before has taken. tokenizers
+    // (added_vocabulary.rs, find_matches) gives it all the same, unless it must start behind them.
     if (token.lstrip) begin = std::max(blanks_before(text, begin), done);
     if (token.rstrip) end = blanks_behind(text, end);
     if (begin > done) parts.push_back({done, begin, -1});
-    parts.push_back({begin, std::max(begin, end), id});
-    done = std::max(done, end);
+    if (begin < end) parts.push_back({begin, end, id});
+    done = end;
   }
   if (done < text.size()) parts.push_back({done, text.size(), -1});
   return parts;

@@ -100,13 +100,12 @@ class Precompiled : public Normalizer {
  public:
   Precompiled(const std::string& blob, const std::string& where) : rules_(blob, where) {}
 
-  void apply(std::string& text, bool& at_start) const override {
+  void apply(std::string& text, bool&) const override {
     std::string out;
     out.reserve(text.size());
     for (size_t at = 0; at < text.size();) {
       const size_t end = grapheme_end(text, at);
       add(std::string_view(text).substr(at, end - at), out);
-      if (at == 0 && out.empty()) at_start = false;
       at = end;
     }
     text = std::move(out);

@@ -114,8 +114,12 @@ class Translator : OnigurumaScanner {
       return;
     }
     const char c = in_[at_++];
-    const std::string members = members_of(static_cast<char>(c | 0x20));
-    const std::string word = "[" + members_of('w') + "]";
+    std::string members = members_of(static_cast<char>(c | 0x20));
+    // Outside of a class Oniguruma takes \w of Latin-1 from a table that has its digits too: ² ³ ¹
+    // ¼ ½ ¾.
+    const std::string table = "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
+    const std::string word = "[" + members_of('w') + table + "]";
+    if ((c | 0x20) == 'w') members += table;
     if (!members.empty()) {
       out_ += (c & 0x20 ? "[" : "[^") + members + "]";
     } else if (c == 'p' || c == 'P') {
