@@ -1,0 +1,28 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "reports/pivot.h"
+
+namespace bench {
+
+/// A metric of a table, and the trial that it belongs to.
+struct Reading {
+  size_t trial;
+  const MetricRow* metric;
+};
+
+/// What cells need to know about trials besides their metrics.
+struct TrialFacts {
+  const Rows* rows;
+  std::map<std::string, std::vector<std::string>> broken;  // id -> "rule: detail"
+  std::map<std::string, double> measured;                  // id -> share of zero weights
+};
+TrialFacts facts_of(const Rows& rows);
+
+/// The cell of some trials that share method and column: their mean, or why there is none.
+Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& readings,
+               const std::vector<size_t>& trials);
+
+}  // namespace bench

@@ -1,0 +1,260 @@
+#include "reports/pivot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/near.h"
+#include "reports/cell.h"
+
+namespace bench {
+
+namespace {
+
+const std::string kDense = "dense";
+
+std::string window_off(const std::string& task) {
+  return task.substr(0, task.find('@'));
+}
+
+bool wanted(const std::vector<std::string>& names, const std::string& name) {
+  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool wanted_task(const Selection& selection, const std::string& task) {
+  return wanted(selection.tasks, task) || wanted(selection.tasks, window_off(task));
+}
+
+void check_names(const char* what, const std::vector<std::string>& asked,
+                 const std::set<std::string>& known) {
+  for (const auto& name : asked) {
+    if (known.count(name) > 0) continue;
+    if (known.empty()) fail("there is no {} '{}': the ledger has none yet", what, name);
+    fail("there is no {} '{}'{}", what, name, suggestion(name, {known.begin(), known.end()}));
+  }
+}
+
+void check_selection(const Rows& rows, const Selection& selection) {
+  std::set<std::string> models, tasks;
+  for (const auto& t : rows.trials) models.insert(t.model);
+  if (!selection.tasks.empty()) {
+    for (const auto& m : rows.metrics) tasks.insert({m.metric.task, window_off(m.metric.task)});
+  }
+  check_names("model", selection.models, models);
+  check_names("task", selection.tasks, tasks);
+}
+
+Column column_of(const Trial& t) {
+  // An n:m pattern says its sparsity itself.
+  if (t.pattern.find(':') != std::string::npos) return {t.pattern, t.sparsity, t.pattern};
+  return {t.pattern, t.sparsity, fmt::format("{} {:.4g}%", t.pattern, t.sparsity * 100)};
+}
+
+using ColumnKey = std::pair<std::string, double>;
+ColumnKey key_of(const Trial& t) {
+  return {t.pattern, t.sparsity};
+}
+
+/// The trials of one model, sorted into methods and columns.
+struct Grid {
+  std::map<std::string, std::map<ColumnKey, std::vector<size_t>>> methods;
+  std::map<ColumnKey, Column> columns;
+};
+
+struct TableKey {
+  std::string model, task, protocol, metric;
+  auto operator<=>(const TableKey&) const = default;
+};
+
+using Readings = std::unordered_map<size_t, std::vector<Reading>>;  // by place of the trial
+
+class Pivot {
+ public:
+  Pivot(const Rows& rows, const Selection& selection)
+      : rows_(rows), selection_(selection), facts_(facts_of(rows)) {}
+
+  Report run() {
+    sort_trials();
+    sort_metrics();
+    Report report;
+    // Tables appear as their first rows were written: models and tasks in the order of the sweep.
+    for (const auto& model : models_) {
+      for (const auto& key : order_) {
+        if (key.model == model) report.tables.push_back(table(key, *tables_.at(key)));
+      }
+    }
+    report.notes = notes();
+    return report;
+  }
+
+ private:
+  void sort_trials() {
+    for (size_t i = 0; i < rows_.trials.size(); ++i) {
+      const Trial& t = rows_.trials[i];
+      place_[t.id] = i;
+      if (!wanted(selection_.models, t.model)) continue;
+      auto& grid = grids_[t.model];
+      if (grid.methods.empty()) models_.push_back(t.model);
+      grid.methods[t.method][key_of(t)].push_back(i);
+      if (t.method != kDense) grid.columns.try_emplace(key_of(t), column_of(t));
+    }
+  }
+
+  void sort_metrics() {
+    for (const auto& m : rows_.metrics) {
+      const auto place = place_.find(m.trial);
+      if (place == place_.end()) continue;  // submitted between the two queries
+      const std::string& model = rows_.trials[place->second].model;
+      if (grids_.count(model) == 0 || !wanted_task(selection_, m.metric.task)) continue;
+      const TableKey key{model, m.metric.task, m.metric.protocol, m.metric.name};
+      auto& table = tables_[key];
+      if (!table) {
+        table = std::make_unique<Readings>();
+        order_.push_back(key);
+      }
+      (*table)[place->second].push_back({place->second, &m.metric});
+    }
+  }
+
+  Cell cell(const Readings& readings, const std::vector<size_t>& trials) const {
+    std::vector<Reading> here;
+    for (const size_t t : trials) {
+      const auto it = readings.find(t);
+      if (it != readings.end()) here.insert(here.end(), it->second.begin(), it->second.end());
+    }
+    return make_cell(facts_, here, trials);
+  }
+
+  Table table(const TableKey& key, const Readings& readings) const {
+    const Grid& grid = grids_.at(key.model);
+    const MetricRow& first = *readings.begin()->second.front().metric;
+    Table table{key.model,  key.task,   key.protocol,
+                key.metric, first.unit, first.higher_is_better,
+                {},         {},         {}};
+    for (const auto& [id, column] : grid.columns) table.columns.push_back(column);
+    if (table.columns.empty()) table.columns.push_back({kDense, 0, kDense});
+
+    std::vector<size_t> dense_trials;
+    if (const auto it = grid.methods.find(kDense); it != grid.methods.end()) {
+      for (const auto& [column, trials] : it->second) {
+        dense_trials.insert(dense_trials.end(), trials.begin(), trials.end());
+      }
+    }
+    const Cell dense = cell(readings, dense_trials);
+    table.lines.push_back({kDense, std::vector<Cell>(table.columns.size(), dense)});
+    for (const auto& [method, by_column] : grid.methods) {
+      if (method == kDense) continue;
+      Line line{method, {}};
+      for (const auto& [id, column] : grid.columns) {
+        const auto it = by_column.find(id);
+        line.cells.push_back(
+            cell(readings, it == by_column.end() ? std::vector<size_t>{} : it->second));
+        if (!dense.invalid) line.cells.back().delta = line.cells.back().value - dense.value;
+      }
+      table.lines.push_back(std::move(line));
+    }
+    mark_best(table);
+    table.notes = notes_of(table);
+    return table;
+  }
+
+  static void mark_best(Table& table) {
+    for (size_t c = 0; c < table.columns.size(); ++c) {
+      const auto counts = [&](const Line& l) {
+        return l.method != kDense && !l.cells[c].invalid && !std::isnan(l.cells[c].value);
+      };
+      double best = kNone;
+      for (const auto& line : table.lines) {
+        if (!counts(line)) continue;
+        const double v = line.cells[c].value;
+        if (std::isnan(best) || (table.higher_is_better ? v > best : v < best)) best = v;
+      }
+      for (auto& line : table.lines) {
+        if (counts(line)) line.cells[c].best = line.cells[c].value == best;
+      }
+    }
+  }
+
+  std::vector<std::string> notes_of(const Table& table) const {
+    std::vector<std::string> notes;
+    std::set<std::string> invalid, spreads;
+    for (const auto& line : table.lines) {
+      for (const auto& cell : line.cells) {
+        if (!cell.spread.empty()) spreads.insert(cell.spread);
+        if (!cell.invalid) continue;
+        for (const size_t t : cell.trials) {
+          const auto it = facts_.broken.find(rows_.trials[t].id);
+          if (it == facts_.broken.end()) continue;
+          invalid.insert(fmt::format("{} (trial {})", it->second.front(), it->first.substr(0, 12)));
+        }
+      }
+    }
+    for (const auto& s : spreads) {
+      notes.push_back(
+          fmt::format("mean of {} where marked so; its ± is the standard error of that "
+                      "mean",
+                      s));
+    }
+    size_t shown = 0;
+    for (const auto& text : invalid) {
+      if (++shown <= 5) notes.push_back("INVALID: " + text);
+    }
+    if (invalid.size() > 5) notes.push_back(fmt::format("INVALID: {} more", invalid.size() - 5));
+    return notes;
+  }
+
+  std::vector<std::string> notes() const {
+    std::map<std::string, int> states;
+    std::set<std::string> with_rows;
+    for (const auto& key : order_) with_rows.insert(key.model);
+    int all = 0;
+    for (const auto& t : rows_.trials) {
+      if (!wanted(selection_.models, t.model)) continue;
+      ++states[t.state];
+      ++all;
+    }
+    std::string text = fmt::format("{} trial{}", all, all == 1 ? "" : "s");
+    for (const auto& [state, count] : states) {
+      text +=
+          fmt::format("{} {} {}", text.find(':') == std::string::npos ? ":" : ",", count, state);
+    }
+    std::vector<std::string> notes{text};
+    for (const auto& model : models_) {
+      if (with_rows.count(model) == 0) notes.push_back("no results yet for " + model);
+    }
+    return notes;
+  }
+
+  const Rows& rows_;
+  const Selection& selection_;
+  TrialFacts facts_;
+  std::unordered_map<std::string, size_t> place_;  // id -> index
+  std::vector<std::string> models_;
+  std::map<std::string, Grid> grids_;
+  std::vector<TableKey> order_;
+  std::map<TableKey, std::unique_ptr<Readings>> tables_;
+};
+
+}  // namespace
+
+Rows read_rows(const Store& store) {
+  // Trials last: a metric read here then has its trial.
+  Rows rows;
+  rows.metrics = store.metrics();
+  rows.broken = store.broken_verdicts();
+  rows.sparsity = store.model_sparsity();
+  rows.trials = store.trials();
+  return rows;
+}
+
+Report pivot(const Rows& rows, const Selection& selection) {
+  check_selection(rows, selection);
+  return Pivot(rows, selection).run();
+}
+
+}  // namespace bench

@@ -1,0 +1,57 @@
+// One line a cell (RFC 4180), the dense baseline once: what a spreadsheet or a data frame pivots.
+#include "reports/escape.h"
+#include "reports/render.h"
+
+namespace bench {
+
+namespace {
+
+void add(std::string& out, const Table& table, const Line& line, const Column& column,
+         const Cell& cell, const Rows& rows) {
+  const auto text = [&](const std::string& field) { (out += csv(field)) += ','; };
+  const auto value = [&](double v) { (out += exact(v)) += ','; };
+  text(table.model);
+  text(table.task);
+  text(table.protocol);
+  text(table.metric);
+  text(table.unit);
+  out += table.higher_is_better ? "1," : "0,";
+  text(line.method);
+  text(column.pattern);
+  value(column.sparsity);
+  value(cell.measured);
+  value(cell.value);
+  value(cell.error);
+  value(cell.delta);
+  out += cell.best ? "1," : "0,";
+  out += cell.invalid ? "1," : "0,";
+  text(cell.reason);
+  text(cell.spread);
+  std::string ids;
+  for (const size_t t : cell.trials) ids += (ids.empty() ? "" : " ") + rows.trials[t].id;
+  out += csv(ids) + "\r\n";
+}
+
+}  // namespace
+
+std::string render_csv(const Report& report, const Rows& rows) {
+  std::string out =
+      "model,task,protocol,metric,unit,higher_is_better,method,pattern,sparsity,measured_sparsity,"
+      "value,stderr,delta,best,invalid,missing,mean_of,trials\r\n";
+  const Column dense{"dense", 0, "dense"};
+  for (const auto& table : report.tables) {
+    for (size_t l = 0; l < table.lines.size(); ++l) {
+      const auto& line = table.lines[l];
+      if (l == 0) {
+        add(out, table, line, dense, line.cells.front(), rows);
+        continue;
+      }
+      for (size_t c = 0; c < line.cells.size(); ++c) {
+        add(out, table, line, table.columns[c], line.cells[c], rows);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace bench

@@ -1,0 +1,60 @@
+// Tables for a paper; they need \usepackage{booktabs} and nothing else.
+#include <cmath>
+
+#include "base/error.h"
+#include "reports/escape.h"
+#include "reports/render.h"
+
+namespace bench {
+
+namespace {
+
+std::string plain(double value) {
+  if (std::isinf(value)) return value > 0 ? "$\\infty$" : "$-\\infty$";
+  const std::string text = number(value);
+  return text[0] == '-' ? "$" + text + "$" : text;
+}
+
+std::string cell_text(const Cell& cell) {
+  if (cell.kind == Cell::Kind::Missing) return "-- \\emph{" + latex(cell.reason) + "}";
+  std::string text = plain(cell.value);
+  if (cell.best) text = "\\textbf{" + text + "}";
+  if (!std::isnan(cell.error)) text += " {\\footnotesize$\\pm$" + number(cell.error) + "}";
+  return cell.invalid ? "\\emph{invalid} " + text : text;
+}
+
+std::string caption(const Table& table) {
+  std::string text =
+      fmt::format("{} on {}, protocol {}: {}.", latex(table.model), latex(table.task),
+                  latex(table.protocol), latex(metric_line(table)));
+  for (const auto& note : table.notes) {
+    std::string escaped = latex(note);
+    for (size_t at; (at = escaped.find("±")) != std::string::npos;) {
+      escaped.replace(at, std::string("±").size(), "$\\pm$");
+    }
+    text += " " + escaped + ".";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string render_latex(const Report& report) {
+  std::string out = "% needs \\usepackage{booktabs}\n";
+  for (const auto& note : report.notes) out += "% " + printable(note) + "\n";
+  for (const auto& table : report.tables) {
+    out += "\\begin{table}\n\\centering\n\\caption{" + caption(table) + "}\n\\begin{tabular}{l" +
+           std::string(table.columns.size(), 'r') + "}\n\\toprule\nMethod";
+    for (const auto& column : table.columns) out += " & " + latex(column.label);
+    out += " \\\\\n\\midrule\n";
+    for (const auto& line : table.lines) {
+      out += latex(line.method);
+      for (const auto& cell : line.cells) out += " & " + cell_text(cell);
+      out += " \\\\\n";
+    }
+    out += "\\bottomrule\n\\end{tabular}\n\\end{table}\n\n";
+  }
+  return out;
+}
+
+}  // namespace bench

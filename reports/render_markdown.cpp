@@ -1,0 +1,51 @@
+#include <cmath>
+
+#include "base/error.h"
+#include "reports/escape.h"
+#include "reports/render.h"
+
+namespace bench {
+
+namespace {
+
+std::string cell_text(const Cell& cell) {
+  if (cell.kind == Cell::Kind::Missing) return "– " + markdown(cell.reason);
+  std::string text = number(cell.value);
+  if (!std::isnan(cell.error)) text += " ± " + number(cell.error);
+  if (cell.best) text = "**" + text + "**";
+  if (!std::isnan(cell.delta)) text += " (" + difference(cell.delta, cell.value) + ")";
+  if (!cell.spread.empty()) text += ", " + markdown(cell.spread);
+  return cell.invalid ? "INVALID " + text : text;
+}
+
+}  // namespace
+
+std::string render_markdown(const Report& report) {
+  std::string out;
+  for (const auto& table : report.tables) {
+    out +=
+        fmt::format("### {} · {} · {}\n\n{}\n\n| method |", markdown(table.model),
+                    markdown(table.task), markdown(table.protocol), markdown(metric_line(table)));
+    for (const auto& column : table.columns) out += " " + markdown(column.label) + " |";
+    out += "\n| :-- |";
+    for (size_t i = 0; i < table.columns.size(); ++i) out += " --: |";
+    out += "\n";
+    for (const auto& line : table.lines) {
+      out += "| " + markdown(line.method) + " |";
+      for (const auto& cell : line.cells) out += " " + cell_text(cell) + " |";
+      out += "\n";
+    }
+    out += "\n";
+    for (const auto& note : table.notes) out += "- " + markdown(note) + "\n";
+    if (!table.notes.empty()) out += "\n";
+  }
+  if (!report.tables.empty()) {
+    out +=
+        "Value ± standard error (difference to dense); bold: best of its column; –: no "
+        "number.\n\n";
+  }
+  for (const auto& note : report.notes) out += markdown(note) + "\n\n";
+  return out;
+}
+
+}  // namespace bench

@@ -1,0 +1,131 @@
+#include "reports/pivot.h"
+
+#include <cmath>
+
+#include "reports/rows_cases.h"
+#include "test.h"
+
+using namespace bench;
+using namespace bench::test;
+
+namespace {
+
+bool any_note(const std::vector<std::string>& notes, const std::string& part) {
+  for (const auto& note : notes) {
+    if (contains(note, part)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("dense comes first, differences are to it, the best is marked", "[reports]") {
+  RowsMaker m;
+  m.metric(m.trial("wanda", "unstructured", 0.5), 12, 0.5);
+  m.metric(m.trial("magnitude", "unstructured", 0.5), 15);
+  m.metric(m.trial("wanda", "2:4", 0.5), 20);
+  m.metric(m.trial("dense", "dense", 0), 10, 0.25);
+  const Report report = pivot(m.rows, {});
+  REQUIRE(report.tables.size() == 1);
+  const Table& t = report.tables[0];
+  REQUIRE(t.lines.size() == 3);
+  CHECK(t.lines[0].method == "dense");
+  CHECK(t.lines[0].cells[0].value == 10);
+  CHECK(!t.lines[0].cells[0].best);
+  REQUIRE(t.columns.size() == 2);
+  CHECK(t.columns[0].label == "2:4");
+  CHECK(t.columns[1].label == "unstructured 50%");
+  CHECK(t.lines[2].method == "wanda");
+  CHECK(t.lines[2].cells[1].delta == 2);
+  CHECK(t.lines[2].cells[1].error == 0.5);
+  CHECK(t.lines[2].cells[1].best);
+  CHECK(!t.lines[1].cells[1].best);
+  CHECK(t.lines[1].cells[0].reason == "no trial");
+}
+
+TEST_CASE("windows, protocols, metrics and models never share a table", "[reports]") {
+  RowsMaker m;
+  const auto id = m.trial("wanda", "unstructured", 0.5);
+  m.metric(id, 1);
+  m.metric(id, 2, kNone, "wikitext2@2048");
+  m.metric(id, 3, kNone, "wikitext2@512", "wanda@2");
+  m.metric(id, 4, kNone, "wikitext2@512", "wanda@1", "bits");
+  m.model = "other";
+  m.metric(m.trial("wanda", "unstructured", 0.5), 5);
+  CHECK(pivot(m.rows, {}).tables.size() == 5);
+  CHECK(pivot(m.rows, {{"tiny"}, {"wikitext2@2048"}}).tables.size() == 1);
+  CHECK(pivot(m.rows, {{}, {"wikitext2"}}).tables.size() == 5);
+  CHECK(contains(error_of([&] { pivot(m.rows, {{"tiyn"}, {}}); }), "did you mean tiny"));
+  CHECK(contains(error_of([&] { pivot(m.rows, {{}, {"wikitext3"}}); }), "wikitext2"));
+}
+
+TEST_CASE("a missing number has its reason", "[reports]") {
+  RowsMaker m;
+  m.metric(m.trial("a", "unstructured", 0.5), 1);
+  m.trial("b", "unstructured", 0.5, "failed");
+  m.trial("c", "unstructured", 0.5, "running");
+  m.trial("d", "unstructured", 0.5, "pending");
+  m.trial("e", "unstructured", 0.5, "interrupted");
+  m.trial("f", "unstructured", 0.5, "done");
+  const Report report = pivot(m.rows, {});
+  const auto& lines = report.tables.at(0).lines;
+  const std::vector<std::string> reasons{"no trial", "",        "failed",      "running",
+                                         "not run",  "not run", "not measured"};
+  REQUIRE(lines.size() == reasons.size());
+  for (size_t i = 0; i < lines.size(); ++i) CHECK(lines[i].cells[0].reason == reasons[i]);
+  CHECK(std::isnan(lines[1].cells[0].delta));  // there is no dense value
+  CHECK(any_note(report.notes, "6 trials: 2 done, 1 failed, 1 interrupted, 1 pending, 1 running"));
+  m.model = "bare";
+  m.trial("a", "unstructured", 0.5, "failed");
+  CHECK(any_note(pivot(m.rows, {}).notes, "no results yet for bare"));
+}
+
+TEST_CASE("several trials of a cell become a mean that says so", "[reports]") {
+  RowsMaker m;
+  m.metric(m.trial("random", "unstructured", 0.5, "done", R"({"data":{"seed":1}})"), 10, 3);
+  m.metric(m.trial("random", "unstructured", 0.5, "done", R"({"data":{"seed":2}})"), 14, 3);
+  m.metric(m.trial("wanda", "unstructured", 0.5, "done", R"({"data":{"n":1}})"), 10);
+  m.metric(m.trial("wanda", "unstructured", 0.5, "done", R"({"data":{"n":2}})"), 14);
+  const Table t = pivot(m.rows, {}).tables.at(0);
+  CHECK(t.lines[1].cells[0].value == 12);
+  CHECK(t.lines[1].cells[0].error == 2);  // sqrt(((10-12)^2 + (14-12)^2) / 1 / 2)
+  CHECK(t.lines[1].cells[0].spread == "2 seeds");
+  CHECK(t.lines[1].cells[0].trials.size() == 2);
+  CHECK(t.lines[2].cells[0].spread == "2 settings");
+  CHECK(any_note(t.notes, "mean of 2 seeds"));
+}
+
+TEST_CASE("a broken verdict makes a number invalid and never the best", "[reports]") {
+  RowsMaker m;
+  m.metric(m.trial("dense", "dense", 0), 5);
+  const auto bad = m.trial("cheat", "unstructured", 0.5);
+  m.metric(bad, 1);
+  m.metric(m.trial("fair", "unstructured", 0.5), 9);
+  m.rows.broken.push_back({bad, {"mask_holds", false, "3 weights grew back"}});
+  const Table t = pivot(m.rows, {}).tables.at(0);
+  CHECK(t.lines[1].cells[0].invalid);
+  CHECK(!t.lines[1].cells[0].best);
+  CHECK(t.lines[2].cells[0].best);
+  CHECK(any_note(t.notes, "mask_holds: 3 weights grew back (trial id1)"));
+}
+
+TEST_CASE("NaN is a number that never wins; measured sparsity is of the first stage", "[reports]") {
+  RowsMaker m;
+  const auto a = m.trial("a", "unstructured", 0.5);
+  m.metric(a, kNone);
+  m.metric(m.trial("b", "unstructured", 0.5), 3);
+  m.rows.sparsity.push_back({a, {"prune", "model", "prunable weights", 10, 4, 5}});
+  m.rows.sparsity.push_back({a, {"prune", "model", "parameters", 100, 4, 5}});
+  m.rows.sparsity.push_back({a, {"shrink", "model", "prunable weights", 5, 0, 0}});
+  const Table t = pivot(m.rows, {}).tables.at(0);
+  CHECK(t.lines[1].cells[0].kind == Cell::Kind::Value);
+  CHECK(t.lines[1].cells[0].measured == 0.5);
+  CHECK(!t.lines[1].cells[0].best);
+  CHECK(t.lines[2].cells[0].best);
+}
+
+TEST_CASE("a ledger without trials is an empty report", "[reports]") {
+  const Report report = pivot({}, {});
+  CHECK(report.tables.empty());
+  CHECK(any_note(report.notes, "0 trials"));
+}
