@@ -199,12 +199,7 @@ std::unique_ptr<Model> hf5_model(Vocabulary vocabulary, const std::vector<Merge>
 void hf5_from_model(SourceFiles& files, PipelineParts& parts) {
   const std::string file = files.sentencepiece();
   const auto model = parse_sentencepiece(files.bytes(file), files.path(file));
-  if (model.kind != SentencePieceModel::kBpe) {
-    fail(
-        "{} is a Unigram model, which the LlamaTokenizer of transformers 5 cannot run; use spm or "
-        "slow4",
-        files.path(file));
-  }
+  // A Unigram model is taken for BPE too: the class looks at neither its type nor its scores.
   std::vector<std::string> tokens;
   for (const auto& piece : model.pieces) tokens.push_back(piece.text);
   Vocabulary vocabulary(std::move(tokens));

@@ -115,8 +115,7 @@ class Translator : OnigurumaScanner {
     }
     const char c = in_[at_++];
     std::string members = members_of(static_cast<char>(c | 0x20));
-    // Outside of a class Oniguruma takes \w of Latin-1 from a table that has its digits too: ² ³ ¹
-    // ¼ ½ ¾.
+    // Outside of a class Oniguruma's \w of Latin-1 comes from a table that has its digits too.
     const std::string table = "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
     const std::string word = "[" + members_of('w') + table + "]";
     if ((c | 0x20) == 'w') members += table;

@@ -1,5 +1,6 @@
 #include "text/pipeline.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -73,8 +74,8 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
     : parts_(std::move(parts)) {
   require(parts_.model != nullptr, "a pipeline has a model");
   int64_t next = parts_.model->vocabulary().size();
-  std::vector<AddedToken> tokens;  // the last entry of a token says how it is looked for
-  for (const AddedToken& token : parts_.added) {
+  std::vector<AddedToken> tokens;
+  for (AddedToken token : parts_.added) {
     if (token.content.empty()) continue;
     const auto known = parts_.model->vocabulary().id(token.content);
     const auto [place, is_new] = added_ids_.try_emplace(token.content, known ? *known : next);
@@ -84,9 +85,14 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
       fail("the added token \"{}\" is stated to have id {}, but by the vocabulary it has {}",
            token.content, *token.stated, id);
     }
-    const auto same = [&](const AddedToken& other) { return other.content == token.content; };
-    if (!is_new) std::erase_if(tokens, same);
-    tokens.push_back(token);
+    // Of a token added twice the last entry counts, but where it is looked for is settled by the
+    // first (added_vocabulary.rs, add_tokens).
+    const auto before = std::find_if(tokens.begin(), tokens.end(), [&](const AddedToken& other) {
+      return other.content == token.content;
+    });
+    if (before != tokens.end()) token.normalized = before->normalized;
+    if (before != tokens.end()) tokens.erase(before);
+    tokens.push_back(std::move(token));
   }
   for (const AddedToken& token : tokens) look_for(token);
   const auto find = [&](const std::optional<std::string>& name) {

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "base/error.h"
 #include "text/builders.h"
 #include "text/llama.h"
 #include "text/sentencepiece.h"
@@ -75,6 +76,10 @@ class SlowLlama : public Tokenizer {
     int64_t next = spm_.vocabulary().size();
     for (const AddedToken& token : llama_added(config, names)) {
       const auto known = spm_.vocabulary().id(token.content);
+      if (known && token.stated && *known != *token.stated) {
+        fail("the added token \"{}\" is stated to have id {}, but by the model it has {}",
+             token.content, *token.stated, *known);
+      }
       const int64_t id = token.stated ? *token.stated : known ? *known : next++;
       next = std::max(next, id + 1);
       ids_[token.content] = id;
@@ -123,38 +128,33 @@ class SlowLlama : public Tokenizer {
       flush();
       parts.push_back(token);
     }
-    flush();
+    if (!run.empty()) parts.push_back(run_text(run));  // the last run counts even if it is empty
     std::string text;
     for (size_t i = 0; i < parts.size(); ++i) text += (i ? " " : "") + parts[i];
     return text;
   }
 
  private:
-  struct Part {
-    std::string text;
-    int64_t id = -1;
-  };
-
-  std::vector<Part> parts_of(const std::string& text) const {
-    std::vector<Part> parts;
+  /// PreTrainedTokenizer.tokenize: a part is a token if its text is one, also after its neighbours
+  /// have taken blanks away from it.
+  std::vector<std::string> parts_of(const std::string& text) const {
+    std::vector<std::string> parts;
     for (const auto& part : finder_.split(text))
-      parts.push_back({text.substr(part.begin, part.end - part.begin), part.id});
+      parts.push_back(text.substr(part.begin, part.end - part.begin));
     for (size_t i = 0; i < parts.size(); ++i) {
-      if (parts[i].id < 0) continue;
-      const AddedToken& token = tokens_.at(parts[i].id);
-      Part* left = i > 0 ? &parts[i - 1] : nullptr;
-      Part* right = i + 1 < parts.size() ? &parts[i + 1] : nullptr;
-      if (token.rstrip && right && right->id < 0) right->text = strip_left(right->text);
-      if (token.lstrip && left && left->id < 0) left->text = strip_right(left->text);
-      const auto joins = [](const Part* part, bool back) {
-        return part && !part->text.empty() && (back ? part->text.back() : part->text[0]) != ' ';
-      };
-      if (token.single_word && joins(left, true)) {
-        *left = {left->text + parts[i].text, -1};
-        parts[i] = {};
-      } else if (token.single_word && joins(right, false)) {
-        *right = {parts[i].text + right->text, -1};
-        parts[i] = {};
+      const auto id = ids_.find(parts[i]);
+      if (id == ids_.end()) continue;
+      const AddedToken& token = tokens_.at(id->second);
+      const std::string left = i > 0 ? parts[i - 1] : "";
+      const std::string right = i + 1 < parts.size() ? parts[i + 1] : "";
+      if (token.rstrip && !right.empty()) parts[i + 1] = strip_left(right);
+      if (token.lstrip && !left.empty()) parts[i - 1] = strip_right(left);
+      if (token.single_word && !left.empty() && left.back() != ' ') {
+        parts[i - 1] += token.content;
+        parts[i].clear();
+      } else if (token.single_word && !right.empty() && right.front() != ' ') {
+        parts[i + 1] = token.content + parts[i + 1];
+        parts[i].clear();
       }
     }
     return parts;
@@ -170,16 +170,16 @@ class SlowLlama : public Tokenizer {
         at += blank ? kBlank.size() : 1;
       }
     }
-    const std::vector<Part> parts = parts_of(prepared);
+    std::vector<std::string> parts = parts_of(prepared);
+    std::erase_if(parts, [](const std::string& part) { return part.empty(); });
     for (size_t i = 0; i < parts.size(); ++i) {
-      if (parts[i].id >= 0) {
-        ids.push_back(parts[i].id);
+      if (const auto added = ids_.find(parts[i]); added != ids_.end()) {
+        ids.push_back(added->second);
         continue;
       }
-      const std::vector<int64_t> found = tokenize_part(parts[i].text);
+      const std::vector<int64_t> found = tokenize_part(parts[i]);
       // The prefix alone before a special token is taken back.
-      const bool before_special =
-          i + 1 < parts.size() && parts[i + 1].id >= 0 && special_.contains(parts[i + 1].text);
+      const bool before_special = i + 1 < parts.size() && special_.contains(parts[i + 1]);
       const bool alone = found.size() == 1 && found[0] == spm_.piece_to_id(kBlank);
       if (!legacy_ && i == 0 && before_special && alone) continue;
       ids.insert(ids.end(), found.begin(), found.end());
