@@ -55,9 +55,10 @@ Column column_of(const Trial& t) {
   return {t.pattern, t.sparsity, fmt::format("{} {:.4g}%", t.pattern, t.sparsity * 100)};
 }
 
-using ColumnKey = std::pair<std::string, double>;
+/// n:m patterns after all others.
+using ColumnKey = std::tuple<bool, std::string, double>;
 ColumnKey key_of(const Trial& t) {
-  return {t.pattern, t.sparsity};
+  return {t.pattern.find(':') != std::string::npos, t.pattern, t.sparsity};
 }
 
 /// The trials of one model, sorted into methods and columns.

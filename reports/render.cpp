@@ -57,6 +57,12 @@ std::string number(double value) {
                      : fmt::format("{:.{}f}", value, decimals(value));
 }
 
+std::string uncertainty(double error, double value) {
+  if (!std::isfinite(error) || !std::isfinite(value) || huge(error)) return number(error);
+  const std::string text = fmt::format("{:.{}f}", error, decimals(value));
+  return text.find_first_not_of("0.") == std::string::npos ? number(error) : text;
+}
+
 std::string difference(double delta, double value) {
   if (std::isinf(delta)) return delta > 0 ? "+inf" : "-inf";
   return huge(delta) ? fmt::format("{:+.2e}", delta)

@@ -27,6 +27,8 @@ std::string render_latex(const Report& report);
 
 /// For people: as many digits as tell methods apart. "NaN" where nothing was stored.
 std::string number(double value);
+/// With the digits of the value it belongs to, so that both line up.
+std::string uncertainty(double error, double value);
 /// With a sign and the digits of the value it belongs to.
 std::string difference(double delta, double value);
 /// For programs: the shortest text that reads back equal; "" for NaN.

@@ -19,7 +19,8 @@ std::string cell_text(const Cell& cell) {
   if (cell.kind == Cell::Kind::Missing) return "-- \\emph{" + latex(cell.reason) + "}";
   std::string text = plain(cell.value);
   if (cell.best) text = "\\textbf{" + text + "}";
-  if (!std::isnan(cell.error)) text += " {\\footnotesize$\\pm$" + number(cell.error) + "}";
+  if (!std::isnan(cell.error))
+    text += " {\\footnotesize$\\pm$" + uncertainty(cell.error, cell.value) + "}";
   return cell.invalid ? "\\emph{invalid} " + text : text;
 }
 

@@ -11,7 +11,7 @@ namespace {
 std::string cell_text(const Cell& cell) {
   if (cell.kind == Cell::Kind::Missing) return "– " + markdown(cell.reason);
   std::string text = number(cell.value);
-  if (!std::isnan(cell.error)) text += " ± " + number(cell.error);
+  if (!std::isnan(cell.error)) text += " ± " + uncertainty(cell.error, cell.value);
   if (cell.best) text = "**" + text + "**";
   if (!std::isnan(cell.delta)) text += " (" + difference(cell.delta, cell.value) + ")";
   if (!cell.spread.empty()) text += ", " + markdown(cell.spread);

@@ -23,7 +23,7 @@ constexpr const char* kGrey = "\x1b[2m";
 Painted cell_text(const Cell& cell) {
   if (cell.kind == Cell::Kind::Missing) return {"– " + printable(cell.reason), kGrey};
   std::string text = number(cell.value);
-  if (!std::isnan(cell.error)) text += " ± " + number(cell.error);
+  if (!std::isnan(cell.error)) text += " ± " + uncertainty(cell.error, cell.value);
   if (!std::isnan(cell.delta)) text += " (" + difference(cell.delta, cell.value) + ")";
   if (!cell.spread.empty()) text += " [" + cell.spread + "]";
   if (cell.best) text += " *";

@@ -25,8 +25,8 @@ size_t columns() {
 }
 
 void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (std::fflush(stdout) != 0) {
+  const size_t written = std::fwrite(text.data(), 1, text.size(), stdout);
+  if (written < text.size() || std::fflush(stdout) != 0) {
     fail("standard output cannot be written ({}); check the disk or the program that reads it",
          std::strerror(errno));
   }

@@ -68,8 +68,8 @@ std::string measured(const Outcome& o) {
   if (!o.metrics.empty()) out += heading("metrics");
   for (const auto& m : o.metrics) {
     out += fmt::format("  {:<24}  {:<24}  {:<10}  {} ± {}  n={} {}\n", printable(m.task),
-                       printable(m.protocol), printable(m.name), number(m.value), number(m.stderr_),
-                       m.n, printable(m.unit));
+                       printable(m.protocol), printable(m.name), number(m.value),
+                       uncertainty(m.stderr_, m.value), m.n, printable(m.unit));
   }
   if (!o.sparsity.empty()) out += heading("sparsity (zeros of all; masked)");
   for (const auto& s : o.sparsity) {

@@ -34,6 +34,13 @@ function deltaText(delta, value) {
   return (delta >= 0 ? "+" : "").concat(text).replace("-", "\u2212");
 }
 
+/** An error with the digits of its value, so that both line up. */
+function errorText(error, value) {
+  if (typeof error !== "number" || typeof value !== "number") return numberText(error);
+  const text = error.toFixed(digits(value));
+  return Number(text) ? text : numberText(error);
+}
+
 function openCell(button, cell) {
   for (const other of document.querySelectorAll("td .open")) other.classList.remove("open");
   button.classList.add("open");
@@ -52,12 +59,12 @@ function cellNode(cell, isDense) {
     return make("td", {}, node);
   }
   const small = [];
-  if (cell.e !== null) small.push("± " + numberText(cell.e));
-  if (cell.d !== null && !isDense) small.push("Δ " + deltaText(cell.d, cell.v));
-  if (cell.s) small.push(cell.s);
+  if (cell.e !== null) small.push("± " + errorText(cell.e, cell.v));
+  if (cell.d !== null && !isDense) small.push(deltaText(cell.d, cell.v) + " to dense");
+  if (cell.s) small.push("mean of " + cell.s);
   const node = make("button", { type: "button", title: "where this number comes from" },
     cell.i ? make("b", {}, "INVALID") : null, numberText(cell.v),
-    small.length ? make("small", {}, small.join("  ")) : null);
+    ...small.map((text) => make("small", {}, text)));
   if (cell.b) node.classList.add("best");
   if (cell.i) node.classList.add("invalid");
   node.onclick = () => openCell(node, cell);
@@ -97,8 +104,11 @@ function tableNode(table) {
       else th.setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
     });
   };
-  ["method", ...table.columns.map((c) => c.label)].forEach((label, i) => {
-    const button = make("button", { type: "button" }, label);
+  ["method", ...table.columns].forEach((column, i) => {
+    // "unstructured 50%" in two lines keeps columns narrow.
+    const percent = i ? column.label.slice(column.pattern.length).trim() : "";
+    const button = make("button", { type: "button" }, i ? column.pattern : column,
+      i ? make("span", {}, percent || "\u00a0") : null);
     button.onclick = () => {
       const same = state.column === i - 1;
       // The first click on a column brings the best to the top.

@@ -38,7 +38,7 @@ function datasetsOf(table) {
       const colour = colourOf(line.method);
       const style = kPoints[patterns.indexOf(pattern) % kPoints.length];
       sets.push({
-        label: patterns.length > 1 ? `${line.method} · ${pattern}` : line.method,
+        label: patterns.length > 1 ? `${line.method} · ${pattern}` : line.method, pattern,
         data: points, borderColor: colour, backgroundColor: colour, pointStyle: style,
         borderWidth: 1.75, pointRadius: points.length > 1 ? 3 : 5, pointHoverRadius: 6, tension: 0,
         showLine: points.length > 1, method: line.method,
@@ -68,9 +68,46 @@ function wantsLogarithm(sets) {
   return Math.min(...ys) > 0 && Math.max(...ys) / Math.min(...ys) > 12;
 }
 
+function shortened(text) {
+  return text.length > 30 ? text.slice(0, 29) + "…" : text;
+}
+
+/** Colours stand for methods, shapes for patterns: an entry for each, not for each line. */
+function legendOf(chart) {
+  const soft = chart.options.plugins.legend.labels.color;
+  const entries = new Map();
+  chart.data.datasets.forEach((set, i) => {
+    const colour = set.borderColor, name = set.method;
+    if (name === undefined) {
+      const dash = { pointStyle: "line", lineDash: [3, 3], lineWidth: 1.5 };
+      entries.set("dense", { text: "dense", fontColor: soft, strokeStyle: colour, ...dash });
+    } else if (!entries.has("m" + name)) {
+      entries.set("m" + name, { text: shortened(name), fontColor: soft, fillStyle: colour,
+        strokeStyle: colour, pointStyle: "rectRounded", method: name, hidden: !chart.isDatasetVisible(i) });
+    }
+  });
+  const shapes = new Map(chart.data.datasets.filter((s) => s.pattern).map((s) => [s.pattern, s.pointStyle]));
+  if (shapes.size > 1) {
+    for (const [pattern, pointStyle] of shapes) {
+      entries.set("p" + pattern, { text: shortened(pattern), fontColor: soft, fillStyle: "transparent",
+        strokeStyle: soft, lineWidth: 1.5, pointStyle });
+    }
+  }
+  return [...entries.values()];
+}
+
+/** A click on a method hides or shows all of its lines. */
+function toggle(event, item, legend) {
+  if (item.method === undefined) return;
+  legend.chart.data.datasets.forEach((set, i) => {
+    if (set.method === item.method) legend.chart.setDatasetVisibility(i, item.hidden);
+  });
+  legend.chart.update();
+}
+
 function tooltipText(item) {
   const p = item.raw;
-  const error = p.cell.e === null ? "" : " ± " + numberText(p.cell.e);
+  const error = p.cell.e === null ? "" : " ± " + errorText(p.cell.e, p.y);
   const where = item.dataset.label === "dense" ? "" : ` at ${p.x.toFixed(2)}%`;
   return `${item.dataset.label}: ${numberText(p.y)}${error}${where}`;
 }
@@ -82,7 +119,7 @@ function optionsOf(table, sets) {
   const measured = sets.every((s) => s.data.every((p) => p.measured));
   const axis = (text, more) => ({
     title: { display: true, text, color: soft, font }, ticks: { color: soft, font },
-    grid: { color: line, borderColor: line, drawTicks: false }, ...more,
+    grid: { color: line, borderColor: line, drawTicks: false }, grace: "4%", ...more,
   });
   const logarithm = wantsLogarithm(sets);
   const yTicks = { color: soft, font, maxTicksLimit: 7, padding: 6, callback: (v) => String(Number(v.toPrecision(4))) };
@@ -93,14 +130,17 @@ function optionsOf(table, sets) {
       if (hits.length) showPanel(chart.data.datasets[hits[0].datasetIndex].data[hits[0].index].cell.t, 0);
     },
     scales: {
-      x: axis(measured ? "measured sparsity, %" : "sparsity, % (asked for where not measured)", { type: "linear" }),
+      x: axis(measured ? "measured sparsity, %" : "sparsity, % (asked for where not measured)", { type: "linear", grace: 0 }),
       y: axis(table.metric + (logarithm ? " (logarithmic)" : ""),
         { type: logarithm ? "logarithmic" : "linear", ticks: yTicks }),
     },
     plugins: {
       legend: {
-        position: "bottom",
-        labels: { color: soft, font, usePointStyle: true, boxWidth: 7, boxHeight: 7, padding: 10 },
+        position: "bottom", onClick: toggle,
+        labels: {
+          color: soft, font, usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 10,
+          generateLabels: legendOf,
+        },
       },
       tooltip: { callbacks: { title: () => "", label: tooltipText }, bodyFont: font },
     },

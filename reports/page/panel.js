@@ -54,7 +54,7 @@ function phaseText(p) {
 }
 
 function metricText(m) {
-  const error = m.stderr === null ? "" : " ± " + numberText(m.stderr);
+  const error = m.stderr === null ? "" : " ± " + errorText(m.stderr, m.value);
   return `${m.name} ${numberText(m.value)}${error}, n = ${m.n}, ${m.protocol}`;
 }
 

@@ -33,14 +33,14 @@ TEST_CASE("dense comes first, differences are to it, the best is marked", "[repo
   CHECK(t.lines[0].cells[0].value == 10);
   CHECK(!t.lines[0].cells[0].best);
   REQUIRE(t.columns.size() == 2);
-  CHECK(t.columns[0].label == "2:4");
-  CHECK(t.columns[1].label == "unstructured 50%");
+  CHECK(t.columns[1].label == "2:4");
+  CHECK(t.columns[0].label == "unstructured 50%");
   CHECK(t.lines[2].method == "wanda");
-  CHECK(t.lines[2].cells[1].delta == 2);
-  CHECK(t.lines[2].cells[1].error == 0.5);
-  CHECK(t.lines[2].cells[1].best);
-  CHECK(!t.lines[1].cells[1].best);
-  CHECK(t.lines[1].cells[0].reason == "no trial");
+  CHECK(t.lines[2].cells[0].delta == 2);
+  CHECK(t.lines[2].cells[0].error == 0.5);
+  CHECK(t.lines[2].cells[0].best);
+  CHECK(!t.lines[1].cells[0].best);
+  CHECK(t.lines[1].cells[1].reason == "no trial");
 }
 
 TEST_CASE("windows, protocols, metrics and models never share a table", "[reports]") {

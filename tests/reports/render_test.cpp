@@ -31,7 +31,7 @@ std::string rendered(const RowsMaker& m, Format format, const Look& look = {}) {
 TEST_CASE("the terminal table", "[reports]") {
   const auto text = rendered(sample(), Format::Table);
   CHECK(contains(text, "tiny · wikitext2@512 · protocol wanda@1\nppl, lower is better"));
-  CHECK(contains(text, "12.500 ± 0.5000 (+2.500) *"));
+  CHECK(contains(text, "12.500 ± 0.500 (+2.500) *"));
   CHECK(contains(text, "– failed"));
   CHECK(!contains(text, "\x1b"));
   CHECK(!contains(text, "\xff"));
@@ -54,10 +54,10 @@ TEST_CASE("a wide table goes on below", "[reports]") {
 
 TEST_CASE("markdown, LaTeX and CSV escape their own language", "[reports]") {
   const auto md = rendered(sample(), Format::Markdown);
-  CHECK(contains(md, "| **12.500 ± 0.5000** (+2.500) |"));
+  CHECK(contains(md, "| **12.500 ± 0.500** (+2.500) |"));
   CHECK(contains(md, "&lt;/script&gt;&lt;b&gt;\\|\\_x"));
   const auto tex = rendered(sample(), Format::Latex);
-  CHECK(contains(tex, "\\textbf{12.500} {\\footnotesize$\\pm$0.5000}"));
+  CHECK(contains(tex, "\\textbf{12.500} {\\footnotesize$\\pm$0.500}"));
   CHECK(contains(tex, "\\textbackslash{}\\textquotedbl{}\\&\\%\\$\\#\\textasciitilde{}"));
   const auto sheet = rendered(sample(), Format::Csv);
   CHECK(contains(sheet,
@@ -88,6 +88,8 @@ TEST_CASE("numbers for people and for programs", "[reports]") {
   CHECK(number(12345678.5) == "1.235e+07");
   CHECK(number(kNone) == "NaN");
   CHECK(difference(-0.5, 12.0) == "-0.500");
+  CHECK(uncertainty(0.12, 9.7) == "0.120");
+  CHECK(uncertainty(0.00001, 9.7) == "0.0000");
   CHECK(exact(0.1) == "0.1");
   CHECK(exact(kNone).empty());
   CHECK(contains(error_of([] { format_named("cvs"); }), "csv"));

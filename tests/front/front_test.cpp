@@ -1,0 +1,151 @@
+// The built program, as a user types it.
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "reports/synthetic.h"
+#include "test.h"
+
+using namespace bench;
+using namespace bench::test;
+
+namespace {
+
+struct Ran {
+  int code;
+  std::string output;  // standard output and errors
+};
+
+Ran run(const std::string& arguments, const std::string& program = BENCH_BIN "/bench") {
+  Ran ran{-1, ""};
+  FILE* pipe = popen(("'" + program + "' " + arguments + " 2>&1").c_str(), "r");
+  if (!pipe) return ran;
+  char buffer[4096];
+  for (size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) ran.output.append(buffer, n);
+  const int status = pclose(pipe);
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return ran;
+}
+
+}  // namespace
+
+TEST_CASE("help is there for the program and each verb", "[front]") {
+  for (const char* words : {"--help", "-h", "help"}) {
+    const Ran r = run(words);
+    CHECK(r.code == 0);
+    CHECK(contains(r.output, "leaderboard"));
+    CHECK(contains(r.output, "verify FOLDER"));
+  }
+  for (const char* verb : {"run", "plan", "list", "show", "report", "leaderboard", "verify"}) {
+    const Ran r = run(std::string(verb) + " --help");
+    CHECK(r.code == 0);
+    CHECK(contains(r.output, std::string("usage: bench ") + verb));
+    CHECK(run(std::string("help ") + verb).output == r.output);
+  }
+  CHECK(run("--version").output == "bench " BENCH_VERSION "\n");
+}
+
+TEST_CASE("help takes at most 20 ms", "[front]") {
+  double best = 1e9;  // the machine may be busy: the best of ten is the program's own time
+  for (int i = 0; i < 10; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    run("--help");
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::min(best, seconds.count());
+  }
+  INFO("seconds: " << best);
+  CHECK(best < 0.02);
+}
+
+TEST_CASE("mistakes on the command line are exit code 2 with the near names", "[front]") {
+  const std::pair<const char*, const char*> cases[] = {{"", "which verb"},
+                                                       {"reprot", "did you mean report"},
+                                                       {"report --fromat csv", "--format"},
+                                                       {"report --format cvs", "csv"},
+                                                       {"report --format", "needs a value (NAME)"},
+                                                       {"report extra", "'extra' is too much"},
+                                                       {"report --db a --db b", "given twice"},
+                                                       {"show", "TRIAL is missing"},
+                                                       {"show x --json=1", "takes no value"},
+                                                       {"list --state dnoe", "done"}};
+  for (const auto& [words, part] : cases) {
+    INFO(words);
+    const Ran r = run(words);
+    CHECK(r.code == 2);
+    CHECK(contains(r.output, part));
+    CHECK(r.output.find('\n') == r.output.size() - 1);  // one sentence
+  }
+}
+
+TEST_CASE("a database that is not there is exit code 1", "[front]") {
+  TempDir folder;
+  const std::string db = " --db '" + (folder.path / "none.db").string() + "'";
+  for (const char* verb : {"list", "report", "leaderboard", "show x"}) {
+    const Ran r = run(verb + db);
+    CHECK(r.code == 1);
+    CHECK(contains(r.output, "no such database"));
+  }
+}
+
+TEST_CASE("list, show, report and leaderboard on a filled database", "[front]") {
+  TempDir folder;
+  const std::string path = folder.path / "a.db";
+  std::string failed, done;
+  {
+    Store store(path);
+    Size size;
+    size.models = 1;
+    fill(store, size);
+    for (const auto& t : store.trials()) (t.state == "failed" ? failed : done) = t.id;
+  }
+  const std::string db = " --db '" + path + "'";
+  CHECK(contains(run("list" + db).output, "31 of 31 trials"));
+  CHECK(contains(run("list --state failed" + db).output, "out of memory"));
+
+  const Ran shown = run("show " + done.substr(0, 12) + db);
+  CHECK(shown.code == 0);
+  for (const char* part : {"state: done", "metrics", "sparsity", "hashes", "phases", "verdicts",
+                           "environment", "preset: c4"}) {
+    CHECK(contains(shown.output, part));
+  }
+  CHECK(!contains(shown.output, "\x1b"));  // no terminal, no colours
+  CHECK(contains(run("show " + failed + db).output, "error: out of memory"));
+  CHECK(contains(run("show " + done + " --json" + db).output, "\"environment\": {"));
+  CHECK(run("show zzz" + db).code == 2);
+
+  const Ran table = run("report --task wikitext2" + db);
+  CHECK(table.code == 0);
+  CHECK(contains(table.output, "– failed"));
+  CHECK(contains(table.output, "INVALID"));
+  const Ran wrong = run("report --model storys260k" + db);
+  CHECK(wrong.code == 2);
+  CHECK(contains(wrong.output, "stories260k"));
+  CHECK(run("report --format csv" + db + " > /dev/full").code == 1);
+
+  const auto page = folder.path / "new" / "page.html";
+  CHECK(run("leaderboard --out '" + page.string() + "'" + db).code == 0);
+  CHECK(contains(slurp(page), "</html>"));
+  CHECK(!std::filesystem::exists(page.string() + ".new"));
+}
+
+TEST_CASE("other verbs go to bench-engine with two variables set", "[front]") {
+  // A copy beside a stand-in, so that no LibTorch is needed.
+  TempDir folder;
+  const auto program = folder.path / "bench";
+  std::filesystem::copy_file(BENCH_BIN "/bench", program);
+  const Ran alone = run("verify x", program);
+  CHECK(alone.code == 1);
+  CHECK(contains(alone.output, "needs bench-engine"));
+  {
+    std::ofstream(folder.path / "bench-engine")
+        << "#!/bin/sh\necho \"$@|$THP_MEM_ALLOC_ENABLE|$OMP_WAIT_POLICY\"\nexit 7\n";
+  }
+  std::filesystem::permissions(folder.path / "bench-engine", std::filesystem::perms::owner_all);
+  const Ran ran = run("verify 'a b' --models c", program);
+  CHECK(ran.code == 7);
+  CHECK(ran.output == "verify a b --models c|1|passive\n");
+  setenv("OMP_WAIT_POLICY", "active", 1);
+  CHECK(run("plan", program).output == "plan|1|active\n");
+  unsetenv("OMP_WAIT_POLICY");
+}

@@ -1,0 +1,95 @@
+#include "reports/leaderboard.h"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "reports/page/files.h"
+#include "reports/render.h"
+#include "reports/synthetic.h"
+#include "test.h"
+
+using namespace bench;
+using namespace bench::test;
+
+namespace {
+
+std::string block(const std::string& page, const std::string& id) {
+  const std::string open = "<script type=\"application/json\" id=\"" + id + "\">";
+  const size_t from = page.find(open) + open.size();
+  return page.substr(from, page.find("</script>", from) - from);
+}
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("the page holds all tables and a line of details for each trial", "[reports]") {
+  TempDir folder;
+  Store store(folder.path / "a.db");
+  Size size;
+  size.models = 2;
+  const std::string hostile = "</script><script>alert(1)</script>@DETAILS@<!--";
+  size.methods = {hostile, "wanda"};
+  fill(store, size);
+  const std::string page = leaderboard_page(store);
+
+  const auto data = nlohmann::json::parse(block(page, "data"));
+  CHECK(data["models"].size() == 2);
+  CHECK(data["tables"].size() == 8);
+  CHECK(data["trials"].size() == 22);
+  CHECK(data["tables"][0]["lines"][0]["method"] == "dense");
+  CHECK(data["tables"][0]["lines"][1]["method"] == hostile);
+
+  std::stringstream details(block(page, "details"));
+  size_t lines = 0;
+  for (std::string line; std::getline(details, line); ++lines) {
+    const auto detail = nlohmann::json::parse(line);
+    CHECK(detail["id"] == data["trials"][lines]);
+    CHECK(detail["environment"].get<size_t>() < data["environments"].size());
+  }
+  CHECK(lines == 22);
+  CHECK(count(page, "<script") == 4);  // the page's own
+  CHECK(!contains(page, "alert(1)</script>"));
+  CHECK(!contains(page, "http-equiv=\"refresh\""));
+}
+
+TEST_CASE("nothing in JSON blocks can end them", "[reports]") {
+  CHECK(inside_script(R"(["</script>"])") == R"(["\u003c/script>"])");
+}
+
+TEST_CASE("an empty ledger has a page", "[reports]") {
+  TempDir folder;
+  const std::string page = leaderboard_page(Store(folder.path / "a.db"));
+  CHECK(nlohmann::json::parse(block(page, "data"))["tables"].empty());
+}
+
+TEST_CASE("the page asks no network for anything", "[reports]") {
+  for (const auto part :
+       {page::page_html(), page::style_css(), page::app_js(), page::curve_js(), page::panel_js()}) {
+    REQUIRE(!part.empty());
+    CHECK(!contains(std::string(part), "http:"));
+    CHECK(!contains(std::string(part), "https:"));
+    CHECK(!contains(std::string(part), "innerHTML"));
+  }
+}
+
+TEST_CASE("a report of 100,000 rows takes at most 5 seconds", "[reports]") {
+  TempDir folder;
+  Store store(folder.path / "a.db");
+  Size size;
+  size.models = 40;
+  size.tasks = 21;
+  size.seeds = 4;
+  REQUIRE(fill(store, size) >= 100'000);
+  const auto start = std::chrono::steady_clock::now();
+  const Rows rows = read_rows(store);
+  const auto text = render(pivot(rows, {}), rows, Format::Table);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  INFO("seconds: " << seconds.count());
+  CHECK(seconds.count() < 5);
+  CHECK(contains(text, "4 seeds"));
+}
