@@ -1,0 +1,49 @@
+#pragma once
+#include "test.h"
+
+#include "core/pruner.h"
+#include "io/checkpoint.h"
+#include "io/data.h"
+#include "io/images.h"
+
+namespace bench::test {
+
+/// A shipped model in its dense state, loaded once per program.
+struct Shipped {
+  Checkpoint checkpoint;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Snapshot> dense;
+};
+inline Shipped& shipped(const std::string& name) {
+  static std::map<std::string, Shipped> all;
+  auto& s = all[name];
+  if (!s.model) {
+    s.checkpoint = read_checkpoint(root() / "data/models" / name);
+    s.model = build_model(s.checkpoint);
+    s.dense = std::make_unique<Snapshot>(*s.model);
+  }
+  s.dense->restore(*s.model);
+  return s;
+}
+
+/// `count` sequences of `length` pseudo-random ids, in batches of at most `together` sequences.
+inline Calibration tiny_text(int64_t count, int64_t length, int64_t together) {
+  std::vector<Sequence> sequences;
+  for (int64_t s = 0; s < count; ++s) {
+    Sequence ids{1};
+    for (int64_t i = 1; i < length; ++i) ids.push_back(3 + (s * 31 + i * i * 7) % 90);
+    sequences.push_back(ids);
+  }
+  Calibration c;
+  c.batches = text_batches(sequences, together * length);
+  return c;
+}
+
+inline Calibration tiny_images(int64_t count) {
+  Calibration c;
+  for (int64_t i = 0; i < 2; ++i)
+    c.batches.push_back(read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), i * count, count));
+  return c;
+}
+
+}  // namespace bench::test
