@@ -23,21 +23,14 @@ std::unique_ptr<Tokenizer> load_hf5(text::SourceFiles& files) {
        files.location().string(), name);
 }
 
-}  // namespace
-
-std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or_file,
-                                          const std::string& variant) {
-  const std::vector<std::string> known = {"auto", "spm", "slow4", "fast4", "hf5", "json"};
-  if (std::find(known.begin(), known.end(), variant) == known.end())
-    fail("there is no tokenizer variant \"{}\"{}", variant, suggestion(variant, known));
-  text::SourceFiles files(folder_or_file);
+std::unique_ptr<Tokenizer> load(const std::filesystem::path& place, const std::string& variant) {
+  text::SourceFiles files(place);
   const bool has_model = !files.sentencepiece().empty(), has_json = !files.tokenizer_json().empty();
   if (variant == "auto" || variant == "json") {
     if (has_json) return text::build_json(files, "json");
     if (files.vocabulary_and_merges()) return text::build_vocab_merges(files, "json");
     if (variant == "auto") return text::build_slow4(files);
-    fail("{} has no tokenizer.json; its variants are spm, slow4, fast4 and hf5",
-         files.location().string());
+    fail("{} has no tokenizer.json; its variants are spm, slow4, fast4 and hf5", place.string());
   }
   if (variant == "hf5" && (has_model || has_json)) return load_hf5(files);
   if (has_model && variant == "spm") return text::build_spm(files);
@@ -46,8 +39,24 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or
   // GPT-2's classes give the same ids in all versions of transformers.
   if (files.vocabulary_and_merges() && variant != "spm")
     return text::build_vocab_merges(files, variant);
-  fail("{} has no tokenizer.model, which the variant {} needs; use json", files.location().string(),
-       variant);
+  fail("{} has no tokenizer.model, which the variant {} needs; use json", place.string(), variant);
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or_file,
+                                          const std::string& variant) {
+  const std::vector<std::string> known = {"auto", "spm", "slow4", "fast4", "hf5", "json"};
+  if (std::find(known.begin(), known.end(), variant) == known.end())
+    fail("there is no tokenizer variant \"{}\"{}", variant, suggestion(variant, known));
+  try {
+    return load(folder_or_file, variant);
+  } catch (const Error& error) {
+    // What goes wrong deep inside, say in a regular expression, does not know its file.
+    const std::string what = error.what(), place = folder_or_file.string();
+    if (what.find(place) != std::string::npos) throw;
+    fail("{}: {}", place, what);
+  }
 }
 
 }  // namespace bench

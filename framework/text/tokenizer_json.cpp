@@ -66,8 +66,9 @@ std::unique_ptr<Model> bpe_from_json(const Json& model, const std::string& where
   options.fuse_unk = get_bool(model, "fuse_unk", false, where);
   options.byte_fallback = get_bool(model, "byte_fallback", false, where);
   options.ignore_merges = get_bool(model, "ignore_merges", false, where);
-  return std::make_unique<Bpe>(Vocabulary(vocab_from_json(get(model, "vocab", where), where)),
-                               merges_from_json(get_array(model, "merges", where), where), options);
+  Vocabulary vocabulary(vocab_from_json(get(model, "vocab", where), where));
+  const auto merges = merges_from_json(get_array(model, "merges", where), where);
+  return std::make_unique<Bpe>(std::move(vocabulary), merges, options);
 }
 
 std::unique_ptr<Model> unigram_from_json(const Json& model, const std::string& where) {

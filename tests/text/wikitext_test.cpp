@@ -1,8 +1,8 @@
 // WikiText-2 as the pruning papers tokenise it, and llama.cpp's vectors.
 #include <chrono>
-#include <cstring>
 
 #include "base/digest.h"
+#include "joined.h"
 #include "test.h"
 #include "text/tokenizer.h"
 
@@ -10,22 +10,8 @@ using namespace bench;
 
 namespace {
 
-/// The rows of the Hugging Face data set joined by "\n\n"; a blank row is the empty string.
-std::string joined_rows() {
-  const std::string raw = test::slurp(test::shared() / "data/text/wikitext2/wiki.test.raw");
-  std::string text;
-  for (size_t at = 0; at < raw.size();) {
-    const size_t end = std::min(raw.find('\n', at) + 1, raw.size());
-    const std::string row = raw.substr(at, end - at);
-    if (at > 0) text += "\n\n";
-    if (row != " \n") text += row;
-    at = end;
-  }
-  return text;
-}
-
 void check_stream(const Tokenizer& tokenizer, size_t count, const std::string& sha256) {
-  const std::string text = joined_rows();
+  const std::string text = test::joined_wikitext2();
   REQUIRE(text.size() == 1296370);
   const auto start = std::chrono::steady_clock::now();
   const auto ids = tokenizer.encode(text, true);
