@@ -70,7 +70,7 @@ using Options = std::function<std::vector<std::string>(const std::string& group)
 /// Every value of a sweep in order. `seed` decides the order of a shuffle.
 std::vector<Element> sweep_values(const Sweep& sweep, const std::string& group,
                                   const Options& options, uint64_t seed);
-inline constexpr int64_t kMaxSweepValues = 1'000'000;
+inline constexpr int64_t kMaxSweepValues = 100'000;
 
 /// Python's fnmatch, for file names: * ? [abc] [!a-z].
 bool matches_glob(const std::string& text, const std::string& pattern);

@@ -38,14 +38,14 @@ struct Value {
   using Data = std::variant<std::monostate, bool, int64_t, double, std::string, List, Map>;
 
   Value() = default;
-  Value(bool b) : data(b) {}                       // NOLINT: values convert on purpose
-  Value(int i) : data(static_cast<int64_t>(i)) {}  // NOLINT
-  Value(int64_t i) : data(i) {}                    // NOLINT
-  Value(double d) : data(d) {}                     // NOLINT
-  Value(const char* s) : data(std::string(s)) {}   // NOLINT
-  Value(std::string s) : data(std::move(s)) {}     // NOLINT
-  Value(List list) : data(std::move(list)) {}      // NOLINT
-  Value(Map map) : data(std::move(map)) {}         // NOLINT
+  Value(bool b);         // NOLINT: values convert on purpose
+  Value(int i);          // NOLINT
+  Value(int64_t i);      // NOLINT
+  Value(double d);       // NOLINT
+  Value(const char* s);  // NOLINT
+  Value(std::string s);  // NOLINT
+  Value(List list);      // NOLINT
+  Value(Map map);        // NOLINT
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   bool is_bool() const { return std::holds_alternative<bool>(data); }
@@ -83,6 +83,16 @@ struct Value::Entry {
   Kind kind = Kind::Text;
   bool operator==(const Entry& other) const = default;
 };
+
+// Defined where Entry is complete: a constructor needs to know how to destroy a Map.
+inline Value::Value(bool b) : data(b) {}
+inline Value::Value(int i) : data(static_cast<int64_t>(i)) {}
+inline Value::Value(int64_t i) : data(i) {}
+inline Value::Value(double d) : data(d) {}
+inline Value::Value(const char* s) : data(std::string(s)) {}
+inline Value::Value(std::string s) : data(std::move(s)) {}
+inline Value::Value(List list) : data(std::move(list)) {}
+inline Value::Value(Map map) : data(std::move(map)) {}
 
 /// "null", "bool", "int", "float", "string", "list", "map".
 std::string type_name(const Value& value);
