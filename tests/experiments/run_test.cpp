@@ -1,0 +1,126 @@
+// The built programs as a user runs them: sweeps that finish, go on after kills, and record failures.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "test.h"
+
+#include "results/store.h"
+
+using namespace bench;
+using namespace bench::test;
+
+namespace {
+
+const std::string kEngine = std::string(BENCH_BIN) + "/bench-engine";
+
+const char* const kSweep = R"(model: {name: stories260k}
+task:
+  stories: {name: perplexity, text: text/tinystories_sample_2MiB.txt, windows: 2}
+criterion: {name: magnitude}
+sparsity: 0.5
+sweep:
+  sparsity: [0, 0.1, 0.2, 0.3, 0.4, 0.5]
+)";
+
+struct Sandbox {
+  TempDir dir;
+  std::string config = (dir.path / "sweep.yaml").string(), db = (dir.path / "x.db").string();
+  explicit Sandbox(const std::string& yaml = kSweep) { std::ofstream(config) << yaml; }
+
+  int run(const std::string& more = "", std::string* said = nullptr) const {
+    const auto log = (dir.path / "log").string();
+    const auto command = "BENCH_HOME=" + root().string() + " " + kEngine + " run " + config + " --db " +
+                         db + " --no-report " + more + " >" + log + " 2>&1";
+    const int status = std::system(command.c_str());
+    if (said) *said = slurp(log);
+    return WEXITSTATUS(status);
+  }
+  std::vector<Trial> trials() const { return Store(db, Store::Mode::ReadOnly).trials(); }
+};
+
+}  // namespace
+
+TEST_CASE("a sweep runs once; the same command again runs nothing", "[run]") {
+  Sandbox s;
+  std::string said;
+  REQUIRE(s.run("", &said) == 0);
+  CHECK(contains(said, "6 trials: 6 done (0 before), 0 failed"));
+  const auto first = s.trials();
+  REQUIRE(first.size() == 6);
+  REQUIRE(s.run("", &said) == 0);
+  CHECK(contains(said, "6 done (6 before)"));
+  CHECK(s.trials()[3].finished == first[3].finished);
+  CHECK(s.trials()[3].attempts == 1);
+}
+
+TEST_CASE("mistakes are shown all at once, before anything runs", "[run]") {
+  Sandbox s(std::string(kSweep) + "spasity: 1\nallocator: {name: unifrom}\n");
+  std::string said;
+  CHECK(s.run("", &said) == 2);
+  CHECK(contains(said, "spasity"));
+  CHECK(contains(said, "did you mean sparsity?"));
+  CHECK(contains(said, "unifrom"));
+  CHECK(!std::filesystem::exists(s.db));
+}
+
+TEST_CASE("a time limit becomes a row with the reason, and the sweep goes on", "[run]") {
+  Sandbox s;
+  CHECK(s.run("time_limit=0.001") == 1);
+  int failed = 0;
+  for (const auto& t : s.trials())
+    if (t.state == "failed") ++failed, CHECK(contains(t.error, "time limit"));
+  CHECK(failed > 0);
+  for (const auto& t : s.trials()) CHECK((t.state == "failed" || t.state == "done"));
+}
+
+TEST_CASE("kills at random moments lose no row and double none", "[run][kill]") {
+  Sandbox s;
+  std::mt19937 random(7);
+  const int kills = std::getenv("BENCH_KILLS") ? std::atoi(std::getenv("BENCH_KILLS")) : 8;
+  for (int k = 0; k < kills; ++k) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      setenv("BENCH_HOME", root().c_str(), 1);
+      if (!freopen("/dev/null", "w", stderr)) _exit(1);
+      execl(kEngine.c_str(), kEngine.c_str(), "run", s.config.c_str(), "--db", s.db.c_str(),
+            "--no-report", static_cast<char*>(nullptr));
+      _exit(127);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 1500));
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+  REQUIRE(s.run() == 0);
+  const Store store(s.db, Store::Mode::ReadOnly);
+  const auto all = store.trials();
+  REQUIRE(all.size() == 6);
+  for (const auto& t : all) {
+    CHECK(t.state == "done");
+    CHECK(store.outcome(t.id).metrics.size() == 1);
+  }
+  CHECK(store.metrics().size() == 6);
+}
+
+TEST_CASE("NaN weights, truncated weights: each a row with its reason", "[run]") {
+  Sandbox s;
+  const auto model = s.dir.path / "broken";
+  std::filesystem::copy(root() / "data/models/stories260k", model);
+  const auto weights = model / "model.safetensors";
+  std::filesystem::permissions(weights, std::filesystem::perms::owner_all);
+  auto bytes = slurp(weights);
+  std::string nan(bytes);
+  for (size_t i = nan.size() - 4; i < nan.size(); ++i) nan[i] = '\xff';
+  std::ofstream(weights, std::ios::binary) << nan;
+  CHECK(s.run("model.name=broken +model.path=" + model.string()) == 1);
+  for (const auto& t : s.trials()) CHECK(contains(t.error, "NaN"));
+  std::ofstream(weights, std::ios::binary) << bytes.substr(0, bytes.size() / 2);
+  s.run("model.name=cut +model.path=" + model.string());
+  int truncated = 0;
+  for (const auto& t : s.trials()) truncated += contains(t.error, "truncated");
+  CHECK(truncated == 6);
+}
