@@ -3,9 +3,12 @@
 
 let curves = [];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const methods = [...new Set(data.tables.flatMap((t) => t.lines.slice(1).map((l) => l.method)))].sort();
-const kLight = ["#2457a6", "#c4631b", "#2f7d4f", "#8b3f97", "#b0303a", "#4a6670", "#8a6d1d", "#1b8a94"];
-const kDark = ["#8ab4f0", "#f0a868", "#7fcf9b", "#d3a0e0", "#f28b8b", "#a5bcc6", "#d9bd66", "#6fd0d8"];
+const methods =
+    [...new Set(data.tables.flatMap((t) => t.lines.slice(1).map((l) => l.method)))].sort();
+const kLight =
+    ["#2457a6", "#c4631b", "#2f7d4f", "#8b3f97", "#b0303a", "#4a6670", "#8a6d1d", "#1b8a94"];
+const kDark =
+    ["#8ab4f0", "#f0a868", "#7fcf9b", "#d3a0e0", "#f28b8b", "#a5bcc6", "#d9bd66", "#6fd0d8"];
 const kPoints = ["circle", "rectRot", "triangle", "rect", "crossRot", "star"];
 
 /** A method has the same colour in every curve of the page. */
@@ -23,7 +26,13 @@ function dropCurves() {
 function pointOf(column, cell) {
   if (cell.r !== undefined || typeof cell.v !== "number") return null;
   const measured = typeof cell.m === "number";
-  return { x: 100 * (measured ? cell.m : column.sparsity), y: cell.v, label: column.label, cell, measured };
+  return {
+    x: 100 * (measured ? cell.m : column.sparsity),
+    y: cell.v,
+    label: column.label,
+    cell,
+    measured
+  };
 }
 
 function datasetsOf(table) {
@@ -31,17 +40,29 @@ function datasetsOf(table) {
   const sets = [];
   for (const line of table.lines.slice(1)) {
     for (const pattern of patterns) {
-      const points = table.columns
-        .map((column, i) => (column.pattern === pattern ? pointOf(column, line.cells[i]) : null))
-        .filter((p) => p !== null).sort((a, b) => a.x - b.x);
+      const points =
+          table.columns
+              .map(
+                  (column, i) =>
+                      (column.pattern === pattern ? pointOf(column, line.cells[i]) : null))
+              .filter((p) => p !== null)
+              .sort((a, b) => a.x - b.x);
       if (!points.length) continue;
       const colour = colourOf(line.method);
       const style = kPoints[patterns.indexOf(pattern) % kPoints.length];
       sets.push({
-        label: patterns.length > 1 ? `${line.method} · ${pattern}` : line.method, pattern,
-        data: points, borderColor: colour, backgroundColor: colour, pointStyle: style,
-        borderWidth: 1.75, pointRadius: points.length > 1 ? 3 : 5, pointHoverRadius: 6, tension: 0,
-        showLine: points.length > 1, method: line.method,
+        label: patterns.length > 1 ? `${line.method} · ${pattern}` : line.method,
+        pattern,
+        data: points,
+        borderColor: colour,
+        backgroundColor: colour,
+        pointStyle: style,
+        borderWidth: 1.75,
+        pointRadius: points.length > 1 ? 3 : 5,
+        pointHoverRadius: 6,
+        tension: 0,
+        showLine: points.length > 1,
+        method: line.method,
       });
     }
   }
@@ -54,12 +75,20 @@ function denseSet(table, sets) {
   if (dense.r !== undefined || typeof dense.v !== "number") return [];
   const xs = sets.flatMap((s) => s.data.map((p) => p.x));
   if (!xs.length) return [];
-  const ends = xs.length && Math.max(...xs) > Math.min(...xs) ? [Math.min(...xs), Math.max(...xs)] : [0, 100];
+  const ends = xs.length && Math.max(...xs) > Math.min(...xs) ? [Math.min(...xs), Math.max(...xs)] :
+                                                                [0, 100];
   const colour = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
-  const point = (x) => ({ x, y: dense.v, label: "dense", cell: dense, measured: true });
+  const point = (x) => ({x, y: dense.v, label: "dense", cell: dense, measured: true});
   return [{
-    label: "dense", data: ends.map(point), borderColor: colour, backgroundColor: colour,
-    borderDash: [5, 4], borderWidth: 1.5, pointRadius: 0, pointHoverRadius: 0, showLine: true,
+    label: "dense",
+    data: ends.map(point),
+    borderColor: colour,
+    backgroundColor: colour,
+    borderDash: [5, 4],
+    borderWidth: 1.5,
+    pointRadius: 0,
+    pointHoverRadius: 0,
+    showLine: true,
   }];
 }
 
@@ -79,18 +108,32 @@ function legendOf(chart) {
   chart.data.datasets.forEach((set, i) => {
     const colour = set.borderColor, name = set.method;
     if (name === undefined) {
-      const dash = { pointStyle: "line", lineDash: [3, 3], lineWidth: 1.5 };
-      entries.set("dense", { text: "dense", fontColor: soft, strokeStyle: colour, ...dash });
+      const dash = {pointStyle: "line", lineDash: [3, 3], lineWidth: 1.5};
+      entries.set("dense", {text: "dense", fontColor: soft, strokeStyle: colour, ...dash});
     } else if (!entries.has("m" + name)) {
-      entries.set("m" + name, { text: shortened(name), fontColor: soft, fillStyle: colour,
-        strokeStyle: colour, pointStyle: "rectRounded", method: name, hidden: !chart.isDatasetVisible(i) });
+      entries.set("m" + name, {
+        text: shortened(name),
+        fontColor: soft,
+        fillStyle: colour,
+        strokeStyle: colour,
+        pointStyle: "rectRounded",
+        method: name,
+        hidden: !chart.isDatasetVisible(i)
+      });
     }
   });
-  const shapes = new Map(chart.data.datasets.filter((s) => s.pattern).map((s) => [s.pattern, s.pointStyle]));
+  const shapes =
+      new Map(chart.data.datasets.filter((s) => s.pattern).map((s) => [s.pattern, s.pointStyle]));
   if (shapes.size > 1) {
     for (const [pattern, pointStyle] of shapes) {
-      entries.set("p" + pattern, { text: shortened(pattern), fontColor: soft, fillStyle: "transparent",
-        strokeStyle: soft, lineWidth: 1.5, pointStyle });
+      entries.set("p" + pattern, {
+        text: shortened(pattern),
+        fontColor: soft,
+        fillStyle: "transparent",
+        strokeStyle: soft,
+        lineWidth: 1.5,
+        pointStyle
+      });
     }
   }
   return [...entries.values()];
@@ -114,53 +157,77 @@ function tooltipText(item) {
 
 function optionsOf(table, sets) {
   const style = getComputedStyle(document.documentElement);
-  const soft = style.getPropertyValue("--soft").trim(), line = style.getPropertyValue("--line").trim();
-  const font = { family: getComputedStyle(document.body).fontFamily, size: 11.5 };
+  const soft = style.getPropertyValue("--soft").trim(),
+        line = style.getPropertyValue("--line").trim();
+  const font = {family: getComputedStyle(document.body).fontFamily, size: 11.5};
   const measured = sets.every((s) => s.data.every((p) => p.measured));
   const axis = (text, more) => ({
-    title: { display: true, text, color: soft, font }, ticks: { color: soft, font },
-    grid: { color: line, borderColor: line, drawTicks: false }, grace: "4%", ...more,
+    title: {display: true, text, color: soft, font},
+    ticks: {color: soft, font},
+    grid: {color: line, borderColor: line, drawTicks: false},
+    grace: "4%",
+    ...more,
   });
   const logarithm = wantsLogarithm(sets);
-  const yTicks = { color: soft, font, maxTicksLimit: 7, padding: 6, callback: (v) => String(Number(v.toPrecision(4))) };
+  const yTicks = {
+    color: soft,
+    font,
+    maxTicksLimit: 7,
+    padding: 6,
+    callback: (v) => String(Number(v.toPrecision(4)))
+  };
   return {
-    animation: false, maintainAspectRatio: false, responsive: true,
-    interaction: { mode: "nearest", intersect: false },
+    animation: false,
+    maintainAspectRatio: false,
+    responsive: true,
+    interaction: {mode: "nearest", intersect: false},
     onClick: (event, hits, chart) => {
-      if (hits.length) showPanel(chart.data.datasets[hits[0].datasetIndex].data[hits[0].index].cell.t, 0);
+      if (hits.length)
+        showPanel(chart.data.datasets[hits[0].datasetIndex].data[hits[0].index].cell.t, 0);
     },
     scales: {
-      x: axis(measured ? "measured sparsity, %" : "sparsity, % (asked for where not measured)", { type: "linear", grace: 0 }),
-      y: axis(table.metric + (logarithm ? " (logarithmic)" : ""),
-        { type: logarithm ? "logarithmic" : "linear", ticks: yTicks }),
+      x: axis(
+          measured ? "measured sparsity, %" : "sparsity, % (asked for where not measured)",
+          {type: "linear", grace: 0}),
+      y: axis(
+          table.metric + (logarithm ? " (logarithmic)" : ""),
+          {type: logarithm ? "logarithmic" : "linear", ticks: yTicks}),
     },
     plugins: {
       legend: {
-        position: "bottom", onClick: toggle,
+        position: "bottom",
+        onClick: toggle,
         labels: {
-          color: soft, font, usePointStyle: true, boxWidth: 8, boxHeight: 8, padding: 10,
+          color: soft,
+          font,
+          usePointStyle: true,
+          boxWidth: 8,
+          boxHeight: 8,
+          padding: 10,
           generateLabels: legendOf,
         },
       },
-      tooltip: { callbacks: { title: () => "", label: tooltipText }, bodyFont: font },
+      tooltip: {callbacks: {title: () => "", label: tooltipText}, bodyFont: font},
     },
   };
 }
 
 function curveNode(table) {
   if (typeof Chart === "undefined") {
-    const text = "Curves need Chart.js (Debian package libjs-chart.js), which was missing when bench was built.";
-    return make("p", { className: "plain" }, text);
+    const text =
+        "Curves need Chart.js (Debian package libjs-chart.js), " +
+        "which was missing when bench was built.";
+    return make("p", {className: "plain"}, text);
   }
   const sets = datasetsOf(table);
-  if (!sets.length) return make("p", { className: "plain" }, "There is nothing to draw yet.");
-  const canvas = make("canvas", { role: "img", ariaLabel: `${table.metric} over sparsity` });
-  const box = make("div", { className: "curve" }, canvas);
+  if (!sets.length) return make("p", {className: "plain"}, "There is nothing to draw yet.");
+  const canvas = make("canvas", {role: "img", ariaLabel: `${table.metric} over sparsity`});
+  const box = make("div", {className: "curve"}, canvas);
   // The canvas needs its place on the page before Chart.js can measure it.
   requestAnimationFrame(() => {
     if (!canvas.isConnected) return;
-    const config = { type: "line", data: { datasets: [...denseSet(table, sets), ...sets] } };
-    curves.push(new Chart(canvas, { ...config, options: optionsOf(table, sets) }));
+    const config = {type: "line", data: {datasets: [...denseSet(table, sets), ...sets]}};
+    curves.push(new Chart(canvas, {...config, options: optionsOf(table, sets)}));
   });
   return box;
 }

@@ -22,8 +22,12 @@ function plainText(value) {
 
 /** [name, text, class]... as a list of terms. */
 function terms(pairs) {
-  return make("dl", {}, ...pairs.flatMap(([name, text, className]) =>
-    [make("dt", {}, name), make("dd", { className: className || "" }, plainText(text))]));
+  return make(
+      "dl", {},
+      ...pairs.flatMap(
+          ([
+            name, text, className
+          ]) => [make("dt", {}, name), make("dd", {className: className || ""}, plainText(text))]));
 }
 
 function part(title, node) {
@@ -32,11 +36,14 @@ function part(title, node) {
 
 function treeText(node, depth) {
   if (node === null || typeof node !== "object") return plainText(node);
-  return Object.entries(node).map(([key, value]) => {
-    const lead = "  ".repeat(depth) + (Array.isArray(node) ? "-" : key + ":");
-    const nested = value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length;
-    return nested ? lead + "\n" + treeText(value, depth + 1) : lead + " " + plainText(value);
-  }).join("\n");
+  return Object.entries(node)
+      .map(([key, value]) => {
+        const lead = "  ".repeat(depth) + (Array.isArray(node) ? "-" : key + ":");
+        const nested = value !== null && typeof value === "object" && !Array.isArray(value) &&
+            Object.keys(value).length;
+        return nested ? lead + "\n" + treeText(value, depth + 1) : lead + " " + plainText(value);
+      })
+      .join("\n");
 }
 
 function share(part, total) {
@@ -48,7 +55,9 @@ function mebibytes(bytes) {
 }
 
 function phaseText(p) {
-  const gpu = p.peak_reserved ? `, GPU ${mebibytes(p.peak_allocated)} of ${mebibytes(p.peak_reserved)}` : "";
+  const gpu = p.peak_reserved ?
+      `, GPU ${mebibytes(p.peak_allocated)} of ${mebibytes(p.peak_reserved)}` :
+      "";
   const seconds = p.seconds === null ? "–" : p.seconds.toFixed(3) + " s";
   return `${seconds}, peak RSS ${mebibytes(p.peak_rss)}${gpu} (${p.method})`;
 }
@@ -60,18 +69,30 @@ function metricText(m) {
 
 function sectionsOf(d) {
   const nodes = [];
-  const add = (title, pairs) => { if (pairs.length) nodes.push(...part(title, terms(pairs))); };
-  add("Verdicts", d.verdicts.map((v) =>
-    [v.rule, (v.ok ? "holds" : "BROKEN") + (v.detail ? ": " + v.detail : ""), v.ok ? "" : "bad"]));
+  const add = (title, pairs) => {
+    if (pairs.length) nodes.push(...part(title, terms(pairs)));
+  };
+  add("Verdicts",
+      d.verdicts.map(
+          (v) =>
+              [v.rule, (v.ok ? "holds" : "BROKEN") + (v.detail ? ": " + v.detail : ""),
+               v.ok ? "" : "bad"]));
   add("Metrics", d.metrics.map((m) => [m.task, metricText(m)]));
-  add("Sparsity", [["asked for", d.sparsity === null ? "–" : (100 * d.sparsity).toFixed(2) + "%"],
-    ...d.sparsity_measured.map((s) =>
-      [`${s.stage}, of ${s.name}`, `${share(s.zeros, s.total)} zero, ${share(s.masked, s.total)} masked, of ${s.total}`])]);
+  add("Sparsity", [
+    ["asked for", d.sparsity === null ? "–" : (100 * d.sparsity).toFixed(2) + "%"],
+    ...d.sparsity_measured.map(
+        (s) =>
+            [`${s.stage}, of ${s.name}`,
+             `${share(s.zeros, s.total)} zero, ${share(s.masked, s.total)} masked, of ${s.total}`])
+  ]);
   add("Phases", d.phases.map((p) => [p.phase, phaseText(p)]));
   add("Hashes (SHA-256)", Object.entries(d.hashes).map(([k, v]) => [k, v, "code"]));
   add("Environment", Object.entries(d.environment));
-  add("Record", [["state", d.state], ["attempts", d.attempts], ["worker", d.worker || "–"],
-    ["submitted", timeText(d.submitted)], ["started", timeText(d.started)], ["finished", timeText(d.finished)]]);
+  add("Record", [
+    ["state", d.state], ["attempts", d.attempts], ["worker", d.worker || "–"],
+    ["submitted", timeText(d.submitted)], ["started", timeText(d.started)],
+    ["finished", timeText(d.finished)]
+  ]);
   nodes.push(...part("Configuration", make("pre", {}, treeText(d.config, 0))));
   return nodes;
 }
@@ -85,25 +106,33 @@ function hidePanel() {
 function showPanel(trials, place) {
   const panel = document.getElementById("panel");
   const d = detailOf(trials[place]);
-  const close = make("button", { type: "button", className: "close", title: "close (Esc)", onclick: hidePanel }, "×");
+  const close = make(
+      "button", {type: "button", className: "close", title: "close (Esc)", onclick: hidePanel},
+      "×");
   const sparsity = d.sparsity === null ? "" : ` ${Number((100 * d.sparsity).toPrecision(4))}%`;
-  const top = make("div", { className: "top" },
-    make("div", {}, make("h2", {}, d.id),
-      make("p", { className: "sub" }, `${d.model} · ${d.method} · ${d.pattern}${sparsity}`)), close);
+  const top = make(
+      "div", {className: "top"},
+      make(
+          "div", {}, make("h2", {}, d.id),
+          make("p", {className: "sub"}, `${d.model} · ${d.method} · ${d.pattern}${sparsity}`)),
+      close);
   const nodes = [top];
   if (trials.length > 1) {
-    const names = trials.map((t, i) => [String(i), `${i + 1} of ${trials.length}: ${data.trials[t]}`]);
-    const select = make("select", { ariaLabel: "trial" });
-    for (const [value, text] of names) select.append(make("option", { value }, text));
+    const names =
+        trials.map((t, i) => [String(i), `${i + 1} of ${trials.length}: ${data.trials[t]}`]);
+    const select = make("select", {ariaLabel: "trial"});
+    for (const [value, text] of names) select.append(make("option", {value}, text));
     select.value = String(place);
     select.onchange = () => showPanel(trials, Number(select.value));
-    nodes.push(make("p", { style: "margin-top: 10px" }, select));
+    nodes.push(make("p", {style: "margin-top: 10px"}, select));
   }
-  if (d.error) nodes.push(make("p", { className: "error" }, d.error));
+  if (d.error) nodes.push(make("p", {className: "error"}, d.error));
   panel.replaceChildren(...nodes, ...sectionsOf(d));
   panel.hidden = false;
   panel.scrollTop = 0;
 }
 
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") hidePanel(); });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") hidePanel();
+});
 start();

@@ -9,27 +9,38 @@ namespace bench::test {
 
 struct Size {
   int models = 4, tasks = 4, seeds = 1;
-  std::vector<std::string> methods{"magnitude", "wanda",    "sparsegpt", "random",
-                                   "mini_llm",  "wanda+obs"};
-  std::vector<std::pair<std::string, double>> columns{{"unstructured", 0.2}, {"unstructured", 0.4},
-                                                      {"unstructured", 0.6}, {"2:4", 0.5},
+  std::vector<std::string> methods{"magnitude", "wanda",    "sparsegpt",
+                                   "random",    "mini_llm", "wanda+obs"};
+  std::vector<std::pair<std::string, double>> columns{{"unstructured", 0.2},
+                                                      {"unstructured", 0.4},
+                                                      {"unstructured", 0.6},
+                                                      {"2:4", 0.5},
                                                       {"4:8", 0.5}};
 };
 
 inline Outcome synthetic_outcome(const TrialSpec& t, int tasks, size_t quality, int seed) {
   const bool dense = t.method == "dense";
-  const double harm = dense ? 0 : t.sparsity * t.sparsity * (1 + 0.7 * static_cast<double>(quality));
+  const double harm =
+      dense ? 0 : t.sparsity * t.sparsity * (1 + 0.7 * static_cast<double>(quality));
   Outcome o;
   for (int i = 0; i < tasks; ++i) {
     const double noise = 0.01 * std::sin(7.0 * i + 3.0 * seed + static_cast<double>(quality));
     if (i == 0) {
-      o.metrics.push_back({"wikitext2@512", "wanda@8e8fc87", "ppl", 9.7 * std::exp(harm + noise),
-                           0.12, 341469, "", false, {}, "h"});
+      o.metrics.push_back({"wikitext2@512",
+                           "wanda@8e8fc87",
+                           "ppl",
+                           9.7 * std::exp(harm + noise),
+                           0.12,
+                           341469,
+                           "",
+                           false,
+                           {},
+                           "h"});
     } else {
       static const char* const kNames[] = {"arc_easy", "piqa", "boolq", "winogrande", "openbookqa"};
       const std::string task = i <= 5 ? kNames[i - 1] : fmt::format("task{}", i);
-      o.metrics.push_back({task, "bench@1", "acc", 0.62 - 0.15 * harm + noise, 0.011, 2376, "",
-                           true, {}, "h"});
+      o.metrics.push_back(
+          {task, "bench@1", "acc", 0.62 - 0.15 * harm + noise, 0.011, 2376, "", true, {}, "h"});
     }
   }
   const auto zeros = static_cast<int64_t>(200'000 * t.sparsity);
