@@ -86,8 +86,8 @@ TEST_CASE("decoders", "[text]") {
   CHECK(decoded({{"type", "Fuse"}}, {"a", "b"}) == "ab");
   const Json strip = {{"type", "Strip"}, {"content", "_"}, {"start", 1}, {"stop", 1}};
   CHECK(decoded(strip, {"__a_", "_b", "_"}) == "_ab");
-  const Json metaspace = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}};
-  CHECK(decoded(metaspace, {"▁a", "▁b"}) == "a b");
+  const Json meta = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}};
+  CHECK(decoded(meta, {"▁a", "▁b"}) == "a b");
   const Json replace = {{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}};
   CHECK(decoded({{"type", "Sequence"}, {"decoders", {replace, {{"type", "Fuse"}}, strip}}},
                 {"▁a", "_"}) == " a");
