@@ -3,6 +3,7 @@
 #include <cmath>
 #include <regex>
 
+#include "base/error.h"
 #include "config/scalar.h"
 #include "config/yaml.h"
 
@@ -25,6 +26,23 @@ size_t code_points(std::string_view text) {
   return n;
 }
 
+/// The escape of a character of several bytes that may not stand in a text: C1 controls, U+0085,
+/// U+2028, U+2029, U+FEFF, U+FFFE and U+FFFF.
+std::string escape_at(const std::string& text, size_t at) {
+  const auto byte = [&](size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
+  if (byte(at) == 0xc2 && byte(at + 1) < 0xa0) return fmt::format("\\x{:02X}", byte(at + 1));
+  static const std::pair<const char*, const char*> kEscapes[] = {{"\xE2\x80\xA8", "\\L"},
+                                                                 {"\xE2\x80\xA9", "\\P"},
+                                                                 {"\xEF\xBB\xBF", "\\uFEFF"},
+                                                                 {"\xEF\xBF\xBE", "\\uFFFE"},
+                                                                 {"\xEF\xBF\xBF", "\\uFFFF"}};
+  for (const auto& [bytes, escape] : kEscapes)
+    if (text.compare(at, 3, bytes) == 0) return escape;
+  return "";
+}
+
 Analysis analyze(const std::string& text) {
   bool special = false, indicator = text.rfind("---", 0) == 0 || text.rfind("...", 0) == 0;
   bool breaks = false, space_break = false, break_space = false;
@@ -41,9 +59,7 @@ Analysis analyze(const std::string& text) {
     if (i > 0 && c == '#' && preceded) indicator = true;
     const auto byte = static_cast<unsigned char>(c);
     if (c != '\n' && (byte < 0x20 || byte == 0x7f)) special = true;
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0)
-      special = special || static_cast<unsigned char>(text[i + 1]) != 0x85;
-    if (text.compare(i, 3, "\xEF\xBB\xBF") == 0 || byte >= 0xf0) special = true;
+    if (!escape_at(text, i).empty() || byte >= 0xf0) special = true;
     if (c == '\n') breaks = true;
     if (c == ' ' && i > 0 && text[i - 1] == '\n') break_space = true;
     if (c == '\n' && i > 0 && text[i - 1] == ' ') space_break = true;
@@ -61,7 +77,11 @@ bool needs_quotes(const std::string& text) {
   if (text.empty() || text == "=" || text == "<<") return true;
   for (const char* word : {"y", "Y", "n", "N"})
     if (text == word) return true;
-  if (!yaml_scalar(text.size() < 200 ? text : "x").is_string()) return true;
+  try {
+    if (!yaml_scalar(text.size() < 200 ? text : "x").is_string()) return true;
+  } catch (const Error&) {
+    return true;  // a number that is too large
+  }
   auto trimmed = text;  // what Python's int() and float() accept is quoted, blanks around included
   while (!trimmed.empty() && is_space(trimmed.back())) trimmed.pop_back();
   trimmed.erase(0, trimmed.find_first_not_of(" \t\n\r"));
@@ -199,9 +219,10 @@ class Emitter {
     for (const auto& [c, name] : kNames)
       if (s[i] == c) return name;
     if (byte < 0x20 || byte == 0x7f) return fmt::format("\\x{:02X}", byte);
-    if (byte == 0xc2 && i + 1 < s.size() && static_cast<unsigned char>(s[i + 1]) < 0xa0)
-      return fmt::format("\\x{:02X}", static_cast<unsigned char>(s[++i]));
-    if (s.compare(i, 3, "\xEF\xBB\xBF") == 0) return i += 2, "\\uFEFF";
+    if (const auto escape = escape_at(s, i); !escape.empty()) {
+      i += byte == 0xc2 ? 1 : 2;
+      return escape;
+    }
     if (byte >= 0xf0 && i + 3 < s.size()) {  // PyYAML escapes all beyond U+FFFF
       unsigned point = byte & 7u;
       for (int k = 0; k < 3; ++k) point = point << 6 | (static_cast<unsigned char>(s[++i]) & 0x3fu);

@@ -26,6 +26,8 @@ int64_t code_point(const std::string& text, size_t& at) {
     if (next >> 6 != 2) return -1;
     point = point << 6 | (next & 0x3f);
   }
+  const int64_t least[] = {0, 0x80, 0x800, 0x10000};
+  if (point < least[more]) return -1;  // written longer than it needs to be
   at += static_cast<size_t>(more) + 1;
   return point;
 }
@@ -35,7 +37,7 @@ int64_t code_point(const std::string& text, size_t& at) {
 bool allowed(int64_t c) {
   if (c < 0x20) return c == '\t' || c == '\n' || c == '\r';
   return !(c >= 0x7f && c < 0xa0) && !(c >= 0xd800 && c < 0xe000) && c != 0x2028 && c != 0x2029 &&
-         c != 0xfffe && c != 0xffff && c != 0xfeff;
+         c != 0xfffe && c != 0xffff && c != 0xfeff && c <= 0x10ffff;
 }
 
 /// The position of the closing quote, or npos.
