@@ -73,7 +73,10 @@ TEST_CASE("a time limit becomes a row with the reason, and the sweep goes on", "
   CHECK(s.run("+time_limit=0.001") == 1);
   int failed = 0;
   for (const auto& t : s.trials())
-    if (t.state == "failed") ++failed, CHECK(contains(t.error, "time limit"));
+    if (t.state == "failed") {
+      ++failed;
+      CHECK(contains(t.error, "time limit"));
+    }
   CHECK(failed > 0);
   for (const auto& t : s.trials()) CHECK((t.state == "failed" || t.state == "done"));
 }
