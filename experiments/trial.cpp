@@ -209,8 +209,9 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   const auto before = mistakes.size();
   TrialPlan plan;
   plan.config = trial_schema().complete(job, "", mistakes);
-  if (mistakes.size() > before) return plan;
   auto& c = plan.config;
+  for (const char* part : {"model", "criterion", "allocator", "update", "pattern", "data", "task"})
+    if (!c.find(part)) return plan;  // of the wrong type, or missing: said already
   const auto fill = [&](const char* part, Value fallback) {
     if (c.find(part)->is_null()) c.set(part, std::move(fallback));
   };
