@@ -1,5 +1,6 @@
-// Score and selection of one 4096 x 11008 layer against the machine's memory bandwidth and LibTorch's own
-// sort and topk, in the same run. Counters: GB/s of the score read once, and the share of a plain copy.
+// Score and selection of one 4096 x 11008 layer against the machine's memory bandwidth and
+// LibTorch's own sort and topk, in the same run. Counters: GB/s of the score read once, and the
+// share of a plain copy.
 #include <benchmark/benchmark.h>
 
 #include <chrono>

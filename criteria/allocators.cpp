@@ -1,4 +1,5 @@
-// Uniform, global and ERK (Mocanu et al. 2018, Evci et al. 2020): how one target is split over layers.
+// Uniform, global and ERK (Mocanu et al. 2018, Evci et al. 2020): how one target is split over
+// layers.
 #include <algorithm>
 #include <numeric>
 
@@ -14,15 +15,17 @@ class Uniform : public Allocator {
   }
 };
 
-/// One threshold on the pooled scores, as exact counts: the lowest go, ties by part and index, until
-/// the target is reached; a part of units keeps at least one.
+/// One threshold on the pooled scores, as exact counts: the lowest go, ties by part and index,
+/// until the target is reached; a part of units keeps at least one.
 class Global : public Allocator {
  public:
   void check(const Pattern& p) const override {
-    if (p.kind == Pattern::NM) fail("allocator global: n:m removes the same share everywhere; use uniform");
+    if (p.kind == Pattern::NM)
+      fail("allocator global: n:m removes the same share everywhere; use uniform");
     if (p.reference_ties) fail("allocator global: gives exact counts; tie=reference needs uniform");
     if (p.contest == Contest::Row)
-      fail("allocator global: pools all weights; pattern per=row compares inside rows; use uniform");
+      fail(
+          "allocator global: pools all weights; pattern per=row compares inside rows; use uniform");
   }
   bool wants_scores() const override { return true; }
   void observe(const Part& part, const Tensor& score) override {
@@ -37,12 +40,15 @@ class Global : public Allocator {
       all.push_back(seen_[i].second);
     }
     const auto pooled = at::cat(all);
-    const bool units = std::any_of(parts.begin(), parts.end(), [](const Part& p) { return p.weight > 1; });
-    auto counts = units ? by_weight(parts, begin, pooled, target) : by_number(begin, pooled, target);
+    const bool units =
+        std::any_of(parts.begin(), parts.end(), [](const Part& p) { return p.weight > 1; });
+    auto counts =
+        units ? by_weight(parts, begin, pooled, target) : by_number(begin, pooled, target);
     seen_.clear();
     std::vector<Share> out;
     for (size_t i = 0; i < parts.size(); ++i)
-      out.push_back({static_cast<double>(counts[i]) / static_cast<double>(parts[i].size), counts[i]});
+      out.push_back(
+          {static_cast<double>(counts[i]) / static_cast<double>(parts[i].size), counts[i]});
     return out;
   }
 
@@ -65,8 +71,8 @@ class Global : public Allocator {
     for (const auto& p : parts) total += p.weight * static_cast<double>(p.size);
     std::vector<int64_t> counts(parts.size(), 0);
     for (int64_t i = 0; i < order.numel(); ++i) {
-      const auto p = static_cast<size_t>(
-          std::upper_bound(begin.begin(), begin.end(), at[i]) - begin.begin() - 1);
+      const auto p = static_cast<size_t>(std::upper_bound(begin.begin(), begin.end(), at[i]) -
+                                         begin.begin() - 1);
       if (gone + parts[p].weight > target * total) break;
       if (counts[p] + 1 >= parts[p].size) continue;
       ++counts[p];
@@ -94,14 +100,17 @@ class Erk : public Allocator {
       double keep = 0, raw = 0;
       for (size_t i = 0; i < parts.size(); ++i) {
         const auto n = static_cast<double>(parts[i].size);
-        if (dense[i]) keep -= n * target;
-        else keep += n * (1 - target), raw += dims(parts[i]);
+        if (dense[i])
+          keep -= n * target;
+        else
+          keep += n * (1 - target), raw += dims(parts[i]);
       }
       if (raw == 0) break;
       epsilon = std::max(0.0, keep / raw);
       double worst = 1;
       for (size_t i = 0; i < parts.size(); ++i)
-        if (!dense[i]) worst = std::max(worst, epsilon * dims(parts[i]) / static_cast<double>(parts[i].size));
+        if (!dense[i])
+          worst = std::max(worst, epsilon * dims(parts[i]) / static_cast<double>(parts[i].size));
       if (worst <= 1) break;
       for (size_t i = 0; i < parts.size(); ++i)
         if (!dense[i] && epsilon * dims(parts[i]) / static_cast<double>(parts[i].size) == worst)
@@ -109,7 +118,8 @@ class Erk : public Allocator {
     }
     std::vector<Share> out;
     for (size_t i = 0; i < parts.size(); ++i)
-      out.push_back({dense[i] ? 0 : 1 - epsilon * dims(parts[i]) / static_cast<double>(parts[i].size), -1});
+      out.push_back(
+          {dense[i] ? 0 : 1 - epsilon * dims(parts[i]) / static_cast<double>(parts[i].size), -1});
     return out;
   }
 

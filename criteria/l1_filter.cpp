@@ -1,5 +1,5 @@
-// Filter norm (Li et al. 2017, arXiv 1608.08710): the sum of |W| of the filter that writes a channel; the
-// mean over the writers where layers are coupled.
+// Filter norm (Li et al. 2017, arXiv 1608.08710): the sum of |W| of the filter that writes a
+// channel; the mean over the writers where layers are coupled.
 #include "core/criterion.h"
 
 namespace bench {

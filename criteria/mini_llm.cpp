@@ -1,6 +1,7 @@
-// MINI-LLM (Cheng, Zhang, Shi 2024, arXiv 2407.11681): Feature Map Sensitivity |W g| a with a gradient g
-// from forward passes alone, and the controls without which its result cannot be read (mini_llm.md 1-4):
-// wanda_structured (g = 1), fms_random (the same directions, p = 1), fms_backprop, taylor (a = 1).
+// MINI-LLM (Cheng, Zhang, Shi 2024, arXiv 2407.11681): Feature Map Sensitivity |W g| a with a
+// gradient g from forward passes alone, and the controls without which its result cannot be read
+// (mini_llm.md 1-4): wanda_structured (g = 1), fms_random (the same directions, p = 1),
+// fms_backprop, taylor (a = 1).
 #include "core/criterion.h"
 #include "core/statistics.h"
 #include "core/zeroth_order.h"
@@ -19,20 +20,23 @@ struct FmsOptions {
 };
 
 Schema score_schema() {
-  return {key("elementwise", "abs", "abs: sum of |W g| a; signed_then_abs: |sum of W g a| (vector form)")
+  return {key("elementwise", "abs",
+              "abs: sum of |W g| a; signed_then_abs: |sum of W g a| (vector form)")
               .one_of({"abs", "signed_then_abs"}),
           key("members", "sum", "reduction over the members of a group, channel by channel")
               .one_of({"sum", "mean", "max", "prod", "first", "second"})};
 }
 Schema activation_schema() {
-  return {key("act_stat", "l2_norm", "the activation of an input channel over all calibration tokens")
-              .one_of({"l2_norm", "mean_abs", "mean_signed", "none"})};
+  return {
+      key("act_stat", "l2_norm", "the activation of an input channel over all calibration tokens")
+          .one_of({"l2_norm", "mean_abs", "mean_signed", "none"})};
 }
 Schema direction_schema() {
-  return {key("n", 10, "directions; direction i uses calibration sequence i mod N").range(1, 100000),
-          key("z", "normal", "distribution of the directions").one_of({"normal", "rademacher"}),
-          key("z_rule", "multiply", "p z (unbiased) or p / z (Spall)").one_of({"multiply", "divide"}),
-          key("base_seed", 42, "seed of direction 0; direction i has base_seed + i").at_least(0)};
+  return {
+      key("n", 10, "directions; direction i uses calibration sequence i mod N").range(1, 100000),
+      key("z", "normal", "distribution of the directions").one_of({"normal", "rademacher"}),
+      key("z_rule", "multiply", "p z (unbiased) or p / z (Spall)").one_of({"multiply", "divide"}),
+      key("base_seed", 42, "seed of direction 0; direction i has base_seed + i").at_least(0)};
 }
 
 class Fms : public Criterion {

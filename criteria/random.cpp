@@ -17,7 +17,8 @@ class Random : public Criterion {
   }
 
   Tensor units(const Group& group, const Stats&) const override {
-    // The channels of a group are numbered by its root: k_proj, not q_proj, where queries are grouped.
+    // The channels of a group are numbered by its root: k_proj, not q_proj, where queries are
+    // grouped.
     const Layer* root = group.slices.front().layer;
     for (const auto& s : group.slices)
       if (s.dim == Slice::Out && s.width < group.slices.front().width &&
@@ -31,8 +32,8 @@ class Random : public Criterion {
  private:
   Tensor uniform(const std::string& name, int64_t count) const {
     auto u = at::empty({count}, at::kDouble);
-    kernels::fill_uniform({seed_, kernels::fnv1a(name), kernels::Purpose::RandomCriterion}, 0, count,
-                          u.mutable_data_ptr<double>());
+    kernels::fill_uniform({seed_, kernels::fnv1a(name), kernels::Purpose::RandomCriterion}, 0,
+                          count, u.mutable_data_ptr<double>());
     return u;
   }
   uint64_t seed_;

@@ -1,6 +1,7 @@
-// SparseGPT (Frantar & Alistarh 2023, arXiv 2301.00774): W^2 / U_ii^2, U the upper Cholesky factor of
-// the inverse of the damped Hessian (2/N) X^T X. With `update: obs` and reselect it is the published
-// method; the update alone repairs the mask of any criterion (sparsegpt/sparsegpt.py:48-138).
+// SparseGPT (Frantar & Alistarh 2023, arXiv 2301.00774): W^2 / U_ii^2, U the upper Cholesky factor
+// of the inverse of the damped Hessian (2/N) X^T X. With `update: obs` and reselect it is the
+// published method; the update alone repairs the mask of any criterion
+// (sparsegpt/sparsegpt.py:48-138).
 #include "core/statistics.h"
 #include "core/update.h"
 
@@ -35,10 +36,11 @@ class Obs : public Update {
  public:
   static Schema schema() {
     return damping_schema() +
-           Schema{key("slab", 128, "columns updated together").range(1, 65536).in("columns"),
-                  key("reselect", false,
-                      "choose each slab's mask on the weights as updated so far (SparseGPT); false: "
-                      "keep the criterion's mask")};
+           Schema{
+               key("slab", 128, "columns updated together").range(1, 65536).in("columns"),
+               key("reselect", false,
+                   "choose each slab's mask on the weights as updated so far (SparseGPT); false: "
+                   "keep the criterion's mask")};
   }
   explicit Obs(const Config& c)
       : damping_(c.get<double>("damping")),
@@ -66,20 +68,20 @@ class Obs : public Update {
       auto slab = w.slice(1, begin, end);
       if (again && pattern.kind == Pattern::Unstructured)
         mask.slice(1, begin, end).copy_(reselect(slab.clone(), begin, end));
-      const auto error = sweep(slab, mask.slice(1, begin, end), u.slice(0, begin, end).slice(1, begin, end),
-                               again && pattern.kind == Pattern::NM ? pattern.of : 0, begin, reselect);
-      if (end < w.size(1))
-        w.slice(1, end) -= error.mm(u.slice(0, begin, end).slice(1, end));
+      const auto error =
+          sweep(slab, mask.slice(1, begin, end), u.slice(0, begin, end).slice(1, begin, end),
+                again && pattern.kind == Pattern::NM ? pattern.of : 0, begin, reselect);
+      if (end < w.size(1)) w.slice(1, end) -= error.mm(u.slice(0, begin, end).slice(1, end));
     }
     layer.set_matrix(w.masked_fill(~mask, 0));
   }
 
  private:
-  /// One slab in place; returns E [out, slab]. group > 0: the mask of every `group` columns is chosen
-  /// when the sweep gets there. Transposed copies make a column contiguous.
+  /// One slab in place; returns E [out, slab]. group > 0: the mask of every `group` columns is
+  /// chosen when the sweep gets there. Transposed copies make a column contiguous.
   static Tensor sweep(Tensor& slab, Tensor mask, const Tensor& u, int64_t group, int64_t begin,
                       const Reselect& reselect) {
-    auto columns = slab.t().contiguous();                       // [slab, out]
+    auto columns = slab.t().contiguous();  // [slab, out]
     auto keep = mask.t().contiguous();
     auto errors = at::zeros_like(columns);
     const auto diagonal = u.diagonal().contiguous();
@@ -87,14 +89,14 @@ class Obs : public Update {
     for (int64_t i = 0; i < columns.size(0); ++i) {
       if (group > 0 && i % group == 0) {
         const auto to = std::min(i + group, columns.size(0));
-        const auto chosen = reselect(columns.slice(0, i, to).t().contiguous(), begin + i, begin + to);
+        const auto chosen =
+            reselect(columns.slice(0, i, to).t().contiguous(), begin + i, begin + to);
         keep.slice(0, i, to).copy_(chosen.t());
       }
       const auto w = columns[i];
       auto e = errors[i];
       e.copy_(w.masked_fill(keep[i], 0).div_(static_cast<double>(d[i])));
-      if (i + 1 < columns.size(0))
-        columns.slice(0, i + 1).addr_(u[i].slice(0, i + 1), e, 1, -1);
+      if (i + 1 < columns.size(0)) columns.slice(0, i + 1).addr_(u[i].slice(0, i + 1), e, 1, -1);
       columns[i].masked_fill_(keep[i].logical_not(), 0);
     }
     slab.copy_(columns.t());
@@ -108,7 +110,8 @@ class Obs : public Update {
 };
 
 BENCH_REGISTER(Criterion, SparseGpt, "sparsegpt", "W^2 over the conditional inverse Hessian");
-BENCH_REGISTER(Update, Obs, "obs", "spreads the error of removed weights over those to their right");
+BENCH_REGISTER(Update, Obs, "obs",
+               "spreads the error of removed weights over those to their right");
 
 }  // namespace
 }  // namespace bench

@@ -1,6 +1,6 @@
-// Wanda (Sun et al. 2023, arXiv 2306.11695): |W_oi| sqrt(sum_t x_ti^2 / N), competing within the output
-// row; and its variant, which removes the same share of each row's score mass instead of its weights
-// (wanda/lib/prune.py:97-103, 178-196).
+// Wanda (Sun et al. 2023, arXiv 2306.11695): |W_oi| sqrt(sum_t x_ti^2 / N), competing within the
+// output row; and its variant, which removes the same share of each row's score mass instead of its
+// weights (wanda/lib/prune.py:97-103, 178-196).
 #include "core/criterion.h"
 #include "core/statistics.h"
 #include "kernels/select.h"
@@ -29,8 +29,9 @@ class Wanda : public Criterion {
   }
 };
 
-/// Share of its row's score mass that goes before and with each weight: one threshold alpha on it is the
-/// variant's rule, and an exact count over the layer replaces the authors' bisection for alpha.
+/// Share of its row's score mass that goes before and with each weight: one threshold alpha on it
+/// is the variant's rule, and an exact count over the layer replaces the authors' bisection for
+/// alpha.
 class WandaVariant : public Criterion {
  public:
   Contest contest() const override { return Contest::Layer; }
@@ -54,8 +55,10 @@ class WandaVariant : public Criterion {
     auto keep = share > alpha;
     const auto removed = [&] { return 1.0 - keep.to(at::kDouble).mean().item<double>(); };
     while (std::abs(removed() - ratio) > 1e-3 && high - low >= 1e-3) {
-      if (removed() > ratio) high = alpha;
-      else low = alpha;
+      if (removed() > ratio)
+        high = alpha;
+      else
+        low = alpha;
       alpha = (low + high) / 2;
       keep = share > alpha;
     }

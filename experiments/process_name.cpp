@@ -15,7 +15,8 @@ std::string host() {
   return name;
 }
 
-/// Field 22 of /proc/pid/stat: start in clock ticks since boot; empty where there is no such process.
+/// Field 22 of /proc/pid/stat: start in clock ticks since boot; empty where there is no such
+/// process.
 std::string start_time(int pid) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
   std::string stat((std::istreambuf_iterator<char>(in)), {});

@@ -20,8 +20,8 @@ std::string clock_text(double seconds) {
 RunProgress::RunProgress(const std::vector<TrialPlan>& trials)
     : total_(static_cast<int64_t>(trials.size())), terminal_(isatty(STDERR_FILENO) != 0) {
   for (const auto& t : trials)
-    names_[t.spec.id] = fmt::format("{} {} {} {:g}", t.spec.model, t.spec.method, t.spec.pattern,
-                                    t.spec.sparsity);
+    names_[t.spec.id] =
+        fmt::format("{} {} {} {:g}", t.spec.model, t.spec.method, t.spec.pattern, t.spec.sparsity);
 }
 
 void RunProgress::already(int64_t done) {
@@ -33,17 +33,20 @@ void RunProgress::start(const std::string& worker, const std::string& trial) {
   doing_[worker] = names_[trial];
 }
 
-void RunProgress::step(const std::string& worker, const std::string& phase, int64_t done, int64_t of) {
+void RunProgress::step(const std::string& worker, const std::string& phase, int64_t done,
+                       int64_t of) {
   doing_[worker] = fmt::format("{} [{} {}/{}]", names_[trials_[worker]], phase, done, of);
 }
 
-void RunProgress::finish(const std::string& worker, const std::string& trial, const std::string& why) {
+void RunProgress::finish(const std::string& worker, const std::string& trial,
+                         const std::string& why) {
   doing_.erase(worker);
   ++done_;
   ++here_;
   if (why.empty()) return;
   wipe();
-  std::fprintf(stderr, "failed: %s (trial %s): %s\n", names_[trial].c_str(), trial.c_str(), why.c_str());
+  std::fprintf(stderr, "failed: %s (trial %s): %s\n", names_[trial].c_str(), trial.c_str(),
+               why.c_str());
 }
 
 void RunProgress::tick() {

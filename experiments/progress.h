@@ -7,8 +7,8 @@
 
 namespace bench {
 
-/// One line on the terminal: how many trials are done, what each worker does, how long it may take. A
-/// line per failure. Quiet when standard error is no terminal.
+/// One line on the terminal: how many trials are done, what each worker does, how long it may take.
+/// A line per failure. Quiet when standard error is no terminal.
 class RunProgress {
  public:
   explicit RunProgress(const std::vector<TrialPlan>& trials);

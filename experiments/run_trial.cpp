@@ -13,7 +13,9 @@ namespace {
 /// Seconds and peak memory of one phase, written when it ends.
 class Phase {
  public:
-  Phase(Outcome& out, std::string name) : out_(out), start_(Clock::now()) { row_.phase = std::move(name); }
+  Phase(Outcome& out, std::string name) : out_(out), start_(Clock::now()) {
+    row_.phase = std::move(name);
+  }
   ~Phase() {
     row_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     row_.peak_rss = peak_resident_bytes();
@@ -58,10 +60,10 @@ void record_sparsity(Outcome& out, Model& model, const std::string& stage) {
     row.stage = stage, row.scope = "block", row.name = std::to_string(block);
     out.sparsity.push_back(row);
   }
-  out.sparsity.push_back({stage, "model", "prunable weights", s.linear_total(), s.linear_masked(),
-                          s.linear_zeros()});
-  out.sparsity.push_back({stage, "model", "parameters", s.parameters, s.linear_masked(),
-                          s.linear_zeros()});
+  out.sparsity.push_back(
+      {stage, "model", "prunable weights", s.linear_total(), s.linear_masked(), s.linear_zeros()});
+  out.sparsity.push_back(
+      {stage, "model", "parameters", s.parameters, s.linear_masked(), s.linear_zeros()});
 }
 
 void check_finite(Model& model) {
@@ -89,7 +91,10 @@ void certify(Outcome& out, Model& model, const Pattern& pattern) {
 class Runner {
  public:
   Runner(const Value& config, Workbench& bench, const TrialProgress& progress)
-      : config_(config), bench_(bench), progress_(progress), path_(model_path(config)),
+      : config_(config),
+        bench_(bench),
+        progress_(progress),
+        path_(model_path(config)),
         device_(config.find("device")->string()),
         batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)) {}
 
@@ -123,12 +128,13 @@ class Runner {
   std::shared_ptr<const Calibration> calibration() const {
     const Config data(*config_.find("data"), "data");
     const bool text = loaded_->model->max_length() > 0;
-    return bench_.get_as<const Calibration>("data|" + path_.string() + "|" + to_json(data.value()), [&] {
-      std::shared_ptr<const Tokenizer> t;
-      if (text) t = tokenizer("slow4");
-      return std::make_shared<const Calibration>(
-          make_calibration(data, t.get(), loaded_->model->max_length(), batch_tokens_));
-    });
+    return bench_.get_as<const Calibration>(
+        "data|" + path_.string() + "|" + to_json(data.value()), [&] {
+          std::shared_ptr<const Tokenizer> t;
+          if (text) t = tokenizer("slow4");
+          return std::make_shared<const Calibration>(
+              make_calibration(data, t.get(), loaded_->model->max_length(), batch_tokens_));
+        });
   }
 
   void prune_model() {
@@ -175,7 +181,8 @@ class Runner {
                             return bench_.get(path_.string() + "|" + key, make);
                           },
                           [&, l = label](int64_t done, int64_t of) { say(l, done, of); },
-                          batch_tokens_, at::Device(device_)};
+                          batch_tokens_,
+                          at::Device(device_)};
       for (auto& m : task->run(context)) {
         if (!std::isfinite(m.value))
           fail("task {}: {} is no number: the pruned model is broken", label, m.name);

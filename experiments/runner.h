@@ -17,9 +17,9 @@ struct RunResult {
   int64_t done = 0, failed = 0, new_trials = 0, already = 0;
 };
 
-/// Runs every trial that nobody has done, each in a worker process: a trial that crashes, runs out of
-/// memory or over its time limit becomes a row with the reason, and the sweep goes on. Any number of
-/// such calls share one database. Returns when all trials are done or failed.
+/// Runs every trial that nobody has done, each in a worker process: a trial that crashes, runs out
+/// of memory or over its time limit becomes a row with the reason, and the sweep goes on. Any
+/// number of such calls share one database. Returns when all trials are done or failed.
 RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options);
 
 /// A worker: claims trials of a list until none is left. `wish_file`: JSON written by run_trials.

@@ -11,11 +11,12 @@ namespace bench {
 namespace {
 
 Schema model_schema() {
-  return {required("name", Key::Type::String, "the model's name in tables"),
-          key("path", "", "a folder or file, hf:org/name, or a name in data/models; empty: the name")
-              .without_identity(),
-          key("tokenizer", "auto", "variant of the tokenizer where a protocol does not name one")
-              .one_of({"auto", "spm", "slow4", "fast4", "hf5", "json"})};
+  return {
+      required("name", Key::Type::String, "the model's name in tables"),
+      key("path", "", "a folder or file, hf:org/name, or a name in data/models; empty: the name")
+          .without_identity(),
+      key("tokenizer", "auto", "variant of the tokenizer where a protocol does not name one")
+          .one_of({"auto", "spm", "slow4", "fast4", "hf5", "json"})};
 }
 
 /// `name: none` where a part may be absent.
@@ -54,12 +55,13 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
     if (!is_dense(config) && pattern.kind == Pattern::Structured)
       for (const auto& kind : pattern.groups)
         if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
-          fail("pattern.groups: {} has no '{}' groups{}", config.find("model")->find("name")->string(),
-               kind, suggestion(kind, kinds));
+          fail("pattern.groups: {} has no '{}' groups{}",
+               config.find("model")->find("name")->string(), kind, suggestion(kind, kinds));
     for (const auto& [label, task, line] : config.find("task")->map()) {
       const auto name = task.find("name")->string();
       if (name != "size" && (name == "classification") != family.images)
-        fail("task.{}: {} cannot measure a model of {}", label, name, family.images ? "images" : "text");
+        fail("task.{}: {} cannot measure a model of {}", label, name,
+             family.images ? "images" : "text");
     }
   });
 }
@@ -123,7 +125,8 @@ std::string method_label(const Value& config) {
   const Value* given = config.find("method");
   if (given && given->is_string() && !given->string().empty()) return given->string();
   auto label = config.find("criterion")->find("name")->string();
-  if (!is_none(*config.find("update"))) label += "+" + config.find("update")->find("name")->string();
+  if (!is_none(*config.find("update")))
+    label += "+" + config.find("update")->find("name")->string();
   const auto allocator = config.find("allocator")->find("name")->string();
   return allocator == "uniform" ? label : label + "/" + allocator;
 }
@@ -137,7 +140,7 @@ TrialSpec spec_of(const Value& config) {
   s.method = method_label(config);
   const auto pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
   s.pattern = is_dense(config) ? "dense" : pattern.label();
-  s.sparsity = is_dense(config)              ? 0
+  s.sparsity = is_dense(config)             ? 0
                : pattern.fixed_share() >= 0 ? pattern.fixed_share()
                                             : std::get<double>(config.find("sparsity")->data);
   s.share_key = s.model + "|" + to_json(*config.find("data"));
@@ -148,24 +151,29 @@ TrialSpec spec_of(const Value& config) {
 }  // namespace
 
 Schema trial_schema() {
-  return {required("model", Key::Type::Map, "what is pruned (configs/model)"),
-          optional("criterion", Key::Type::Map, "how much each weight matters (configs/criterion)"),
-          optional("allocator", Key::Type::Map, "how the target is split (configs/allocator)"),
-          optional("update", Key::Type::Map, "how layers are repaired; none (configs/update)"),
-          optional("pattern", Key::Type::Map, "what may be removed (configs/pattern)"),
-          optional("data", Key::Type::Map, "calibration data (configs/data)"),
-          required("task", Key::Type::Map, "what is measured: label -> task (configs/task)"),
-          key("method", "", "the method's name in tables; empty: made of its parts").without_identity(),
-          key("sparsity", 0.5, "share of what the pattern can remove; 0: the dense model").range(0, 1),
-          key("propagation", "sequential_block", "which activations statistics are taken from")
-              .one_of({"dense", "sequential_block", "per_linear"}),
-          key("shrink", false, "structured: remove the units for good before measuring"),
-          key("seed", 0, "for ${seed} in the parts that draw random numbers").without_identity(),
-          key("device", "cpu", "where the tensors live").one_of({"cpu", "cuda"}),
-          key("batch_tokens", 4096, "tokens that go through the model together")
-              .range(1, 1 << 20).in("tokens").without_identity(),
-          key("time_limit", 0.0, "a longer trial fails; 0: none").at_least(0).in("seconds")
-              .without_identity()};
+  return {
+      required("model", Key::Type::Map, "what is pruned (configs/model)"),
+      optional("criterion", Key::Type::Map, "how much each weight matters (configs/criterion)"),
+      optional("allocator", Key::Type::Map, "how the target is split (configs/allocator)"),
+      optional("update", Key::Type::Map, "how layers are repaired; none (configs/update)"),
+      optional("pattern", Key::Type::Map, "what may be removed (configs/pattern)"),
+      optional("data", Key::Type::Map, "calibration data (configs/data)"),
+      required("task", Key::Type::Map, "what is measured: label -> task (configs/task)"),
+      key("method", "", "the method's name in tables; empty: made of its parts").without_identity(),
+      key("sparsity", 0.5, "share of what the pattern can remove; 0: the dense model").range(0, 1),
+      key("propagation", "sequential_block", "which activations statistics are taken from")
+          .one_of({"dense", "sequential_block", "per_linear"}),
+      key("shrink", false, "structured: remove the units for good before measuring"),
+      key("seed", 0, "for ${seed} in the parts that draw random numbers").without_identity(),
+      key("device", "cpu", "where the tensors live").one_of({"cpu", "cuda"}),
+      key("batch_tokens", 4096, "tokens that go through the model together")
+          .range(1, 1 << 20)
+          .in("tokens")
+          .without_identity(),
+      key("time_limit", 0.0, "a longer trial fails; 0: none")
+          .at_least(0)
+          .in("seconds")
+          .without_identity()};
 }
 
 bool is_dense(const Value& config) {

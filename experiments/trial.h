@@ -19,8 +19,8 @@ struct TrialPlan {
 /// The keys of a trial outside its plugins.
 Schema trial_schema();
 
-/// Completes and checks a job: unknown names and keys, wrong types, patterns that a criterion cannot
-/// rank, missing data and models. Every mistake is one sentence; no weight is read.
+/// Completes and checks a job: unknown names and keys, wrong types, patterns that a criterion
+/// cannot rank, missing data and models. Every mistake is one sentence; no weight is read.
 TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes);
 
 struct Planned {

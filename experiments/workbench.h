@@ -10,9 +10,9 @@
 
 namespace bench {
 
-/// What trials share, computed once: loaded weights, tokenizers, token streams, calibration data, dense
-/// statistics. A trial takes from it and never knows whether an answer was made now or before. The
-/// least recently used answers go when the byte budget is spent.
+/// What trials share, computed once: loaded weights, tokenizers, token streams, calibration data,
+/// dense statistics. A trial takes from it and never knows whether an answer was made now or
+/// before. The least recently used answers go when the byte budget is spent.
 class Workbench {
  public:
   explicit Workbench(int64_t budget_bytes = int64_t{6} << 30) : budget_(budget_bytes) {}
@@ -20,7 +20,8 @@ class Workbench {
   using Make = std::function<std::shared_ptr<const void>()>;
   std::shared_ptr<const void> get(const std::string& key, const Make& make);
   template <class T>
-  std::shared_ptr<T> get_as(const std::string& key, const std::function<std::shared_ptr<T>()>& make) {
+  std::shared_ptr<T> get_as(const std::string& key,
+                            const std::function<std::shared_ptr<T>()>& make) {
     return std::const_pointer_cast<T>(
         std::static_pointer_cast<const T>(get(key, [&] { return make(); })));
   }
@@ -48,10 +49,10 @@ class Workbench {
 /// Statistics of the dense model, shared under a prefix that names model and data.
 class WorkbenchShelf : public Shelf {
  public:
-  WorkbenchShelf(Workbench& bench, std::string prefix) : bench_(bench), prefix_(std::move(prefix)) {}
+  WorkbenchShelf(Workbench& bench, std::string prefix)
+      : bench_(bench), prefix_(std::move(prefix)) {}
   std::shared_ptr<const Stats> stats(const std::string& key, const MakeStats& make) override {
-    return std::static_pointer_cast<const Stats>(
-        bench_.get(prefix_ + key, [&] { return make(); }));
+    return std::static_pointer_cast<const Stats>(bench_.get(prefix_ + key, [&] { return make(); }));
   }
 
  private:

@@ -1,5 +1,5 @@
-// A worker process: claims, runs, records. It tells its parent on standard output what it is doing, one
-// JSON line an event; all results go through the ledger.
+// A worker process: claims, runs, records. It tells its parent on standard output what it is doing,
+// one JSON line an event; all results go through the ledger.
 #include <unistd.h>
 
 #include <atomic>
@@ -34,7 +34,8 @@ class Heart {
   Heart(const std::string& db, std::string id, std::string worker)
       : thread_([this, db, id = std::move(id), worker = std::move(worker)] {
           std::unique_lock lock(mutex_);
-          while (!stop_.wait_for(lock, std::chrono::duration<double>(kLease / 3), [&] { return over_; }))
+          while (!stop_.wait_for(lock, std::chrono::duration<double>(kLease / 3),
+                                 [&] { return over_; }))
             try {
               Store(db).heartbeat(id, worker, kLease);
             } catch (const std::exception&) {
@@ -64,11 +65,18 @@ bool run_one(Store& store, const std::string& db, const Trial& trial, const std:
   const Heart heart(db, trial.id, worker);
   try {
     const auto config = load_yaml(trial.config, "trial " + trial.id);
-    const auto outcome = run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
-      tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
-    });
-    if (store.finish(trial.id, worker, outcome)) tell({{"event", "done"}, {"id", trial.id}});
-    else tell({{"event", "lost"}, {"id", trial.id}});
+    const auto outcome =
+        run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
+          tell({{"event", "progress"},
+                {"id", trial.id},
+                {"phase", phase},
+                {"done", done},
+                {"of", of}});
+        });
+    if (store.finish(trial.id, worker, outcome))
+      tell({{"event", "done"}, {"id", trial.id}});
+    else
+      tell({{"event", "lost"}, {"id", trial.id}});
     return true;
   } catch (const std::bad_alloc&) {
     store.fail(trial.id, worker, "out of memory");

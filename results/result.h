@@ -7,8 +7,8 @@
 
 namespace bench {
 
-// The rows that a trial leaves: strings and numbers, nothing else. Whoever measures writes them, whoever
-// reports reads them; the two meet only in the database.
+// The rows that a trial leaves: strings and numbers, nothing else. Whoever measures writes them,
+// whoever reports reads them; the two meet only in the database.
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // stored as NULL
 
@@ -27,9 +27,9 @@ struct MetricRow {
 struct PhaseRow {
   std::string phase;  // load, calibrate, prune, evaluate
   double seconds = 0;
-  int64_t peak_rss = 0;                         // bytes; of the process, since its start
+  int64_t peak_rss = 0;                           // bytes; of the process, since its start
   int64_t peak_allocated = 0, peak_reserved = 0;  // bytes on a GPU, 0 without one
-  std::string method;                           // how it was measured
+  std::string method;                             // how it was measured
 };
 
 struct SparsityRow {
@@ -55,7 +55,8 @@ struct Outcome {
   std::vector<std::pair<std::string, std::string>> hashes;
   /// Free text of the method, e.g. p_i of the zeroth-order passes: name -> JSON.
   std::vector<std::pair<std::string, std::string>> notes;
-  std::vector<std::pair<std::string, std::string>> environment;  // cpu, threads, torch, version, ...
+  std::vector<std::pair<std::string, std::string>>
+      environment;  // cpu, threads, torch, version, ...
 };
 
 /// A trial as it is submitted: its configuration is frozen here and never read from files again.
@@ -65,7 +66,7 @@ struct TrialSpec {
   std::string identity;  // JSON, what the id digests
   // What tables pivot on; all of it also stands in the config.
   std::string model, method, pattern;
-  double sparsity = 0;  // as asked for: share of what the pattern can remove
+  double sparsity = 0;    // as asked for: share of what the pattern can remove
   std::string share_key;  // trials with an equal key share most work and run next to each other
   double time_limit = 0;  // seconds, 0: none
 };
@@ -74,7 +75,7 @@ struct Trial : TrialSpec {
   int64_t number = 0;  // order of submission
   std::string state;   // pending, running, done, failed, interrupted
   int64_t attempts = 0;
-  std::string error;   // of a failed one: one sentence
+  std::string error;  // of a failed one: one sentence
   std::string worker;
   double submitted = 0, started = 0, finished = 0;  // Unix seconds, 0: not yet
 };

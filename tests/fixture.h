@@ -42,7 +42,8 @@ inline Calibration tiny_text(int64_t count, int64_t length, int64_t together) {
 inline Calibration tiny_images(int64_t count) {
   Calibration c;
   for (int64_t i = 0; i < 2; ++i)
-    c.batches.push_back(read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), i * count, count));
+    c.batches.push_back(
+        read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), i * count, count));
   return c;
 }
 

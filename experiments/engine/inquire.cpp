@@ -17,16 +17,20 @@
 namespace bench::engine {
 namespace {
 
-const char* const kTypes[] = {"bool",           "int",          "float", "string", "list of strings",
-                              "list of floats", "list of ints", "map",   "any"};
+const char* const kTypes[] = {
+    "bool",           "int",          "float", "string", "list of strings",
+    "list of floats", "list of ints", "map",   "any"};
 
 void print_key(const std::string& path, const Key& k) {
   std::cout << fmt::format("{} ({})", path, kTypes[static_cast<int>(k.type)]);
-  if (!k.fallback) std::cout << ", required";
-  else if (!k.fallback->is_null()) std::cout << ", default " << to_json(*k.fallback);
+  if (!k.fallback)
+    std::cout << ", required";
+  else if (!k.fallback->is_null())
+    std::cout << ", default " << to_json(*k.fallback);
   if (!k.unit.empty()) std::cout << ", in " << k.unit;
   std::cout << "\n    " << k.doc << "\n";
-  if (!k.choices.empty()) std::cout << "    one of: " << fmt::format("{}", fmt::join(k.choices, ", ")) << "\n";
+  if (!k.choices.empty())
+    std::cout << "    one of: " << fmt::format("{}", fmt::join(k.choices, ", ")) << "\n";
 }
 
 /// Every declared key under its dotted path; plugins as criterion.<name>.<key>.
@@ -38,10 +42,14 @@ std::vector<std::pair<std::string, Key>> all_keys() {
   add("", trial_schema());
   add("pattern.", Pattern::schema());
   add("data.", calibration_schema());
-  for (const auto& [name, p] : Registry<Criterion>::instance().all()) add("criterion." + name + ".", p.schema);
-  for (const auto& [name, p] : Registry<Allocator>::instance().all()) add("allocator." + name + ".", p.schema);
-  for (const auto& [name, p] : Registry<Update>::instance().all()) add("update." + name + ".", p.schema);
-  for (const auto& [name, p] : Registry<Task>::instance().all()) add("task." + name + ".", p.schema);
+  for (const auto& [name, p] : Registry<Criterion>::instance().all())
+    add("criterion." + name + ".", p.schema);
+  for (const auto& [name, p] : Registry<Allocator>::instance().all())
+    add("allocator." + name + ".", p.schema);
+  for (const auto& [name, p] : Registry<Update>::instance().all())
+    add("update." + name + ".", p.schema);
+  for (const auto& [name, p] : Registry<Task>::instance().all())
+    add("task." + name + ".", p.schema);
   return all;
 }
 

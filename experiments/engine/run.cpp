@@ -32,20 +32,30 @@ Request read(const Arguments& a) {
   Request r;
   for (size_t i = 1; i < a.size(); ++i) {
     const auto& word = a[i];
-    if (word == "-m" || word == "--multirun") r.compose.multirun = true;
-    else if (word == "--db" && i + 1 < a.size()) r.options.db = a[++i];
-    else if (word == "--workers") r.options.workers = number(a, i, "--workers");
-    else if (word == "--fail-fast") r.options.fail_fast = true;
-    else if (word == "--retry-failed") r.options.retry_failed = true;
-    else if (word == "--no-report") r.report = false;
-    else if (word == "--config-dir" && i + 1 < a.size()) r.compose.search_path.push_back(a[++i]);
+    if (word == "-m" || word == "--multirun")
+      r.compose.multirun = true;
+    else if (word == "--db" && i + 1 < a.size())
+      r.options.db = a[++i];
+    else if (word == "--workers")
+      r.options.workers = number(a, i, "--workers");
+    else if (word == "--fail-fast")
+      r.options.fail_fast = true;
+    else if (word == "--retry-failed")
+      r.options.retry_failed = true;
+    else if (word == "--no-report")
+      r.report = false;
+    else if (word == "--config-dir" && i + 1 < a.size())
+      r.compose.search_path.push_back(a[++i]);
     else if (word.rfind("-", 0) == 0 && word.find('=') == std::string::npos)
       fail("{}: unknown flag '{}'; bench {} --help lists them", a[0], word, a[0]);
-    else if (r.compose.primary.empty()) r.compose.primary = word;
-    else r.compose.overrides.push_back(word);
+    else if (r.compose.primary.empty())
+      r.compose.primary = word;
+    else
+      r.compose.overrides.push_back(word);
   }
   if (r.compose.primary.empty())
-    fail("{}: which configuration? usage: bench {} configs/llama_sweep.yaml [key=value]...", a[0], a[0]);
+    fail("{}: which configuration? usage: bench {} configs/llama_sweep.yaml [key=value]...", a[0],
+         a[0]);
   return r;
 }
 
@@ -54,10 +64,10 @@ Planned plan_or_fail(const Request& r) {
   if (planned.mistakes.empty()) return planned;
   std::string all;
   for (const auto& m : planned.mistakes) all += (all.empty() ? "" : "\n") + m;
-  fail("{}{}", planned.mistakes.size() > 1
-                   ? fmt::format("{} mistakes in {}:\n", planned.mistakes.size(),
-                                 r.compose.primary.string())
-                   : "",
+  fail("{}{}",
+       planned.mistakes.size() > 1 ? fmt::format("{} mistakes in {}:\n", planned.mistakes.size(),
+                                                 r.compose.primary.string())
+                                   : "",
        all);
 }
 

@@ -16,7 +16,9 @@ std::string short_name(const std::string& layer) {
 }
 
 double spearman(const Tensor& a, const Tensor& b) {
-  const auto ranks = [](const Tensor& x) { return x.argsort(true, 0).argsort(true, 0).to(at::kDouble); };
+  const auto ranks = [](const Tensor& x) {
+    return x.argsort(true, 0).argsort(true, 0).to(at::kDouble);
+  };
   const auto x = ranks(a) - ranks(a).mean(), y = ranks(b) - ranks(b).mean();
   return ((x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()).item<double>();
 }
@@ -39,7 +41,8 @@ Calibration batches_of(const Run& run, const Json& record) {
 
 void verify_variant(Run& run, Model& model, const TensorMap& data, const Calibration& calibration,
                     const Json& parameters, const Variant& v) {
-  Value settings{Value::Map{{"backend", v.backend}, {"dtype", v.dtype},
+  Value settings{Value::Map{{"backend", v.backend},
+                            {"dtype", v.dtype},
                             {"lambda", parameters.at("lambda_").get<double>()},
                             {"step", parameters.at("r").get<double>()}}};
   const auto criterion = Registry<Criterion>::instance().create("ifso", settings);
@@ -73,10 +76,9 @@ void verify_ifso(Run& run, const fs::path& file, const Json& record) {
   const auto model = build_model(checkpoint);
   const auto data = read_safetensors((file.parent_path() / "data.safetensors").string());
   const auto calibration = batches_of(run, record);
-  for (const Variant v : {Variant{"exact_float64", "exact", "float64"},
-                          Variant{"exact_float32", "exact", "float32"},
-                          Variant{"fd_float64", "fd", "float64"},
-                          Variant{"fd_float32", "fd", "float32"}})
+  for (const Variant v :
+       {Variant{"exact_float64", "exact", "float64"}, Variant{"exact_float32", "exact", "float32"},
+        Variant{"fd_float64", "fd", "float64"}, Variant{"fd_float32", "fd", "float32"}})
     run.guarded("ifso", file, [&] {
       verify_variant(run, *model, data, calibration, record.at("parameters"), v);
     });

@@ -7,7 +7,8 @@ namespace {
 struct Check {
   double worst = 0;
   std::string what;
-  void operator()(const std::string& name, const Tensor& ours, const Tensor& theirs, double tolerance) {
+  void operator()(const std::string& name, const Tensor& ours, const Tensor& theirs,
+                  double tolerance) {
     if (ours.sizes() != theirs.sizes())
       bench::fail("{}: shape {} where {} is recorded", name, fmt::join(ours.sizes(), "x"),
                   fmt::join(theirs.sizes(), "x"));
@@ -73,7 +74,8 @@ void verify_logits(Run& run, const fs::path& file) {
   if (t.count("pad_logits_row1")) {  // the same row without its padding: ragged batches have none
     const auto keep = t.at("pad_attention_mask")[1].to(at::kBool);
     const auto real = t.at("pad_input_ids")[1].masked_select(keep);
-    check("pad_logits_row1", run_row(*loaded.model, real).logits, t.at("pad_logits_row1"), tolerance);
+    check("pad_logits_row1", run_row(*loaded.model, real).logits, t.at("pad_logits_row1"),
+          tolerance);
   }
   if (check.worst > 1) bench::fail("{}", check.what);
   run.pass("logits", check.worst);

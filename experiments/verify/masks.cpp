@@ -12,13 +12,12 @@ struct Recipe {
 
 /// Methods of this project that a recorded method is, by its name.
 const std::map<std::string, Recipe>& recipes() {
-  static const std::map<std::string, Recipe> all{
-      {"magnitude", {"magnitude", false, false}},
-      {"wanda", {"wanda", false, false}},
-      {"wanda_variant", {"wanda_variant", false, false}},
-      {"sparsegpt", {"sparsegpt", true, true}},
-      {"ablate_mag_seq", {"magnitude", true, false}},
-      {"ablate_mag_iter", {"magnitude", true, true}}};
+  static const std::map<std::string, Recipe> all{{"magnitude", {"magnitude", false, false}},
+                                                 {"wanda", {"wanda", false, false}},
+                                                 {"wanda_variant", {"wanda_variant", false, false}},
+                                                 {"sparsegpt", {"sparsegpt", true, true}},
+                                                 {"ablate_mag_seq", {"magnitude", true, false}},
+                                                 {"ablate_mag_iter", {"magnitude", true, true}}};
   return all;
 }
 
@@ -72,16 +71,19 @@ void compare_kept(Model& model, const TensorMap& data) {
     const auto it = data.find(l->weight_name() + ".kept");
     if (it == data.end()) continue;
     const auto ours = l->matrix().masked_select(l->mask);
-    if (ours.numel() != it->second.numel()) bench::fail("{}: {} kept weights where {} are recorded",
-                                                        l->name, ours.numel(), it->second.numel());
+    if (ours.numel() != it->second.numel())
+      bench::fail("{}: {} kept weights where {} are recorded", l->name, ours.numel(),
+                  it->second.numel());
     const auto scale = it->second.abs().max().item<double>();
     const auto worst = (ours - it->second).abs().max().item<double>();
-    // Solvers in float32 through a Cholesky factor: rounding of the order of 1e-5 of the largest weight.
+    // Solvers in float32 through a Cholesky factor: rounding of the order of 1e-5 of the largest
+    // weight.
     if (!(worst <= 1e-3 * scale)) bench::fail("{}: a kept weight is off by {:.2e}", l->name, worst);
   }
 }
 
-void prune_as_recorded(Run& run, const fs::path& file, const Json& record, Model& model, bool reference) {
+void prune_as_recorded(Run& run, const fs::path& file, const Json& record, Model& model,
+                       bool reference) {
   const auto how = method_of(record, reference);
   Calibration data;
   if (!record.at("calibration").is_null()) data = recorded_calibration(run, file, record);
@@ -103,15 +105,18 @@ void verify_masks(Run& run, const fs::path& file, const Json& record) {
   const auto d = compare(*loaded.model, data, record);
   const bool large = loaded.model->block_count() > 20;
   if (!large && d.bits > d.allowed)
-    bench::fail("{} mask bits differ ({} allowed by near-ties), first {}", d.bits, d.allowed, d.first);
+    bench::fail("{} mask bits differ ({} allowed by near-ties), first {}", d.bits, d.allowed,
+                d.first);
   if (large && d.bits > 1000)  // 106 million entries; the record lists no near-ties for solvers
     bench::fail("{} mask bits differ, first {}", d.bits, d.first);
   if (d.bits == 0) compare_kept(*loaded.model, data);
-  const auto eval = fmt::format("inputs/{}/eval40.safetensors", record.at("model").get<std::string>());
+  const auto eval =
+      fmt::format("inputs/{}/eval40.safetensors", record.at("model").get<std::string>());
   expect_relative("perplexity", eval40(run, file, eval, *loaded.model),
                   record.at("result").at("ppl_eval40").get<double>(), d.bits ? 1e-3 : 1e-4);
   run.pass("masks (tie: reference)");
-  if (d.bits) run.skip("near-tie bits", file, fmt::format("{} bits differ inside near-ties", d.bits));
+  if (d.bits)
+    run.skip("near-tie bits", file, fmt::format("{} bits differ inside near-ties", d.bits));
   auto& again = run.model(record.at("model").get<std::string>());
   if (large) return;
   prune_as_recorded(run, file, record, *again.model, false);

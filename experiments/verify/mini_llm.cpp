@@ -1,13 +1,16 @@
-// MINI-LLM and its controls against the independent implementation of the same specification, in two
-// steps: the losses and p of the zeroth-order passes, then scores and masks with the recorded p put in.
+// MINI-LLM and its controls against the independent implementation of the same specification, in
+// two steps: the losses and p of the zeroth-order passes, then scores and masks with the recorded p
+// put in.
 #include "core/zeroth_order.h"
 #include "verify/recorded.h"
 
 namespace bench::verify {
 namespace {
 
-const std::map<std::string, std::string> kGrads{
-    {"zo", "mini_llm"}, {"one", "wanda_structured"}, {"random", "fms_random"}, {"backprop", "fms_backprop"}};
+const std::map<std::string, std::string> kGrads{{"zo", "mini_llm"},
+                                                {"one", "wanda_structured"},
+                                                {"random", "fms_random"},
+                                                {"backprop", "fms_backprop"}};
 
 std::unique_ptr<Criterion> criterion_of(const Json& record) {
   const auto& p = record.at("parameters");
@@ -16,9 +19,12 @@ std::unique_ptr<Criterion> criterion_of(const Json& record) {
   const auto copy = [&](const char* from, const char* to) {
     if (!p.contains(from)) return;
     const auto& v = p.at(from);
-    if (v.is_string()) s.set(to, v.get<std::string>());
-    else if (v.is_number_integer()) s.set(to, Value(v.get<int64_t>()));
-    else s.set(to, v.get<double>());
+    if (v.is_string())
+      s.set(to, v.get<std::string>());
+    else if (v.is_number_integer())
+      s.set(to, Value(v.get<int64_t>()));
+    else
+      s.set(to, v.get<double>());
   };
   if (function.rfind("random", 0) == 0) {
     copy("base_seed", "seed");
@@ -26,10 +32,14 @@ std::unique_ptr<Criterion> criterion_of(const Json& record) {
   }
   copy("elementwise", "elementwise");
   copy("members", "members");
-  auto name = function.rfind("element1", 0) == 0 ? std::string("taylor") : kGrads.at(p.at("grad").get<std::string>());
-  const bool taylor = name == "taylor" || (name == "fms_backprop" && p.value("act_stat", "") == "none");
-  if (taylor) name = "taylor";
-  else copy("act_stat", "act_stat");
+  auto name = function.rfind("element1", 0) == 0 ? std::string("taylor")
+                                                 : kGrads.at(p.at("grad").get<std::string>());
+  const bool taylor =
+      name == "taylor" || (name == "fms_backprop" && p.value("act_stat", "") == "none");
+  if (taylor)
+    name = "taylor";
+  else
+    copy("act_stat", "act_stat");
   if (name == "mini_llm" || name == "fms_random") {
     copy("n", "n");
     copy("z", "z");
@@ -67,8 +77,8 @@ double check_differences(Stats& stats, const Needs& needs, const std::vector<Lay
     if (kind.key.rfind(ZerothOrder::kName, 0) != 0) continue;
     bool first = true;
     for (const Layer* l : layers) {
-      auto& s = const_cast<ZerothOrder&>(
-          static_cast<const ZerothOrder&>(*stats.find(l->name, kind.key)));
+      auto& s =
+          const_cast<ZerothOrder&>(static_cast<const ZerothOrder&>(*stats.find(l->name, kind.key)));
       const auto theirs = recorded_differences(data, s.seed);
       if (first)
         for (size_t i = 0; i < theirs.size(); ++i) {
@@ -155,7 +165,8 @@ void verify_mini_llm(Run& run, const fs::path& file, const Json& record) {
       bench::fail("{}: other units are kept", g.name);
     removed.push_back({std::move(g), keep});
   }
-  if (worst > 1) bench::fail("a unit score is off by {:.1f} times the tolerance {}", worst, tolerance);
+  if (worst > 1)
+    bench::fail("a unit score is off by {:.1f} times the tolerance {}", worst, tolerance);
   for (const auto& r : removed) {
     const auto masks = r.group.layer_masks(r.keep);
     for (size_t i = 0; i < masks.size(); ++i) r.group.slices[i].layer->set_mask(masks[i]);

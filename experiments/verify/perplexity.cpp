@@ -44,7 +44,8 @@ void verify_run(Run& run, const fs::path& file, Run::Loaded& loaded, const Json&
   for (const auto l : ours) mean += l / static_cast<double>(ours.size());
   const double ppl = entry.at("ppl").get<double>();
   if (std::abs(std::exp(mean) / ppl - 1) > 1e-4)
-    run.fail_case("perplexity", file, fmt::format("ppl {} where {} is recorded", std::exp(mean), ppl));
+    run.fail_case("perplexity", file,
+                  fmt::format("ppl {} where {} is recorded", std::exp(mean), ppl));
 }
 
 }  // namespace

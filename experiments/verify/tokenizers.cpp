@@ -31,7 +31,8 @@ std::unique_ptr<Tokenizer> find_tokenizer(Run& run, const fs::path& file, const 
       for (const auto& entry : fs::directory_iterator(folder))
         if (entry.path().stem() == name || entry.path().stem().string().rfind(name + "-", 0) == 0)
           where = entry.path();
-  if (where.empty()) throw Missing("no tokenizer or model named " + name + "; --models DIR adds one");
+  if (where.empty())
+    throw Missing("no tokenizer or model named " + name + "; --models DIR adds one");
   return read_checkpoint(where).tokenizer(variant);
 }
 
@@ -53,7 +54,8 @@ void verify_tokenizer(Run& run, const fs::path& file) {
     const auto text = record.at("text").get<std::string>();
     ++total;
     std::string what;
-    if (tokenizer->encode(text, false) != record.at("ids").get<Sequence>()) what = "ids";
+    if (tokenizer->encode(text, false) != record.at("ids").get<Sequence>())
+      what = "ids";
     else if (tokenizer->encode(text, true) != record.at("ids_special").get<Sequence>())
       what = "ids_special";
     else if (tokenizer->decode(record.at("ids").get<Sequence>()) !=
@@ -65,7 +67,8 @@ void verify_tokenizer(Run& run, const fs::path& file) {
     }
     ++bad;
     if (first.empty()) first = fmt::format("line {}: {} of {}", total, what, shown(text));
-    run.fail_case("tokenizer strings", file, fmt::format("line {}: {} of {}", total, what, shown(text)));
+    run.fail_case("tokenizer strings", file,
+                  fmt::format("line {}: {} of {}", total, what, shown(text)));
   }
   if (bad) bench::fail("{} of {} strings differ; {}", bad, total, first);
   run.pass("tokenizers");

@@ -7,8 +7,8 @@
 
 namespace bench {
 
-/// CPython's random.Random, bit for bit (Modules/_randommodule.c, Lib/random.py): sampling that must
-/// match a paper's script comes from here and from nowhere else. Vectors: evaluation.md 3.1.
+/// CPython's random.Random, bit for bit (Modules/_randommodule.c, Lib/random.py): sampling that
+/// must match a paper's script comes from here and from nowhere else. Vectors: evaluation.md 3.1.
 class PythonRandom {
  public:
   explicit PythonRandom(uint64_t seed);

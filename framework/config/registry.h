@@ -41,7 +41,8 @@ class Registry {
 
   const Plugin& at(const std::string& name, const std::string& path) const {
     const auto it = plugins_.find(name);
-    if (it == plugins_.end()) fail("{}: unknown name '{}'{}", path, name, suggestion(name, names()));
+    if (it == plugins_.end())
+      fail("{}: unknown name '{}'{}", path, name, suggestion(name, names()));
     return it->second;
   }
 
@@ -105,13 +106,13 @@ template <class T, std::derived_from<T> Impl>
 bool enroll(const char* name, const char* doc) {
   Schema schema;
   if constexpr (requires { Impl::schema(); }) schema = Impl::schema();
-  return Registry<T>::instance().add(
-      name, {doc, schema, [](const Config& config) -> std::unique_ptr<T> {
-               if constexpr (std::constructible_from<Impl, const Config&>)
-                 return std::make_unique<Impl>(config);
-               else
-                 return std::make_unique<Impl>();
-             }});
+  return Registry<T>::instance().add(name,
+                                     {doc, schema, [](const Config& config) -> std::unique_ptr<T> {
+                                        if constexpr (std::constructible_from<Impl, const Config&>)
+                                          return std::make_unique<Impl>(config);
+                                        else
+                                          return std::make_unique<Impl>();
+                                      }});
 }
 
 /// BENCH_REGISTER(Criterion, Wanda, "wanda", "one sentence");  at file scope of the plugin's .cpp.

@@ -21,7 +21,8 @@ struct Key {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   std::string unit;
-  bool identity = true;  // false: does not change a result (paths of output, threads), no part of ids
+  bool identity =
+      true;  // false: does not change a result (paths of output, threads), no part of ids
 
   Key& one_of(std::vector<std::string> names);
   Key& range(double lowest, double highest);
@@ -50,10 +51,11 @@ class Schema {
   std::vector<std::string> names() const;
   Schema operator+(const Schema& more) const;
 
-  /// The given map with every value converted to its key's type and defaults filled in, in the order
-  /// of the schema. Collects ALL mistakes (unknown key with near ones, wrong type, out of range,
-  /// missing), each one sentence with file, line and dotted path.
-  Value complete(const Value& given, const std::string& path, std::vector<std::string>& mistakes) const;
+  /// The given map with every value converted to its key's type and defaults filled in, in the
+  /// order of the schema. Collects ALL mistakes (unknown key with near ones, wrong type, out of
+  /// range, missing), each one sentence with file, line and dotted path.
+  Value complete(const Value& given, const std::string& path,
+                 std::vector<std::string>& mistakes) const;
   /// Same, throwing one Error that holds every mistake, a line each.
   Value complete(const Value& given, const std::string& path) const;
   /// What identity digests: a completed map without defaults and without keys that carry none.

@@ -70,8 +70,10 @@ void mask_followers(const Group& group, const Tensor& keep) {
   at::NoGradGuard no_grad;
   for (const auto& f : group.followers)
     if (f.kind == Follower::Plain && f.values->scalar_type() == at::kLong)
-      // A map into the group (a shortcut's sources): a masked channel gets nothing through it either.
-      *f.values = f.values->masked_fill(~keep.to(f.values->device()).repeat_interleave(f.width), -1);
+      // A map into the group (a shortcut's sources): a masked channel gets nothing through it
+      // either.
+      *f.values =
+          f.values->masked_fill(~keep.to(f.values->device()).repeat_interleave(f.width), -1);
     else if (f.kind == Follower::Affine)
       *f.values = f.values->masked_fill(~keep.to(f.values->device()).repeat_interleave(f.width), 0);
 }

@@ -19,9 +19,9 @@ struct Spec {
 
 Spec spec_of(const Config& c, int64_t model_length) {
   const auto length = c.get<int64_t>("seqlen");
-  return {c.get<std::string>("preset"), c.get<std::string>("file"), c.get<std::string>("format"),
-          c.get<int64_t>("nsamples"),   length ? length : model_length,
-          static_cast<uint64_t>(c.get<int64_t>("seed"))};
+  return {c.get<std::string>("preset"),   c.get<std::string>("file"),
+          c.get<std::string>("format"),   c.get<int64_t>("nsamples"),
+          length ? length : model_length, static_cast<uint64_t>(c.get<int64_t>("seed"))};
 }
 
 Sequence cut(const Sequence& ids, int64_t begin, int64_t length) {
@@ -31,8 +31,8 @@ Sequence cut(const Sequence& ids, int64_t begin, int64_t length) {
 /// Rejection loops end where no document can ever fit.
 void need_one(bool any, const Spec& s, const char* rule) {
   if (!any)
-    fail("data: no document of {} has {} {} tokens; use a smaller data.seqlen or other text", s.file,
-         rule, s.length);
+    fail("data: no document of {} has {} {} tokens; use a smaller data.seqlen or other text",
+         s.file, rule, s.length);
 }
 
 /// wanda/lib/data.py:47-60: a random document with MORE than seqlen tokens, a random window in it.
@@ -70,7 +70,8 @@ std::vector<Sequence> wanda_wikitext(const Spec& s, const Tokenizer& t) {
   return out;
 }
 
-/// LLM-Pruner datasets/example_samples.py: at least seqlen tokens, no document twice, start one wider.
+/// LLM-Pruner datasets/example_samples.py: at least seqlen tokens, no document twice, start one
+/// wider.
 std::vector<Sequence> llm_pruner(const Spec& s, const Tokenizer& t) {
   const auto documents = read_documents(s.file, s.format);
   std::vector<Sequence> long_enough(documents.size());
@@ -80,8 +81,8 @@ std::vector<Sequence> llm_pruner(const Spec& s, const Tokenizer& t) {
     usable += static_cast<int64_t>(long_enough[i].size()) >= s.length;
   }
   if (usable < s.samples)
-    fail("data: {} has {} documents of at least {} tokens; {} were asked for, none twice", s.file, usable,
-         s.length, s.samples);
+    fail("data: {} has {} documents of at least {} tokens; {} were asked for, none twice", s.file,
+         usable, s.length, s.samples);
   PythonRandom random(s.seed);
   std::set<int64_t> used;
   std::vector<Sequence> out;
@@ -114,7 +115,8 @@ std::vector<Sequence> first_documents(const Spec& s, const Tokenizer& t) {
 Schema calibration_schema() {
   return {key("preset", "wanda-c4", "whose sampling rule")
               .one_of({"wanda-c4", "wanda-wikitext2", "llm-pruner", "first", "images"}),
-          key("file", "text/c4/sample_c4-rp1.jsonl", "a text or image file: shipped in data/, or a path"),
+          key("file", "text/c4/sample_c4-rp1.jsonl",
+              "a text or image file: shipped in data/, or a path"),
           key("format", "auto", "how the file becomes documents")
               .one_of({"auto", "wikitext", "stories", "jsonl", "plain"}),
           key("nsamples", 128, "sequences or images").at_least(1),
@@ -137,7 +139,8 @@ Calibration make_calibration(const Config& config, const Tokenizer* tokenizer, i
   Calibration c;
   const auto s = spec_of(config, model_length);
   if (s.preset != "images") {
-    if (!tokenizer) fail("data: the preset {} is text; a model of images needs data=cifar10", s.preset);
+    if (!tokenizer)
+      fail("data: the preset {} is text; a model of images needs data=cifar10", s.preset);
     const auto sequences = sample_sequences(config, *tokenizer, model_length);
     Sha256 digest;
     for (const auto& ids : sequences) digest.update(json_array_text(ids));
@@ -155,7 +158,8 @@ Calibration make_calibration(const Config& config, const Tokenizer* tokenizer, i
     b.labels = all.labels.narrow(0, at, count);
     c.batches.push_back(std::move(b));
   }
-  c.hash = sha256_hex(fmt::format("{}|{}|{}", sha256_file(data_file(s.file).string()), s.samples, size));
+  c.hash =
+      sha256_hex(fmt::format("{}|{}|{}", sha256_file(data_file(s.file).string()), s.samples, size));
   return c;
 }
 

@@ -5,8 +5,8 @@
 
 namespace bench {
 
-/// Calibration presets, each the sampling of a published script with CPython's random stream, bit for
-/// bit (evaluation.md 3).
+/// Calibration presets, each the sampling of a published script with CPython's random stream, bit
+/// for bit (evaluation.md 3).
 Schema calibration_schema();
 
 /// Ids of the sequences a preset draws.

@@ -30,7 +30,8 @@ Json read_json(const fs::path& file) {
 /// What a bare CNN file is, by its tensors' names.
 std::string guess_type(const TensorMap& tensors) {
   const bool akamaster = tensors.count("linear.weight") && tensors.count("layer1.0.conv1.weight");
-  const bool mmcls = tensors.count("head.fc.weight") && tensors.count("backbone.layer1.0.conv1.weight");
+  const bool mmcls =
+      tensors.count("head.fc.weight") && tensors.count("backbone.layer1.0.conv1.weight");
   return akamaster || mmcls ? "resnet_cifar" : "";
 }
 
@@ -54,17 +55,19 @@ Checkpoint from_folder(const fs::path& folder, const fs::path& weights) {
                   : read_safetensors(weights.string());
   c.type_ = c.config.is_object() ? c.config.value("model_type", std::string()) : std::string();
   if (c.type_.empty()) c.type_ = guess_type(c.tensors);
-  if (c.type_.empty())
-    fail("{}: config.json is missing or has no model_type", folder.string());
+  if (c.type_.empty()) fail("{}: config.json is missing or has no model_type", folder.string());
   return c;
 }
 
 /// models--org--name/snapshots/<revision> of the Hugging Face cache; refs/main names the revision.
 fs::path hugging_face(const std::string& name) {
   fs::path hub;
-  if (const char* dir = std::getenv("HF_HUB_CACHE")) hub = dir;
-  else if (const char* home = std::getenv("HF_HOME")) hub = fs::path(home) / "hub";
-  else if (const char* user = std::getenv("HOME")) hub = fs::path(user) / ".cache/huggingface/hub";
+  if (const char* dir = std::getenv("HF_HUB_CACHE"))
+    hub = dir;
+  else if (const char* home = std::getenv("HF_HOME"))
+    hub = fs::path(home) / "hub";
+  else if (const char* user = std::getenv("HOME"))
+    hub = fs::path(user) / ".cache/huggingface/hub";
   auto folder = name;
   for (size_t at; (at = folder.find('/')) != std::string::npos;) folder.replace(at, 1, "--");
   const auto entry = hub / ("models--" + folder);
@@ -75,9 +78,10 @@ fs::path hugging_face(const std::string& name) {
     return entry / "snapshots" / revision;
   if (fs::is_directory(entry / "snapshots"))
     for (const auto& s : fs::directory_iterator(entry / "snapshots")) return s.path();
-  fail("model 'hf:{}': is not in the Hugging Face cache {}; nothing is downloaded by this program: "
-       "fetch it with huggingface-cli, or give a folder",
-       name, hub.string());
+  fail(
+      "model 'hf:{}': is not in the Hugging Face cache {}; nothing is downloaded by this program: "
+      "fetch it with huggingface-cli, or give a folder",
+      name, hub.string());
 }
 
 }  // namespace
@@ -87,7 +91,8 @@ Tensor Checkpoint::take_if(const std::string& name) const {
   // Files saved from the bare model omit the first word of the class's names.
   if (it == tensors.end())
     for (const std::string prefix : {"model.", "transformer."})
-      if (it == tensors.end() && name.rfind(prefix, 0) == 0) it = tensors.find(name.substr(prefix.size()));
+      if (it == tensors.end() && name.rfind(prefix, 0) == 0)
+        it = tensors.find(name.substr(prefix.size()));
   if (it == tensors.end()) return {};
   return it->second.is_floating_point() ? it->second.to(at::kFloat) : it->second;
 }
@@ -120,12 +125,13 @@ fs::path resolve_model(const std::string& name, const std::vector<fs::path>& fol
   std::string tried;
   std::vector<std::string> known;
   for (const auto& folder : folders) {
-    for (const auto& candidate : {folder / name, folder / (name + ".safetensors"),
-                                  folder / (name + ".gguf")})
+    for (const auto& candidate :
+         {folder / name, folder / (name + ".safetensors"), folder / (name + ".gguf")})
       if (fs::exists(candidate)) return candidate;
     tried += (tried.empty() ? "" : ", ") + folder.string();
     if (fs::is_directory(folder))
-      for (const auto& f : fs::directory_iterator(folder)) known.push_back(f.path().stem().string());
+      for (const auto& f : fs::directory_iterator(folder))
+        known.push_back(f.path().stem().string());
   }
   if (fs::exists(name)) return name;
   std::sort(known.begin(), known.end());

@@ -28,12 +28,12 @@ struct Checkpoint {
   std::string type_;
 };
 
-/// A folder with config.json and model.safetensors (or an index and shards), a .safetensors file of a
-/// CNN with a config beside it, or a .gguf file.
+/// A folder with config.json and model.safetensors (or an index and shards), a .safetensors file of
+/// a CNN with a config beside it, or a .gguf file.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
-/// Where a model's name leads: a path that exists; `hf:org/name` in the local Hugging Face cache (no
-/// network); a name in one of the folders. Throws an Error that lists what was tried.
+/// Where a model's name leads: a path that exists; `hf:org/name` in the local Hugging Face cache
+/// (no network); a name in one of the folders. Throws an Error that lists what was tried.
 std::filesystem::path resolve_model(const std::string& name,
                                     const std::vector<std::filesystem::path>& folders);
 
@@ -45,7 +45,8 @@ struct ModelFamily {
   bool images = false;                   // reads images, not text
 };
 bool enroll_model(const char* model_type, ModelFamily family);
-/// The family of a model by its config alone; an unknown model_type is an Error with the known ones.
+/// The family of a model by its config alone; an unknown model_type is an Error with the known
+/// ones.
 const ModelFamily& model_family(const std::string& model_type, const std::string& where);
 std::string model_type_of(const std::filesystem::path& path);
 

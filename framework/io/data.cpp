@@ -35,9 +35,10 @@ void check(const std::string& name, const fs::path& file) {
   const std::lock_guard guard(lock);
   if (good.count(name)) return;
   if (sha256_file(file.string()) != manifest().at(name))
-    fail("{}: its bytes are not those of data/manifest.json; restore the file, or take a copy under "
-         "another name if the change is meant",
-         file.string());
+    fail(
+        "{}: its bytes are not those of data/manifest.json; restore the file, or take a copy under "
+        "another name if the change is meant",
+        file.string());
   good.insert(name);
 }
 
@@ -58,7 +59,8 @@ fs::path home() {
 fs::path data_file(const std::string& name) {
   const auto shipped = home() / "data" / name;
   if (manifest().count(name)) {
-    if (!fs::exists(shipped)) fail("{}: is missing, though data/manifest.json lists it", shipped.string());
+    if (!fs::exists(shipped))
+      fail("{}: is missing, though data/manifest.json lists it", shipped.string());
     check(name, shipped);
     return shipped;
   }

@@ -9,8 +9,9 @@ namespace bench {
 /// has data/manifest.json.
 std::filesystem::path home();
 
-/// A shipped file, by its path below data/, or any path of the user's own. Shipped files are checked
-/// against data/manifest.json once per process: a changed byte is an Error that names the file.
+/// A shipped file, by its path below data/, or any path of the user's own. Shipped files are
+/// checked against data/manifest.json once per process: a changed byte is an Error that names the
+/// file.
 std::filesystem::path data_file(const std::string& name);
 /// Checks every listed file below that folder of data/ (a model); no error where none is listed.
 void check_shipped(const std::filesystem::path& folder);

@@ -43,24 +43,50 @@ class Cursor {
   uint64_t at_ = 0;
 };
 
-enum ValueType : uint32_t { kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64,
-                            kI64, kF64 };
+enum ValueType : uint32_t {
+  kU8,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kF32,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kF64
+};
 
 Json read_value(Cursor& in, uint32_t type) {
   switch (type) {
-    case kU8: return in.take<uint8_t>();
-    case kI8: return in.take<int8_t>();
-    case kU16: return in.take<uint16_t>();
-    case kI16: return in.take<int16_t>();
-    case kU32: return in.take<uint32_t>();
-    case kI32: return in.take<int32_t>();
-    case kF32: return in.take<float>();
-    case kBool: return in.take<uint8_t>() != 0;
-    case kString: return in.text();
-    case kU64: return in.take<uint64_t>();
-    case kI64: return in.take<int64_t>();
-    case kF64: return in.take<double>();
-    default: in.bad(fmt::format("unknown value type {}", type));
+    case kU8:
+      return in.take<uint8_t>();
+    case kI8:
+      return in.take<int8_t>();
+    case kU16:
+      return in.take<uint16_t>();
+    case kI16:
+      return in.take<int16_t>();
+    case kU32:
+      return in.take<uint32_t>();
+    case kI32:
+      return in.take<int32_t>();
+    case kF32:
+      return in.take<float>();
+    case kBool:
+      return in.take<uint8_t>() != 0;
+    case kString:
+      return in.text();
+    case kU64:
+      return in.take<uint64_t>();
+    case kI64:
+      return in.take<int64_t>();
+    case kF64:
+      return in.take<double>();
+    default:
+      in.bad(fmt::format("unknown value type {}", type));
   }
 }
 
@@ -125,8 +151,7 @@ Json config_of(const MappedFile& file, const Json& meta, bool tied) {
   c["tie_word_embeddings"] = tied;
   c["hidden_act"] = "silu";
   for (const auto& [key, value] : meta.items())
-    if (key.rfind("llama.rope.scaling", 0) == 0)
-      fail("{}: {} is not supported", file.path(), key);
+    if (key.rfind("llama.rope.scaling", 0) == 0) fail("{}: {} is not supported", file.path(), key);
   return c;
 }
 
@@ -135,10 +160,10 @@ std::string hf_name(const MappedFile& file, const std::string& name) {
   if (name == "output_norm.weight") return "model.norm.weight";
   if (name == "output.weight") return "lm_head.weight";
   static const std::map<std::string, std::string> kParts{
-      {"attn_norm", "input_layernorm"},        {"attn_q", "self_attn.q_proj"},
-      {"attn_k", "self_attn.k_proj"},          {"attn_v", "self_attn.v_proj"},
-      {"attn_output", "self_attn.o_proj"},     {"ffn_norm", "post_attention_layernorm"},
-      {"ffn_gate", "mlp.gate_proj"},           {"ffn_up", "mlp.up_proj"},
+      {"attn_norm", "input_layernorm"},    {"attn_q", "self_attn.q_proj"},
+      {"attn_k", "self_attn.k_proj"},      {"attn_v", "self_attn.v_proj"},
+      {"attn_output", "self_attn.o_proj"}, {"ffn_norm", "post_attention_layernorm"},
+      {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
       {"ffn_down", "mlp.down_proj"}};
   const auto dot = name.find('.', 4), end = name.rfind('.');
   if (name.rfind("blk.", 0) == 0 && dot != std::string::npos && end > dot) {
@@ -149,9 +174,11 @@ std::string hf_name(const MappedFile& file, const std::string& name) {
   fail("{}: the tensor {} belongs to no LLaMA", file.path(), name);
 }
 
-/// GGUF rotates neighbouring pairs, Hugging Face the two halves of a head: even rows, then odd ones.
+/// GGUF rotates neighbouring pairs, Hugging Face the two halves of a head: even rows, then odd
+/// ones.
 Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads) {
-  if (heads <= 0 || t.size(0) % (2 * heads) != 0) fail("{}: q or k does not split into heads", file.path());
+  if (heads <= 0 || t.size(0) % (2 * heads) != 0)
+    fail("{}: q or k does not split into heads", file.path());
   return t.reshape({heads, t.size(0) / heads / 2, 2, t.size(1)})
       .transpose(1, 2)
       .reshape(t.sizes())
@@ -169,8 +196,10 @@ BpeVocabulary vocabulary_of(const MappedFile& file, const Json& meta) {
     if (meta.contains("tokenizer.ggml.token_type"))
       v.types = meta["tokenizer.ggml.token_type"].get<std::vector<int>>();
     v.pre = meta.value("tokenizer.ggml.pre", "default");
-    if (meta.contains("tokenizer.ggml.bos_token_id")) v.bos = meta["tokenizer.ggml.bos_token_id"].get<int64_t>();
-    if (meta.contains("tokenizer.ggml.eos_token_id")) v.eos = meta["tokenizer.ggml.eos_token_id"].get<int64_t>();
+    if (meta.contains("tokenizer.ggml.bos_token_id"))
+      v.bos = meta["tokenizer.ggml.bos_token_id"].get<int64_t>();
+    if (meta.contains("tokenizer.ggml.eos_token_id"))
+      v.eos = meta["tokenizer.ggml.eos_token_id"].get<int64_t>();
     v.add_bos = meta.value("tokenizer.ggml.add_bos_token", false);
   } catch (const Json::exception& e) {
     fail("{}: its tokenizer is malformed: {}", file.path(), e.what());
@@ -185,7 +214,8 @@ Gguf read_gguf(const std::string& path) {
   Cursor in(*file);
   if (in.take<uint32_t>() != 0x46554747) in.bad("is no GGUF file");
   const auto version = in.take<uint32_t>();
-  if (version != 2 && version != 3) in.bad(fmt::format("GGUF version {} is not supported", version));
+  if (version != 2 && version != 3)
+    in.bad(fmt::format("GGUF version {} is not supported", version));
   const auto tensors = in.take<uint64_t>(), keys = in.take<uint64_t>();
   if (tensors > in.left() || keys > in.left()) in.bad("is truncated: impossible counts");
   Json meta = Json::object();

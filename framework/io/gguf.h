@@ -7,9 +7,10 @@
 
 namespace bench {
 
-/// A GGUF file (version 2 or 3, little-endian) as the checkpoint that Hugging Face would hold: config
-/// keys, state-dict names, rows of q and k back in Hugging Face order, weights dequantised to float32.
-/// Types: F32, F16, BF16, Q4_0, Q4_1, Q8_0; architecture llama. Others are an Error that names them.
+/// A GGUF file (version 2 or 3, little-endian) as the checkpoint that Hugging Face would hold:
+/// config keys, state-dict names, rows of q and k back in Hugging Face order, weights dequantised
+/// to float32. Types: F32, F16, BF16, Q4_0, Q4_1, Q8_0; architecture llama. Others are an Error
+/// that names them.
 struct Gguf {
   nlohmann::json config;
   TensorMap tensors;

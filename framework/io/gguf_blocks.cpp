@@ -41,7 +41,9 @@ void q8_0(const uint8_t* b, float* out) {
   const float d = half(b);
   for (int j = 0; j < 32; ++j) out[j] = d * static_cast<float>(static_cast<int8_t>(b[2 + j]));
 }
-void f32(const uint8_t* b, float* out) { std::memcpy(out, b, 128); }
+void f32(const uint8_t* b, float* out) {
+  std::memcpy(out, b, 128);
+}
 void f16(const uint8_t* b, float* out) {
   for (int j = 0; j < 32; ++j) out[j] = half(b + 2 * j);
 }
@@ -65,8 +67,10 @@ Tensor dequantise(const MappedFile& file, const std::string& name, uint32_t type
   for (const auto& f : kFormats)
     if (f.id == type) format = &f;
   if (!format)
-    fail("{}: tensor {} has the quantisation type {}; supported are F32, F16, BF16, Q4_0, Q4_1, Q8_0",
-         file.path(), name, type);
+    fail(
+        "{}: tensor {} has the quantisation type {}; supported are F32, F16, BF16, Q4_0, Q4_1, "
+        "Q8_0",
+        file.path(), name, type);
   int64_t total = 1;
   for (const auto d : shape) total *= d;
   const bool quantised = type == 2 || type == 3 || type == 8;

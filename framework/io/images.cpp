@@ -11,8 +11,8 @@ Batch read_cifar(const std::string& name, int64_t first, int64_t count) {
   const auto file = MappedFile::open(data_file(name).string());
   const auto records = static_cast<int64_t>(file->size()) / kRecord;
   if (records == 0 || static_cast<int64_t>(file->size()) % kRecord != 0)
-    fail("{}: is no CIFAR-10 binary file: {} bytes are no multiple of {}", file->path(), file->size(),
-         kRecord);
+    fail("{}: is no CIFAR-10 binary file: {} bytes are no multiple of {}", file->path(),
+         file->size(), kRecord);
   if (count == 0) count = records - first;
   if (first < 0 || count <= 0 || first + count > records)
     fail("{}: has {} images; {} to {} were asked for", file->path(), records, first, first + count);

@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 
 const std::map<std::string, at::ScalarType>& dtypes() {
   static const std::map<std::string, at::ScalarType> all{
-      {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16},
+      {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
       {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
       {"U8", at::kByte},    {"BOOL", at::kBool}};
   return all;
@@ -96,9 +96,11 @@ TensorMap read_safetensors(const std::string& path) {
     const auto s = read_span(path, name, entry, available);
     spans.emplace_back(s.begin, s.end);
     auto* data = const_cast<uint8_t*>(file->data()) + header.start + s.begin;
-    auto t = at::from_blob(data, s.shape, [file](void*) {}, at::TensorOptions().dtype(s.dtype));
+    auto t = at::from_blob(
+        data, s.shape, [file](void*) {}, at::TensorOptions().dtype(s.dtype));
     const auto align = c10::elementSize(s.dtype);
-    // The format does not promise alignment; a view of misaligned floats would be undefined behaviour.
+    // The format does not promise alignment; a view of misaligned floats would be undefined
+    // behaviour.
     if (reinterpret_cast<uintptr_t>(data) % align != 0) {
       t = at::empty(s.shape, at::TensorOptions().dtype(s.dtype));
       std::memcpy(t.mutable_data_ptr(), data, s.end - s.begin);

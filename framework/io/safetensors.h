@@ -9,9 +9,9 @@ namespace bench {
 
 using TensorMap = std::map<std::string, Tensor>;
 
-/// Tensors of one safetensors file, living in its mapping: nothing is copied, and bytes are read when
-/// they are used. An Error names the file for anything malformed: header length, JSON, dtype, shapes,
-/// offsets that overlap or leave the file.
+/// Tensors of one safetensors file, living in its mapping: nothing is copied, and bytes are read
+/// when they are used. An Error names the file for anything malformed: header length, JSON, dtype,
+/// shapes, offsets that overlap or leave the file.
 TensorMap read_safetensors(const std::string& path);
 /// The `__metadata__` strings.
 std::map<std::string, std::string> read_safetensors_metadata(const std::string& path);

@@ -60,7 +60,8 @@ std::vector<std::string> json_lines(const std::string& file, const std::string& 
 std::string guess_format(const std::string& file) {
   if (file.ends_with(".jsonl")) return "jsonl";
   if (file.ends_with(".raw")) return "wikitext";
-  return read_file(data_file(file)).find("<|endoftext|>") != std::string::npos ? "stories" : "plain";
+  return read_file(data_file(file)).find("<|endoftext|>") != std::string::npos ? "stories"
+                                                                               : "plain";
 }
 
 std::vector<std::string> read_documents(const std::string& name, const std::string& format) {

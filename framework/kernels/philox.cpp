@@ -31,8 +31,9 @@ void fill_words(const Stream& s, uint64_t first, int64_t blocks, uint32_t* out) 
 
 constexpr int64_t kChunk = 8192;  // elements at a time: stays in the first-level cache
 
-/// Aligned chunks of whole size, each on one thread; the caller's range is cut out of them. Bits then
-/// do not depend on where a range begins or ends (vector and scalar code may round differently).
+/// Aligned chunks of whole size, each on one thread; the caller's range is cut out of them. Bits
+/// then do not depend on where a range begins or ends (vector and scalar code may round
+/// differently).
 template <class T, class F>
 void by_chunks(int64_t begin, int64_t count, T* out, F fill_chunk) {
   if (count <= 0) return;

@@ -5,8 +5,8 @@
 
 namespace bench::kernels {
 
-// Addressable random numbers of the zeroth-order gradient: Philox4x32-10 (Salmon et al. 2011), fixed
-// bit by bit in docs/streams.md. Element e of a tensor depends on (seed, name, e) alone.
+// Addressable random numbers of the zeroth-order gradient: Philox4x32-10 (Salmon et al. 2011),
+// fixed bit by bit in docs/streams.md. Element e of a tensor depends on (seed, name, e) alone.
 
 enum class Purpose : uint32_t { Direction = 1, RandomCriterion = 3 };
 

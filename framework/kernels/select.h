@@ -3,9 +3,9 @@
 
 namespace bench::kernels {
 
-// Selection on raw pointers. Exact counts with a stable order, never a threshold: of equal scores the
-// lower index goes first. Scores order as floats do (-0 equals +0); the caller has ruled out NaN.
-// Each has a CUDA twin in select.cu that must give the same bytes.
+// Selection on raw pointers. Exact counts with a stable order, never a threshold: of equal scores
+// the lower index goes first. Scores order as floats do (-0 equals +0); the caller has ruled out
+// NaN. Each has a CUDA twin in select.cu that must give the same bytes.
 
 /// One contest: drops exactly `drop` of n scores. keep: n bytes, 1 = kept.
 void select_lowest(const float* score, int64_t n, int64_t drop, uint8_t* keep);

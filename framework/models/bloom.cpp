@@ -1,5 +1,5 @@
-// BLOOM: ALiBi for any number of heads, a norm behind the embedding, fused q, k, v head by head, tanh
-// GELU. transformers models/bloom/modeling_bloom.py.
+// BLOOM: ALiBi for any number of heads, a norm behind the embedding, fused q, k, v head by head,
+// tanh GELU. transformers models/bloom/modeling_bloom.py.
 #include <cmath>
 
 #include "models/parts.h"
@@ -45,12 +45,11 @@ class Bloom : public Model {
     if (setting(c, "tie_word_embeddings", true)) head_ = Tensor();
     for (int64_t i = 0; i < count; ++i) {
       const auto at = fmt::format("transformer.h.{}.", i);
-      blocks_.push_back({take_norm(c, at + "input_layernorm"),
-                         take_norm(c, at + "post_attention_layernorm"),
-                         take_layer(c, at + "self_attention.query_key_value"),
-                         take_layer(c, at + "self_attention.dense"),
-                         take_layer(c, at + "mlp.dense_h_to_4h"),
-                         take_layer(c, at + "mlp.dense_4h_to_h"), alibi_slopes(heads)});
+      blocks_.push_back(
+          {take_norm(c, at + "input_layernorm"), take_norm(c, at + "post_attention_layernorm"),
+           take_layer(c, at + "self_attention.query_key_value"),
+           take_layer(c, at + "self_attention.dense"), take_layer(c, at + "mlp.dense_h_to_4h"),
+           take_layer(c, at + "mlp.dense_4h_to_h"), alibi_slopes(heads)});
     }
   }
 

@@ -29,7 +29,8 @@ class Llama : public Model {
     if (!embed_.defined() && tied) embed_ = head_;
     if (!embed_.defined()) embed_ = c.take("model.embed_tokens.weight");
     if (tied || !head_.defined()) {
-      if (!tied) fail("{}: lm_head.weight is missing and config.json does not tie it", c.folder.string());
+      if (!tied)
+        fail("{}: lm_head.weight is missing and config.json does not tie it", c.folder.string());
       head_ = Tensor();
     }
     norm_ = {c.take("model.norm.weight"), {}, eps, true};
@@ -56,8 +57,8 @@ class Llama : public Model {
     const auto h = x + b.o(attend(q, k, b.v(n), batch, attention_));
     const auto m = b.before_mlp(h);
     const auto act = act_;
-    const auto inner = rowwise(b.gate(m), b.up(m),
-                               [act](const Tensor& g, const Tensor& u) { return act(g) * u; });
+    const auto inner =
+        rowwise(b.gate(m), b.up(m), [act](const Tensor& g, const Tensor& u) { return act(g) * u; });
     return h + b.down(inner);
   }
 
@@ -83,8 +84,10 @@ class Llama : public Model {
         g.units = b.k.rows() / d;
         g.unit_width = d;
         const auto queries = b.q.rows() / b.k.rows() * d;
-        g.slices = {{&b.q, Slice::Out, queries}, {&b.o, Slice::In, queries},
-                    {&b.v, Slice::Out, d}, {&b.k, Slice::Out, d}};
+        g.slices = {{&b.q, Slice::Out, queries},
+                    {&b.o, Slice::In, queries},
+                    {&b.v, Slice::Out, d},
+                    {&b.k, Slice::Out, d}};
       } else if (kind == "neuron") {
         g.units = b.gate.rows();
         g.slices = {{&b.gate, Slice::Out}, {&b.up, Slice::Out}, {&b.down, Slice::In}};
@@ -141,10 +144,9 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   return std::make_unique<Llama>(c);
 }
 
-[[maybe_unused]] const bool registered =
-    enroll_model("llama", {make, {"head", "neuron"}}) &&
-    enroll_model("mistral", {make, {"head", "neuron"}}) &&
-    enroll_model("qwen2", {make, {"head", "neuron"}});
+[[maybe_unused]] const bool registered = enroll_model("llama", {make, {"head", "neuron"}}) &&
+                                         enroll_model("mistral", {make, {"head", "neuron"}}) &&
+                                         enroll_model("qwen2", {make, {"head", "neuron"}});
 
 }  // namespace
 }  // namespace bench

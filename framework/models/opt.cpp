@@ -30,10 +30,11 @@ class Opt : public Model {
       norm_ = take_norm(c, at + "final_layer_norm");
     for (int64_t i = 0; i < setting<int64_t>(c, "num_hidden_layers"); ++i) {
       const auto b = fmt::format("{}layers.{}.", at, i);
-      blocks_.push_back({take_norm(c, b + "self_attn_layer_norm"), take_norm(c, b + "final_layer_norm"),
-                         take_layer(c, b + "self_attn.q_proj"), take_layer(c, b + "self_attn.k_proj"),
-                         take_layer(c, b + "self_attn.v_proj"), take_layer(c, b + "self_attn.out_proj"),
-                         take_layer(c, b + "fc1"), take_layer(c, b + "fc2")});
+      blocks_.push_back(
+          {take_norm(c, b + "self_attn_layer_norm"), take_norm(c, b + "final_layer_norm"),
+           take_layer(c, b + "self_attn.q_proj"), take_layer(c, b + "self_attn.k_proj"),
+           take_layer(c, b + "self_attn.v_proj"), take_layer(c, b + "self_attn.out_proj"),
+           take_layer(c, b + "fc1"), take_layer(c, b + "fc2")});
     }
     head_ = c.take_if("lm_head.weight");
     if (setting(c, "tie_word_embeddings", true)) head_ = Tensor();
@@ -81,7 +82,9 @@ class Opt : public Model {
       if (kind == "head") {
         g.units = b.q.rows() / d;
         g.unit_width = d;
-        g.slices = {{&b.q, Slice::Out, d}, {&b.o, Slice::In, d}, {&b.v, Slice::Out, d},
+        g.slices = {{&b.q, Slice::Out, d},
+                    {&b.o, Slice::In, d},
+                    {&b.v, Slice::Out, d},
                     {&b.k, Slice::Out, d}};
       } else if (kind == "neuron") {
         g.units = b.fc1.rows();

@@ -18,7 +18,8 @@ void expect_shape(const Checkpoint& c, const Tensor& t, const std::string& name,
                   at::IntArrayRef shape) {
   if (t.sizes() != shape)
     fail("{}: tensor {} is {}, where config.json asks for {}", c.folder.string(), name,
-         fmt::format("[{}]", fmt::join(t.sizes(), ", ")), fmt::format("[{}]", fmt::join(shape, ", ")));
+         fmt::format("[{}]", fmt::join(t.sizes(), ", ")),
+         fmt::format("[{}]", fmt::join(shape, ", ")));
 }
 
 Tensor Norm::operator()(const Tensor& x) const {
@@ -30,17 +31,29 @@ Tensor Norm::operator()(const Tensor& x) const {
 }
 
 namespace {
-Tensor silu(const Tensor& x) { return at::silu(x); }
-Tensor gelu(const Tensor& x) { return at::gelu(x); }
-Tensor gelu_tanh(const Tensor& x) { return at::gelu(x, "tanh"); }
-Tensor relu(const Tensor& x) { return at::relu(x); }
+Tensor silu(const Tensor& x) {
+  return at::silu(x);
+}
+Tensor gelu(const Tensor& x) {
+  return at::gelu(x);
+}
+Tensor gelu_tanh(const Tensor& x) {
+  return at::gelu(x, "tanh");
+}
+Tensor relu(const Tensor& x) {
+  return at::relu(x);
+}
 }  // namespace
 
 Activation activation(const std::string& name, const std::string& where) {
-  static const std::map<std::string, Activation> kAll{
-      {"silu", silu},          {"swish", silu},     {"gelu", gelu}, {"gelu_new", gelu_tanh},
-      {"gelu_fast", gelu_tanh}, {"gelu_tanh", gelu_tanh}, {"gelu_pytorch_tanh", gelu_tanh},
-      {"relu", relu}};
+  static const std::map<std::string, Activation> kAll{{"silu", silu},
+                                                      {"swish", silu},
+                                                      {"gelu", gelu},
+                                                      {"gelu_new", gelu_tanh},
+                                                      {"gelu_fast", gelu_tanh},
+                                                      {"gelu_tanh", gelu_tanh},
+                                                      {"gelu_pytorch_tanh", gelu_tanh},
+                                                      {"relu", relu}};
   const auto it = kAll.find(name);
   if (it != kAll.end()) return it->second;
   std::vector<std::string> known;
@@ -88,8 +101,8 @@ Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
     kh = kh.repeat_interleave(heads / kv, 1);
     vh = vh.repeat_interleave(heads / kv, 1);
   }
-  const bool plain = queries == keys && !how.slopes.defined() &&
-                     (how.window == 0 || keys <= how.window);
+  const bool plain =
+      queries == keys && !how.slopes.defined() && (how.window == 0 || keys <= how.window);
   const auto mask = plain ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
   const auto out = at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, plain);
   return out.squeeze(0).transpose(0, 1).reshape({queries, heads * d});
@@ -106,14 +119,15 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& ba
       const auto begin = batch.starts[static_cast<size_t>(s)];
       const auto mine = q.narrow(0, begin, batch.starts[static_cast<size_t>(s) + 1] - begin);
       const auto line = batch.line(s);
-      parts[static_cast<size_t>(s)] =
-          mine.size(0) == 0 ? mine
-                            : attend_one(mine, with_ancestors(k, batch, line),
-                                         with_ancestors(v, batch, line), how);
+      parts[static_cast<size_t>(s)] = mine.size(0) == 0
+                                          ? mine
+                                          : attend_one(mine, with_ancestors(k, batch, line),
+                                                       with_ancestors(v, batch, line), how);
     }
   };
   const bool grad = at::GradMode::is_enabled() && q.requires_grad();
-  // Many sequences: one thread each. One long sequence: the threads share its heads and query blocks.
+  // Many sequences: one thread each. One long sequence: the threads share its heads and query
+  // blocks.
   if (grad || n == 1 || !q.device().is_cpu())
     run(0, n);
   else
@@ -155,12 +169,13 @@ Rope::Rope(const nlohmann::json& config, int64_t head_dim, const std::string& wh
     p = config["rope_scaling"];
   if (config.contains("rope_parameters") && config["rope_parameters"].is_object())
     p = config["rope_parameters"];
-  const double top = number(config, "rope_theta", number(config, "rotary_emb_base", 10000, where), where);
+  const double top =
+      number(config, "rope_theta", number(config, "rotary_emb_base", 10000, where), where);
   const double theta = number(p, "rope_theta", top, where);
-  const double part = number(p, "partial_rotary_factor",
-                             number(config, "partial_rotary_factor",
-                                    number(config, "rotary_pct", 1, where), where),
-                             where);
+  const double part =
+      number(p, "partial_rotary_factor",
+             number(config, "partial_rotary_factor", number(config, "rotary_pct", 1, where), where),
+             where);
   rotary_ = static_cast<int64_t>(static_cast<double>(head_dim) * part);
   const auto exponent = at::arange(0, rotary_, 2, at::kFloat) / static_cast<double>(rotary_);
   frequencies_ = 1.0 / at::pow(theta, exponent);

@@ -21,15 +21,18 @@ struct Norm {
 using Activation = Tensor (*)(const Tensor&);
 Activation activation(const std::string& name, const std::string& where);
 /// f(x) by row tiles, so that vector and scalar code paths fall the same way for every batch.
-inline Tensor apply(Activation f, const Tensor& x) { return rowwise(x, f); }
+inline Tensor apply(Activation f, const Tensor& x) {
+  return rowwise(x, f);
+}
 
 struct Attention {
   int64_t head_dim;
   int64_t window = 0;  // a position sees itself and the window - 1 before it; 0: all before it
   Tensor slopes;       // [heads]: ALiBi bias slope * key position; undefined without
 };
-/// Causal attention inside each sequence of a ragged batch. q: [T, heads*d], k, v: [T, kv*d], query head
-/// h reads key/value head h / (heads/kv); -> [T, heads*d]. A segment with a parent sees its ancestors.
+/// Causal attention inside each sequence of a ragged batch. q: [T, heads*d], k, v: [T, kv*d], query
+/// head h reads key/value head h / (heads/kv); -> [T, heads*d]. A segment with a parent sees its
+/// ancestors.
 Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& batch,
               const Attention& how);
 
@@ -46,8 +49,8 @@ class Rope {
 
  private:
   int64_t head_dim_ = 0, rotary_ = 0;
-  Tensor frequencies_;         // [rotary/2] float32
-  mutable Tensor cos_, sin_;   // [length, rotary]
+  Tensor frequencies_;        // [rotary/2] float32
+  mutable Tensor cos_, sin_;  // [length, rotary]
 };
 
 /// Keys of a config with a fallback; a wrong type is a sentence with the folder.

@@ -1,8 +1,8 @@
 // CIFAR ResNet: 3x3 stem, three stages of basic blocks, pooling, one linear layer. Two checkpoint
-// dialects: akamaster (option A shortcuts: every second pixel, zero channels on both sides) and mmcls
-// (1x1 convolution with batch norm; names backbone.*, head.fc).
-// Chain: block 0 is the first convolution, then the residual blocks, the last block pools and
-// classifies, so that every prunable layer lies inside a block.
+// dialects: akamaster (option A shortcuts: every second pixel, zero channels on both sides) and
+// mmcls (1x1 convolution with batch norm; names backbone.*, head.fc). Chain: block 0 is the first
+// convolution, then the residual blocks, the last block pools and classifies, so that every
+// prunable layer lies inside a block.
 #include "models/parts.h"
 
 namespace bench {
@@ -21,8 +21,8 @@ struct Residual {
   BatchNorm bn1, bn2;
   Layer down;  // option B: weight defined
   BatchNorm down_bn;
-  Tensor source;  // option A where the shape changes: [out channels], the input channel that each output
-                  // channel gets, -1 for zero
+  Tensor source;  // option A where the shape changes: [out channels], the input channel that each
+                  // output channel gets, -1 for zero
 };
 
 class ResNet : public Model {
@@ -44,10 +44,10 @@ class ResNet : public Model {
     stage_begin_.push_back(static_cast<int64_t>(blocks_.size()));
     fc_ = take_layer(c, mmcls_ ? "head.fc" : "linear");
     using Three = std::vector<double>;  // per channel, on a scale of 0..1
-    const Three mean = mmcls_ ? Three{125.307 / 255, 122.961 / 255, 113.8575 / 255}
-                              : Three{0.485, 0.456, 0.406};
-    const Three std = mmcls_ ? Three{51.5865 / 255, 50.847 / 255, 51.255 / 255}
-                             : Three{0.229, 0.224, 0.225};
+    const Three mean =
+        mmcls_ ? Three{125.307 / 255, 122.961 / 255, 113.8575 / 255} : Three{0.485, 0.456, 0.406};
+    const Three std =
+        mmcls_ ? Three{51.5865 / 255, 50.847 / 255, 51.255 / 255} : Three{0.229, 0.224, 0.225};
     mean_ = at::tensor(setting(c, "image_mean", mean), at::kFloat).reshape({1, -1, 1, 1});
     std_ = at::tensor(setting(c, "image_std", std), at::kFloat).reshape({1, -1, 1, 1});
   }
@@ -138,8 +138,13 @@ class ResNet : public Model {
   }
 
   static Residual take_block(const Checkpoint& c, const std::string& at, int64_t stride) {
-    Residual b{take_conv(c, at + "conv1", stride), take_conv(c, at + "conv2", 1),
-               take_bn(c, at + "bn1"), take_bn(c, at + "bn2"), {}, {}, {}};
+    Residual b{take_conv(c, at + "conv1", stride),
+               take_conv(c, at + "conv2", 1),
+               take_bn(c, at + "bn1"),
+               take_bn(c, at + "bn2"),
+               {},
+               {},
+               {}};
     if (c.take_if(at + "downsample.0.weight").defined()) {
       b.down = take_conv(c, at + "downsample.0", stride);
       b.down_bn = take_bn(c, at + "downsample.1");
@@ -188,8 +193,10 @@ class ResNet : public Model {
     if (stage < 2) {
       auto& next = blocks_[static_cast<size_t>(end)];
       reads(next.conv1);
-      if (next.down.weight.defined()) reads(next.down);
-      else g.followers.push_back({&next.source, Follower::Index});
+      if (next.down.weight.defined())
+        reads(next.down);
+      else
+        g.followers.push_back({&next.source, Follower::Index});
       g.last = end + 1;
     } else {
       reads(fc_);

@@ -72,7 +72,9 @@ Question winogrande(const Json& d) {
   if (blank == std::string::npos) throw Json::other_error::create(501, "no blank", &d);
   auto rest = sentence.substr(blank + 1);
   const auto begin = rest.find_first_not_of(" \t\n");
-  rest = begin == std::string::npos ? "" : rest.substr(begin, rest.find_last_not_of(" \t\n") + 1 - begin);
+  rest = begin == std::string::npos
+             ? ""
+             : rest.substr(begin, rest.find_last_not_of(" \t\n") + 1 - begin);
   Question q;
   for (const char* option : {"option1", "option2"}) {
     q.contexts.push_back(sentence.substr(0, blank) + text(d, option));
@@ -85,8 +87,8 @@ Question winogrande(const Json& d) {
 
 using Recipe = Question (*)(const Json&);
 const std::vector<std::pair<std::string, Recipe>> kRecipes{
-    {"arc", as_it_stands}, {"boolq", boolq}, {"olmes", as_it_stands},
-    {"openbookqa", openbookqa}, {"piqa", piqa}, {"winogrande", winogrande}};
+    {"arc", as_it_stands},      {"boolq", boolq}, {"olmes", as_it_stands},
+    {"openbookqa", openbookqa}, {"piqa", piqa},   {"winogrande", winogrande}};
 
 }  // namespace
 

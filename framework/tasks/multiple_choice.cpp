@@ -1,5 +1,6 @@
-// Multiple choice by log-likelihood, as lm-eval scores it (evaluation.md 4, 5, 7): acc is the argmax of
-// the summed log-probabilities, acc_norm divides by the choice's characters; both are always reported.
+// Multiple choice by log-likelihood, as lm-eval scores it (evaluation.md 4, 5, 7): acc is the
+// argmax of the summed log-probabilities, acc_norm divides by the choice's characters; both are
+// always reported.
 #include "base/digest.h"
 #include "core/task.h"
 #include "io/data.h"
@@ -18,13 +19,13 @@ struct Prepared {
 class MultipleChoice : public Task {
  public:
   static Schema schema() {
-    return {required("file", Key::Type::String, "the task's documents, a JSON-lines file"),
-            required("recipe", Key::Type::String, "how a document becomes requests")
-                .one_of(recipes()),
-            key("label", "", "the task's name in tables; empty: the file's name"),
-            key("limit", 0, "how many documents, from the first; 0: all").at_least(0),
-            key("protocol", "lm-eval@0.4.13", "the way of measuring"),
-            key("tokenizer", "", "variant of the tokenizer; empty: the protocol's")};
+    return {
+        required("file", Key::Type::String, "the task's documents, a JSON-lines file"),
+        required("recipe", Key::Type::String, "how a document becomes requests").one_of(recipes()),
+        key("label", "", "the task's name in tables; empty: the file's name"),
+        key("limit", 0, "how many documents, from the first; 0: all").at_least(0),
+        key("protocol", "lm-eval@0.4.13", "the way of measuring"),
+        key("tokenizer", "", "variant of the tokenizer; empty: the protocol's")};
   }
   explicit MultipleChoice(const Config& c)
       : file_(c.get<std::string>("file")),
@@ -66,7 +67,8 @@ class MultipleChoice : public Task {
  private:
   std::shared_ptr<const Prepared> prepare(const TaskContext& c) const {
     const auto variant = tokenizer_.empty() ? protocol_.tokenizer : tokenizer_;
-    const auto key = fmt::format("requests|{}|{}|{}|{}|{}", file_, recipe_, limit_, protocol_.id, variant);
+    const auto key =
+        fmt::format("requests|{}|{}|{}|{}|{}", file_, recipe_, limit_, protocol_.id, variant);
     return c.once<Prepared>(key, [&] {
       auto out = std::make_shared<Prepared>();
       const auto tokenizer = c.tokenizer(variant);

@@ -1,6 +1,6 @@
-// Perplexity of a text by windows, as the pruning papers measure it (evaluation.md 2): documents joined,
-// tokenised once, cut into windows of the same length, the tail dropped; exp of the mean of window
-// means. The window is part of the metric's name.
+// Perplexity of a text by windows, as the pruning papers measure it (evaluation.md 2): documents
+// joined, tokenised once, cut into windows of the same length, the tail dropped; exp of the mean of
+// window means. The window is part of the metric's name.
 #include "base/digest.h"
 #include "core/protocol.h"
 #include "core/task.h"
@@ -46,10 +46,11 @@ class Perplexity : public Task {
   std::vector<Metric> run(const TaskContext& c) const override {
     const auto variant = tokenizer_.empty() ? protocol_.tokenizer : tokenizer_;
     const auto tokenizer = c.tokenizer(variant);
-    const auto ids = c.once<Sequence>(fmt::format("ids|{}|{}|{}|{}", text_, format_, join_, variant), [&] {
-      return std::make_shared<const Sequence>(
-          tokenizer->encode(join(read_documents(text_, format_), join_), protocol_.special));
-    });
+    const auto ids =
+        c.once<Sequence>(fmt::format("ids|{}|{}|{}|{}", text_, format_, join_, variant), [&] {
+          return std::make_shared<const Sequence>(
+              tokenizer->encode(join(read_documents(text_, format_), join_), protocol_.special));
+        });
     auto length = window_ ? window_ : protocol_.window ? protocol_.window : c.model.max_length();
     std::vector<Sequence> windows;
     for (auto at = ids->begin(); ids->end() - at >= length; at += length) {
@@ -57,7 +58,8 @@ class Perplexity : public Task {
       windows.emplace_back(at, at + length);
     }
     if (windows.empty())
-      fail("task perplexity: {} has {} tokens, fewer than one window of {}", text_, ids->size(), length);
+      fail("task perplexity: {} has {} tokens, fewer than one window of {}", text_, ids->size(),
+           length);
     const auto losses = window_losses(c.model, windows, c.batch_tokens, c.progress);
     return {metric(losses, length, *ids)};
   }

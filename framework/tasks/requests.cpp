@@ -53,7 +53,8 @@ Item encode_question(const Question& q, const Tokenizer& tokenizer, const Protoc
     Sequence tokens = pair.context;
     tokens.insert(tokens.end(), pair.continuation.begin(), pair.continuation.end());
     const auto limit = static_cast<size_t>(max_length) + 1;
-    if (tokens.size() > limit) tokens.erase(tokens.begin(), tokens.end() - static_cast<long>(limit));
+    if (tokens.size() > limit)
+      tokens.erase(tokens.begin(), tokens.end() - static_cast<long>(limit));
     item.requests.push_back({std::move(tokens), n});
   }
   return item;

@@ -27,9 +27,9 @@ class Layout {
       const auto begin = inputs + 1 - static_cast<size_t>(r.continuation);
       for (size_t t = begin; t <= inputs; ++t) {  // token t is predicted by input t - 1
         const auto at = t - 1;
-        const int64_t row = at < shared ? starts_[static_cast<size_t>(root)] + static_cast<int64_t>(at)
-                                        : starts_[static_cast<size_t>(rest)] +
-                                              static_cast<int64_t>(at - shared);
+        const int64_t row =
+            at < shared ? starts_[static_cast<size_t>(root)] + static_cast<int64_t>(at)
+                        : starts_[static_cast<size_t>(rest)] + static_cast<int64_t>(at - shared);
         targets_.push_back({row, r.tokens[t]});
       }
     }
@@ -52,10 +52,10 @@ class Layout {
     size_t n = first.size() - 1;
     for (const auto& r : item.requests) {
       n = std::min(n, r.tokens.size() - 1);
-      n = static_cast<size_t>(std::mismatch(first.begin(), first.begin() + static_cast<long>(n),
-                                            r.tokens.begin())
-                                  .first -
-                              first.begin());
+      n = static_cast<size_t>(
+          std::mismatch(first.begin(), first.begin() + static_cast<long>(n), r.tokens.begin())
+              .first -
+          first.begin());
     }
     return n;
   }
@@ -85,10 +85,10 @@ Scored score_targets(const Model& model, const Batch& batch, const std::vector<T
   const auto inputs = hidden.index_select(0, at::tensor(rows, at::kLong).to(device));
   // Columns: log-probability of the target, and whether it is the first maximum.
   const auto answer = rowwise(inputs, wanted, [&](const Tensor& h, const Tensor& id) {
-    const auto logits = model.head(h, batch);
-    const auto log_p = at::log_softmax(logits, 1).gather(1, id);
-    return at::cat({log_p, (logits.argmax(1, true) == id).to(at::kFloat)}, 1);
-  }).cpu();
+                        const auto logits = model.head(h, batch);
+                        const auto log_p = at::log_softmax(logits, 1).gather(1, id);
+                        return at::cat({log_p, (logits.argmax(1, true) == id).to(at::kFloat)}, 1);
+                      }).cpu();
   Scored out;
   const auto a = answer.accessor<float, 2>();
   for (int64_t i = 0; i < a.size(0); ++i) {

@@ -1,4 +1,5 @@
-// How large the model is as it stands: parameters, bytes, multiply-accumulates of the prunable layers.
+// How large the model is as it stands: parameters, bytes, multiply-accumulates of the prunable
+// layers.
 #include "core/task.h"
 
 namespace bench {

@@ -1,5 +1,5 @@
-// Every criterion of the registry against every pattern that it accepts: a new plugin is tested by being
-// there.
+// Every criterion of the registry against every pattern that it accepts: a new plugin is tested by
+// being there.
 #include "fixture.h"
 
 #include "core/statistics.h"
@@ -30,7 +30,8 @@ const std::vector<Case>& cases() {
       {"stories260k", make_pattern(Pattern::NM), Propagation::PerLinear},
       {"opt-ts-1m", make_pattern(Pattern::NM), Propagation::Dense},
       {"stories260k", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::Dense},
-      {"opt-ts-1m", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::SequentialBlock},
+      {"opt-ts-1m", make_pattern(Pattern::Structured, {"head", "neuron"}),
+       Propagation::SequentialBlock},
       {"bloom-ts-1m", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::Dense},
       {"resnet20", make_pattern(Pattern::Unstructured), Propagation::Dense},
       {"resnet20", make_pattern(Pattern::Structured, {"channel"}), Propagation::Dense}};
@@ -47,7 +48,8 @@ Method make_method(const std::string& criterion, const Case& c, bool obs = false
   return m;
 }
 
-/// Whether the criterion takes this pattern on this kind of model; refusing is a sentence, not a crash.
+/// Whether the criterion takes this pattern on this kind of model; refusing is a sentence, not a
+/// crash.
 bool accepts(const std::string& name, const Case& c) {
   const bool images = c.model == "resnet20";
   const bool text_only = name == "mini_llm";
@@ -134,7 +136,8 @@ TEST_CASE("conformance: a masked model and the shrunk one are the same function"
       const auto before = measure_sparsity(*s.model).parameters;
       for (const auto& r : removed) shrink(r.group, r.keep);
       const auto shrunk = s.model->forward(batch);
-      // 1e-5 of the largest logit: sums over fewer terms round differently (mini_llm.md 10, check 1).
+      // 1e-5 of the largest logit: sums over fewer terms round differently (mini_llm.md 10, check
+      // 1).
       CHECK((masked - shrunk).abs().max().item<double>() <=
             1e-5 * masked.abs().max().item<double>());
       CHECK(measure_sparsity(*s.model).parameters < before);
@@ -143,7 +146,8 @@ TEST_CASE("conformance: a masked model and the shrunk one are the same function"
 
 namespace {
 
-/// tr(D G D^T), D = pruned - dense weight of the first layer: its output error on the calibration data.
+/// tr(D G D^T), D = pruned - dense weight of the first layer: its output error on the calibration
+/// data.
 double first_layer_error(const std::string& criterion, bool obs) {
   const auto& c = cases().front();
   auto& s = shipped(c.model);
@@ -159,7 +163,8 @@ double first_layer_error(const std::string& criterion, bool obs) {
 
 }  // namespace
 
-TEST_CASE("conformance: the OBS repair lowers a layer's error under any criterion", "[conformance]") {
+TEST_CASE("conformance: the OBS repair lowers a layer's error under any criterion",
+          "[conformance]") {
   for (const std::string name : {"magnitude", "wanda", "random"}) {
     INFO(name);
     const auto plain = first_layer_error(name, false);
@@ -177,8 +182,11 @@ TEST_CASE("global allocation removes exactly the target; erk keeps the budget", 
     prune(*s.model, m, 0.5, none);
     const auto found = measure_sparsity(*s.model);
     const auto total = found.linear_total();
-    if (allocator == "global") CHECK(found.linear_masked() == total / 2);
-    else CHECK(std::abs(double(found.linear_masked()) / double(total) - 0.5) < 1e-3);  // int() per layer
+    if (allocator == "global")
+      CHECK(found.linear_masked() == total / 2);
+    else
+      CHECK(std::abs(double(found.linear_masked()) / double(total) - 0.5) <
+            1e-3);  // int() per layer
   }
 }
 

@@ -53,13 +53,15 @@ TEST_CASE("rows compete by themselves; counts are int(columns * ratio)", "[selec
 TEST_CASE("n:m keeps n of m; a short last group loses min(m - n, its length)", "[select]") {
   at::manual_seed(3);
   const auto s = with_ties(5 * 172, 9).reshape({5, 172});
-  for (const auto& [n, m] : std::vector<std::pair<int64_t, int64_t>>{{2, 4}, {4, 8}, {1, 4}, {3, 4}}) {
+  for (const auto& [n, m] :
+       std::vector<std::pair<int64_t, int64_t>>{{2, 4}, {4, 8}, {1, 4}, {3, 4}}) {
     const auto keep = select_nm(s, n, m);
     for (int64_t r = 0; r < 5; ++r)
       for (int64_t c = 0; c < 172; c += m) {
         const auto width = std::min(m, 172 - c);
-        CHECK(keep[r].narrow(0, c, width).equal(
-            naive(s[r].narrow(0, c, width), std::min(m - n, width))));
+        CHECK(keep[r]
+                  .narrow(0, c, width)
+                  .equal(naive(s[r].narrow(0, c, width), std::min(m - n, width))));
       }
   }
 }
@@ -69,10 +71,10 @@ TEST_CASE("units that go follow LLM-Pruner's local rule", "[select]") {
   CHECK(removed_units(11008, 1, 0.40) == 4404);
   CHECK(removed_units(11008, 1, 0.60) == 6605);
   CHECK(removed_units(32, 128, 0.60) == 19);
-  CHECK(removed_units(32, 128, 0.30) == 9);   // BLOOM-7b1
+  CHECK(removed_units(32, 128, 0.30) == 9);  // BLOOM-7b1
   CHECK(removed_units(32, 128, 0.70) == 22);
   CHECK(removed_units(16384, 1, 0.70) == 11469);
-  CHECK(removed_units(4, 8, 1.0) == 3);       // never all
+  CHECK(removed_units(4, 8, 1.0) == 3);  // never all
 }
 
 TEST_CASE("the reference rule removes everything up to the threshold", "[select]") {

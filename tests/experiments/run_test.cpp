@@ -1,4 +1,5 @@
-// The built programs as a user runs them: sweeps that finish, go on after kills, and record failures.
+// The built programs as a user runs them: sweeps that finish, go on after kills, and record
+// failures.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,8 +35,8 @@ struct Sandbox {
 
   int run(const std::string& more = "", std::string* said = nullptr) const {
     const auto log = (dir.path / "log").string();
-    const auto command = "BENCH_HOME=" + root().string() + " " + kEngine + " run " + config + " --db " +
-                         db + " --no-report " + more + " >" + log + " 2>&1";
+    const auto command = "BENCH_HOME=" + root().string() + " " + kEngine + " run " + config +
+                         " --db " + db + " --no-report " + more + " >" + log + " 2>&1";
     const int status = std::system(command.c_str());
     if (said) *said = slurp(log);
     return WEXITSTATUS(status);

@@ -25,7 +25,8 @@ std::string safetensors_bytes(const std::string& header, size_t data) {
 TEST_CASE("safetensors: what is written is read back; every malformed file is a sentence", "[io]") {
   TempDir dir;
   const auto file = (dir.path / "x.safetensors").string();
-  const TensorMap all{{"a", at::arange(6).to(at::kFloat).reshape({2, 3})}, {"b", at::tensor({1, 2, 3})}};
+  const TensorMap all{{"a", at::arange(6).to(at::kFloat).reshape({2, 3})},
+                      {"b", at::tensor({1, 2, 3})}};
   write_safetensors(file, all, {{"who", "test"}});
   const auto back = read_safetensors(file);
   CHECK(back.at("a").equal(all.at("a")));
@@ -37,12 +38,13 @@ TEST_CASE("safetensors: what is written is read back; every malformed file is a 
     write(file, good.substr(0, cut));
     CHECK(contains(error_of([&] { read_safetensors(file); }), "x.safetensors"));
   }
-  for (const std::string header :
-       {"[]", "{\"a\":1}", R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,8]}})",
-        R"({"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})"}) {
+  for (
+      const std::string header :
+      {"[]", "{\"a\":1}", R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,8]}})",
+       R"({"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}})",
+       R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",
+       R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})",
+       R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})"}) {
     write(file, safetensors_bytes(header, 16));
     INFO(header);
     CHECK(contains(error_of([&] { read_safetensors(file); }), "x.safetensors"));
@@ -57,15 +59,17 @@ TEST_CASE("a changed byte of a shipped file is an error that names it", "[io]") 
 TEST_CASE("GGUF: bad files are sentences", "[io]") {
   TempDir dir;
   const auto file = (dir.path / "x.gguf").string();
-  for (const std::string bytes : {std::string("GGUF"), std::string("GGUX\3\0\0\0", 8),
-                                  std::string("GGUF\3\0\0\0\377\377\377\377\377\377\377\377\0\0\0\0\0\0\0\0", 24)}) {
+  for (const std::string bytes :
+       {std::string("GGUF"), std::string("GGUX\3\0\0\0", 8),
+        std::string("GGUF\3\0\0\0\377\377\377\377\377\377\377\377\0\0\0\0\0\0\0\0", 24)}) {
     write(file, bytes);
     CHECK(contains(error_of([&] { read_gguf(file); }), "x.gguf"));
   }
 }
 
 TEST_CASE("models resolve by name, folder and near names", "[io]") {
-  CHECK(contains(error_of([] { resolve_model("stories26k", {root() / "data/models"}); }), "stories260k"));
+  CHECK(contains(error_of([] { resolve_model("stories26k", {root() / "data/models"}); }),
+                 "stories260k"));
   CHECK(contains(error_of([] { resolve_model("hf:no/such", {}); }), "Hugging Face cache"));
   CHECK(model_type_of(root() / "data/models/resnet20") == "resnet_cifar");
 }

@@ -18,7 +18,8 @@ struct Loss {
 Loss stories_loss(const std::string& model, size_t count, size_t cut) {
   auto& s = shipped(model);
   const auto tokenizer = s.checkpoint.tokenizer("fast4");
-  const auto all = read_documents((root() / "data/text/tinystories_sample_2MiB.txt").string(), "stories");
+  const auto all =
+      read_documents((root() / "data/text/tinystories_sample_2MiB.txt").string(), "stories");
   std::vector<Sequence> sequences;
   for (size_t i = 0; i < count; ++i) {
     auto ids = tokenizer->encode(all[i], true);
@@ -74,7 +75,8 @@ TEST_CASE("ResNet-20 and ResNet-56 classify 854 and 863 of the 932 images", "[mo
   CHECK(correct_images("resnet56") == 863);
 }
 
-TEST_CASE("a sequence's losses have the same bits alone, in any batch, with 1 or 2 threads", "[models]") {
+TEST_CASE("a sequence's losses have the same bits alone, in any batch, with 1 or 2 threads",
+          "[models]") {
   for (const std::string model : {"stories260k", "opt-ts-1m", "bloom-ts-1m"}) {
     INFO(model);
     auto& s = shipped(model);

@@ -1,5 +1,6 @@
-// lm-eval's own v0 test data: hashes of every zero-shot request, and metric values under pseudo-random
-// scores (evaluation.md 8; EleutherAI/lm-evaluation-harness@4e7e0d47f33b tests/testdata, MIT).
+// lm-eval's own v0 test data: hashes of every zero-shot request, and metric values under
+// pseudo-random scores (evaluation.md 8; EleutherAI/lm-evaluation-harness@4e7e0d47f33b
+// tests/testdata, MIT).
 #include <cmath>
 #include <nlohmann/json.hpp>
 
