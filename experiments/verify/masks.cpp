@@ -87,7 +87,11 @@ void prune_as_recorded(Run& run, const fs::path& file, const Json& record, Model
   const auto how = method_of(record, reference);
   Calibration data;
   if (!record.at("calibration").is_null()) data = recorded_calibration(run, file, record);
-  const auto& ratio = record.at("pattern").at("removed_ratio_argument");
+  // Some records give the ratio with the pattern, some only as the script's argument.
+  const auto& pattern = record.at("pattern");
+  const auto ratio = pattern.contains("removed_ratio_argument")
+                         ? pattern.at("removed_ratio_argument")
+                         : record.at("parameters").at("sparsity_ratio");
   prune(model, how, ratio.is_null() ? 0.5 : ratio.get<double>(), data);
 }
 
