@@ -248,7 +248,7 @@ class Planner {
     const auto choice = defaults.choices.find(condition.key);
     if (choice != defaults.choices.end()) return choice->second;
     const auto found = select(defaults.config, condition.key, defaults.context());
-    if (found.state == Selection::State::Found) return found.value;
+    if (found.state == Selected::State::Found) return found.value;
     std::vector<std::string> known;
     for (const auto& [group, option] : defaults.choices) known.push_back(group);
     for (const auto& entry : defaults.config.map()) known.push_back(entry.key);

@@ -71,7 +71,7 @@ TEST_CASE("mistakes are shown all at once, before anything runs", "[run]") {
 
 TEST_CASE("a time limit becomes a row with the reason, and the sweep goes on", "[run]") {
   Sandbox s;
-  CHECK(s.run("+time_limit=0.001") == 1);
+  CHECK(s.run("+launcher.time_limit=0.001") == 1);
   int failed = 0;
   for (const auto& t : s.trials())
     if (t.state == "failed") {
