@@ -43,6 +43,9 @@ class Planner {
     for (const auto& o : overrides) (is_setting(o) ? settings_ : command_line_).push_back(o);
     check_twice();
     const auto defaults = composer_.compose(fixed_overrides(), true);
+    const Value* seed = defaults.config.find("seed");
+    if (seed && seed->is_int())
+      composer_.sweep_seed = static_cast<uint64_t>(std::get<int64_t>(seed->data));
     auto items = read_sweep_block(defaults.sweep, composer_);
     const bool block = !items.empty();
     if (items.empty()) items.emplace_back();
