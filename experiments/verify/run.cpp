@@ -1,12 +1,14 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "config/yaml.h"
+#include "io/data.h"
 #include "verify/verify.h"
 
 namespace bench::verify {
 
-Run::Run(fs::path folder, std::vector<fs::path> model_folders)
-    : folder_(std::move(folder)), folders_(std::move(model_folders)) {
+Run::Run(fs::path folder, std::vector<fs::path> model_folders, bool full)
+    : folder_(std::move(folder)), full_(full), folders_(std::move(model_folders)) {
   // Recorded cases keep their random models beside them.
   for (auto at = fs::absolute(folder_); at.has_relative_path(); at = at.parent_path())
     if (fs::is_directory(at / "tiny_models")) {
@@ -66,6 +68,10 @@ void Run::fail_case(const std::string& kind, const fs::path& file, const std::st
   t.lines.push_back("FAILED  " + relative(file) + ": " + why);
 }
 
+void Run::partial(const std::string& kind, const fs::path& file, const std::string& what) {
+  tallies_[kind].lines.push_back("partly  " + relative(file) + ": " + what);
+}
+
 void Run::skip(const std::string& kind, const fs::path& file, const std::string& why) {
   auto& t = tallies_[kind];
   ++t.skipped;
@@ -74,6 +80,18 @@ void Run::skip(const std::string& kind, const fs::path& file, const std::string&
 
 void Run::note(const fs::path& file, const std::string& what) {
   notes_.push_back("note    " + relative(file) + ": " + what);
+}
+
+std::pair<std::string, std::string> task_documents(const std::string& task) {
+  const auto file = home() / "configs/task" / (task + ".yaml");
+  if (!fs::exists(file)) throw Missing("no task '" + task + "' in configs/task");
+  const auto config = load_yaml(read_file(file), file.string());
+  const auto* entry = config.find(task);
+  const auto* documents = entry ? entry->find("file") : nullptr;
+  const auto* recipe = entry ? entry->find("recipe") : nullptr;
+  if (!documents || !recipe || !documents->is_string() || !recipe->is_string())
+    throw Missing("the task '" + task + "' is no multiple choice");
+  return {documents->string(), recipe->string()};
 }
 
 Json read_json(const fs::path& file) {

@@ -5,69 +5,60 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "io/data.h"
+#include "text/utf8.h"
 
 namespace bench {
 namespace {
 
 using Json = nlohmann::json;
 
-int64_t characters(const std::string& utf8) {
-  int64_t n = 0;
-  for (const char c : utf8) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return n;
+void add_choice(Question& q, const std::string& choice) {
+  q.continuations.push_back(" " + choice);
+  q.characters.push_back(static_cast<int64_t>(text::count_chars(choice)));
+  q.bytes.push_back(static_cast<int64_t>(choice.size()));
 }
 
-std::string text(const Json& doc, const char* field) {
+std::string field(const Json& doc, const char* field) {
   return doc.at(field).get<std::string>();
 }
 
-Question question(std::string context, const std::vector<std::string>& choices, int64_t gold) {
+Question question(std::string context, const std::vector<std::string>& all, int64_t gold) {
   Question q;
   q.contexts = {std::move(context)};
-  for (const auto& c : choices) {
-    q.continuations.push_back(" " + c);
-    q.lengths.push_back(characters(c));
-  }
+  for (const auto& c : all) add_choice(q, c);
   q.gold = gold;
   return q;
 }
 
-/// The files hold choices with or without the blank in front; requests always have exactly one.
-std::vector<std::string> bare_choices(const Json& doc) {
-  std::vector<std::string> all;
-  for (const auto& c : doc.at("choices")) {
-    auto choice = c.get<std::string>();
-    if (!choice.empty() && choice[0] == ' ') choice.erase(0, 1);
-    all.push_back(std::move(choice));
-  }
-  return all;
+std::vector<std::string> choices(const Json& doc) {
+  return doc.at("choices").get<std::vector<std::string>>();
 }
 
 Question as_it_stands(const Json& d) {
-  return question(text(d, "query"), bare_choices(d), d.at("gold").get<int64_t>());
+  return question(field(d, "query"), choices(d), d.at("gold").get<int64_t>());
 }
 
 Question piqa(const Json& d) {
-  return question("Question: " + text(d, "goal") + "\nAnswer:", {text(d, "sol1"), text(d, "sol2")},
-                  d.at("label").get<int64_t>());
+  return question("Question: " + field(d, "goal") + "\nAnswer:",
+                  {field(d, "sol1"), field(d, "sol2")}, d.at("label").get<int64_t>());
 }
 
 /// lm-eval sends the bare stem; the file wraps it.
 Question openbookqa(const Json& d) {
   static const std::string kFront = "Question: ", kBack = "\nAnswer:";
-  auto stem = text(d, "query");
+  auto stem = field(d, "query");
   if (stem.rfind(kFront, 0) == 0) stem.erase(0, kFront.size());
   if (stem.ends_with(kBack)) stem.erase(stem.size() - kBack.size());
-  return question(std::move(stem), bare_choices(d), d.at("gold").get<int64_t>());
+  return question(std::move(stem), choices(d), d.at("gold").get<int64_t>());
 }
 
 /// lm-eval's order is no, yes; the file's gold counts yes, no.
 Question boolq(const Json& d) {
-  return question(text(d, "query"), {"no", "yes"}, 1 - d.at("gold").get<int64_t>());
+  return question(field(d, "query"), {"no", "yes"}, 1 - d.at("gold").get<int64_t>());
 }
 
 Question winogrande(const Json& d) {
-  const auto sentence = text(d, "sentence");
+  const auto sentence = field(d, "sentence");
   const auto blank = sentence.find('_');
   if (blank == std::string::npos) throw Json::other_error::create(501, "no blank", &d);
   auto rest = sentence.substr(blank + 1);
@@ -77,11 +68,10 @@ Question winogrande(const Json& d) {
              : rest.substr(begin, rest.find_last_not_of(" \t\n") + 1 - begin);
   Question q;
   for (const char* option : {"option1", "option2"}) {
-    q.contexts.push_back(sentence.substr(0, blank) + text(d, option));
-    q.continuations.push_back(" " + rest);
-    q.lengths.push_back(characters(rest));
+    q.contexts.push_back(sentence.substr(0, blank) + field(d, option));
+    add_choice(q, rest);
   }
-  q.gold = text(d, "answer") == "1" ? 0 : 1;
+  q.gold = field(d, "answer") == "1" ? 0 : 1;
   return q;
 }
 

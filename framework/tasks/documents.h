@@ -8,7 +8,8 @@ namespace bench {
 struct Question {
   std::vector<std::string> contexts;       // one, or one per choice (winogrande)
   std::vector<std::string> continuations;  // with the delimiter in front
-  std::vector<int64_t> lengths;  // characters of each bare choice: what acc_norm divides by
+  std::vector<int64_t> characters,
+      bytes;  // of each bare choice: what acc_norm, acc_bytes divide by
   int64_t gold = 0;
 };
 

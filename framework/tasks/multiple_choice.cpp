@@ -4,7 +4,9 @@
 #include "base/digest.h"
 #include "core/task.h"
 #include "io/data.h"
+#include "tasks/choices.h"
 #include "tasks/requests.h"
+#include "tasks/statistics.h"
 
 namespace bench {
 namespace {
@@ -47,16 +49,11 @@ class MultipleChoice : public Task {
     Metric acc = blank("acc", *ready), norm = blank("acc_norm", *ready);
     for (size_t i = 0; i < answers.size(); ++i) {
       const auto& q = ready->questions[i];
-      size_t best = 0, best_norm = 0;
-      const auto per_character = [&](size_t k) {
-        return answers[i][k].sum / static_cast<double>(q.lengths[k]);
-      };
-      for (size_t k = 1; k < answers[i].size(); ++k) {
-        if (answers[i][k].sum > answers[i][best].sum) best = k;
-        if (per_character(k) > per_character(best_norm)) best_norm = k;
-      }
-      acc.items.push_back(static_cast<int64_t>(best) == q.gold ? 1.0f : 0.0f);
-      norm.items.push_back(static_cast<int64_t>(best_norm) == q.gold ? 1.0f : 0.0f);
+      std::vector<double> sums;
+      for (const auto& a : answers[i]) sums.push_back(a.sum);
+      const auto gold = static_cast<size_t>(q.gold);
+      acc.items.push_back(first_maximum(sums) == gold ? 1.0f : 0.0f);
+      norm.items.push_back(first_maximum(per_character(q, sums)) == gold ? 1.0f : 0.0f);
     }
     finish(acc);
     finish(norm);
@@ -101,11 +98,9 @@ class MultipleChoice : public Task {
   }
 
   static void finish(Metric& m) {
-    const auto n = static_cast<double>(m.items.size());
-    for (const auto hit : m.items) m.value += hit / n;
-    double spread = 0;
-    for (const auto hit : m.items) spread += (hit - m.value) * (hit - m.value);
-    if (n > 1) m.stderr_ = std::sqrt(spread / (n - 1)) / std::sqrt(n);
+    const std::vector<double> hits(m.items.begin(), m.items.end());
+    m.value = mean(hits);
+    m.stderr_ = mean_stderr(hits);
   }
 
   std::string file_, recipe_, label_, tokenizer_;
