@@ -67,7 +67,7 @@ Worker spawn(const std::string& wish_file, int threads) {
 /// The list that workers claim from, in a file that is gone when the run ends.
 class WishFile {
  public:
-  WishFile(const std::vector<TrialPlan>& trials, const RunOptions& options) {
+  WishFile(const std::vector<TrialPlan>& trials, const RunOptions& options, bool fail_fast) {
     std::string pattern = (std::filesystem::temp_directory_path() / "bench-run-XXXXXX").string();
     const int fd = mkstemp(pattern.data());
     if (fd < 0) fail("{}: cannot be written: {}", pattern, std::strerror(errno));
@@ -78,7 +78,7 @@ class WishFile {
     std::ofstream(path_) << Json{{"db", std::filesystem::absolute(options.db).string()},
                                  {"ids", ids},
                                  {"retry_failed", options.retry_failed},
-                                 {"fail_fast", options.fail_fast},
+                                 {"fail_fast", fail_fast},
                                  {"since", unix_now()}};
   }
   ~WishFile() { std::remove(path_.c_str()); }
@@ -103,7 +103,13 @@ std::string death(int status, bool over_limit, double limit) {
 class Fleet {
  public:
   Fleet(const std::vector<TrialPlan>& trials, const RunOptions& options)
-      : trials_(trials), options_(options), store_(options.db), wishes_(trials, options),
+      : trials_(trials),
+        options_(options),
+        launcher_(trials.empty() ? Config(launcher_schema().complete(Value(), "launcher"))
+                                 : Config(*trials.front().config.find("launcher"), "launcher")),
+        fail_fast_(launcher_.get<std::string>("fail") == "fast"),
+        store_(options.db),
+        wishes_(trials, options, fail_fast_),
         progress_(trials) {}
 
   RunResult run() {
@@ -117,7 +123,7 @@ class Fleet {
       const auto before = result_.done + result_.failed;
       run_workers();
       count_done();
-      if (finished() || (options_.fail_fast && result_.failed > 0)) break;
+      if (finished() || (fail_fast_ && result_.failed > 0)) break;
       // What is left runs elsewhere: wait for it, or take it over when its worker is gone.
       if (result_.done + result_.failed == before)
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -153,7 +159,8 @@ class Fleet {
 
   void run_workers() {
     const auto cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    const auto most = options_.workers > 0 ? options_.workers : cores;
+    const auto wanted = static_cast<int>(launcher_.get<int64_t>("workers"));
+    const auto most = wanted > 0 ? wanted : cores;
     const auto count = static_cast<int>(std::min<int64_t>(most, std::max<int64_t>(open_, 1)));
     const int threads = std::max(1, cores / count);
     ran_ = true;
@@ -168,7 +175,7 @@ class Fleet {
         }
         const bool crashed = !workers[i].trial.empty();
         workers.erase(workers.begin() + static_cast<long>(i));
-        if (crashed && !options_.fail_fast) workers.push_back(spawn(wishes_.path(), threads));
+        if (crashed && !fail_fast_) workers.push_back(spawn(wishes_.path(), threads));
       }
     }
   }
@@ -228,6 +235,8 @@ class Fleet {
 
   const std::vector<TrialPlan>& trials_;
   const RunOptions& options_;
+  const Config launcher_;  // the same in every trial (plan_jobs)
+  const bool fail_fast_;
   Store store_;
   WishFile wishes_;
   RunProgress progress_;
@@ -237,6 +246,19 @@ class Fleet {
 };
 
 }  // namespace
+
+Schema launcher_schema() {
+  return {key("workers", 0, "processes that work at the same time; 0: one per core")
+              .range(0, 1024)
+              .without_identity(),
+          key("fail", "keep_going", "after a failed trial: run the others, or stop")
+              .one_of({"keep_going", "fast"})
+              .without_identity(),
+          key("time_limit", 0.0, "a longer trial fails; 0: none")
+              .at_least(0)
+              .in("seconds")
+              .without_identity()};
+}
 
 RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options) {
   const auto folder = std::filesystem::path(options.db).parent_path();

@@ -8,10 +8,11 @@ namespace bench {
 
 struct RunOptions {
   std::string db = "out/bench.db";
-  int workers = 0;  // 0: one per core, but no more than there are trials
-  bool fail_fast = false;
   bool retry_failed = false;
 };
+
+/// The keys of `launcher`: how many processes, when to stop.
+Schema launcher_schema();
 
 struct RunResult {
   int64_t done = 0, failed = 0, new_trials = 0, already = 0;

@@ -3,21 +3,14 @@
 #include <set>
 
 #include "base/digest.h"
+#include "core/device.h"
 #include "io/calibration.h"
 #include "io/checkpoint.h"
 #include "io/data.h"
+#include "runner.h"
 
 namespace bench {
 namespace {
-
-Schema model_schema() {
-  return {
-      required("name", Key::Type::String, "the model's name in tables"),
-      key("path", "", "a folder or file, hf:org/name, or a name in data/models; empty: the name")
-          .without_identity(),
-      key("tokenizer", "auto", "variant of the tokenizer where a protocol does not name one")
-          .one_of({"auto", "spm", "slow4", "fast4", "hf5", "json"})};
-}
 
 /// `name: none` where a part may be absent.
 bool is_none(const Value& part) {
@@ -32,8 +25,13 @@ void complete_plugin(Value& config, const std::string& part, std::vector<std::st
 }
 
 void complete_tasks(Value& config, std::vector<std::string>& mistakes) {
-  for (auto& entry : config.find("task")->map())
-    entry.value = Registry<Task>::instance().complete(entry.value, "task." + entry.key, mistakes);
+  for (auto& [label, task, kind] : config.find("task")->map()) {
+    const Value* name = task.find("name");
+    const Value* protocol =
+        name && name->is_string() ? config.find("protocol")->find(name->string()) : nullptr;
+    if (protocol && !task.find("protocol")) task.set("protocol", *protocol);
+    task = Registry<Task>::instance().complete(task, "task." + label, mistakes);
+  }
 }
 
 /// Runs a check; what it throws becomes a mistake.
@@ -134,7 +132,7 @@ std::string method_label(const Value& config) {
 TrialSpec spec_of(const Value& config) {
   TrialSpec s;
   s.config = to_json(config);
-  s.identity = to_json(identity_of(config));
+  s.identity = identity_text(identity_of(config));
   s.id = sha256_hex(s.identity).substr(0, 16);
   s.model = config.find("model")->find("name")->string();
   s.method = method_label(config);
@@ -144,37 +142,18 @@ TrialSpec spec_of(const Value& config) {
                : pattern.fixed_share() >= 0 ? pattern.fixed_share()
                                             : std::get<double>(config.find("sparsity")->data);
   s.share_key = s.model + "|" + to_json(*config.find("data"));
-  s.time_limit = std::get<double>(config.find("time_limit")->data);
+  s.time_limit = std::get<double>(config.find("launcher")->find("time_limit")->data);
   return s;
 }
 
-}  // namespace
-
-Schema trial_schema() {
-  return {
-      required("model", Key::Type::Map, "what is pruned (configs/model)"),
-      optional("criterion", Key::Type::Map, "how much each weight matters (configs/criterion)"),
-      optional("allocator", Key::Type::Map, "how the target is split (configs/allocator)"),
-      optional("update", Key::Type::Map, "how layers are repaired; none (configs/update)"),
-      optional("pattern", Key::Type::Map, "what may be removed (configs/pattern)"),
-      optional("data", Key::Type::Map, "calibration data (configs/data)"),
-      required("task", Key::Type::Map, "what is measured: label -> task (configs/task)"),
-      key("method", "", "the method's name in tables; empty: made of its parts").without_identity(),
-      key("sparsity", 0.5, "share of what the pattern can remove; 0: the dense model").range(0, 1),
-      key("propagation", "sequential_block", "which activations statistics are taken from")
-          .one_of({"dense", "sequential_block", "per_linear"}),
-      key("shrink", false, "structured: remove the units for good before measuring"),
-      key("seed", 0, "for ${seed} in the parts that draw random numbers").without_identity(),
-      key("device", "cpu", "where the tensors live").one_of({"cpu", "cuda"}),
-      key("batch_tokens", 4096, "tokens that go through the model together")
-          .range(1, 1 << 20)
-          .in("tokens")
-          .without_identity(),
-      key("time_limit", 0.0, "a longer trial fails; 0: none")
-          .at_least(0)
-          .in("seconds")
-          .without_identity()};
+/// Workers are started once for all jobs: of the launcher's keys only the time limit may differ.
+std::string launcher_of(const TrialPlan& plan) {
+  auto launcher = *plan.config.find("launcher");
+  launcher.erase("time_limit");
+  return to_json(launcher);
 }
+
+}  // namespace
 
 bool is_dense(const Value& config) {
   const Value* pattern = config.find("pattern");
@@ -218,7 +197,8 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   TrialPlan plan;
   plan.config = trial_schema().complete(job, "", mistakes);
   auto& c = plan.config;
-  for (const char* part : {"model", "criterion", "allocator", "update", "pattern", "data", "task"})
+  for (const char* part : {"model", "criterion", "allocator", "update", "pattern", "data", "task",
+                           "protocol", "launcher"})
     if (!c.find(part)) return plan;  // of the wrong type, or missing: said already
   const auto fill = [&](const char* part, Value fallback) {
     if (c.find(part)->is_null()) c.set(part, std::move(fallback));
@@ -234,10 +214,13 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   *c.find("model") = model_schema().complete(*c.find("model"), "model", mistakes);
   *c.find("pattern") = Pattern::schema().complete(*c.find("pattern"), "pattern", mistakes);
   *c.find("data") = calibration_schema().complete(*c.find("data"), "data", mistakes);
+  *c.find("protocol") = protocol_schema().complete(*c.find("protocol"), "protocol", mistakes);
+  *c.find("launcher") = launcher_schema().complete(*c.find("launcher"), "launcher", mistakes);
   complete_tasks(c, mistakes);
   if (c.find("task")->map().empty()) mistakes.emplace_back("task: name at least one task");
   if (mistakes.size() > before) return plan;
   check_model(c, mistakes);
+  note(mistakes, [&] { open_device(c.find("device")->string()); });
   if (!is_dense(c))
     note(mistakes, [&] {
       const auto method = method_from(c);
@@ -256,12 +239,20 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
 Planned plan_jobs(const std::vector<Job>& jobs) {
   Planned planned;
   std::set<std::string> ids, said;
+  std::string launcher;
   for (const auto& job : jobs) {
     std::vector<std::string> mistakes;
     auto plan = plan_trial(job.config, mistakes);
     for (auto& m : mistakes)
       if (said.insert(m).second) planned.mistakes.push_back(std::move(m));
     if (!mistakes.empty()) continue;
+    if (launcher.empty()) launcher = launcher_of(plan);
+    if (launcher != launcher_of(plan)) {
+      if (said.insert("launcher").second)
+        planned.mistakes.push_back(fmt::format(
+            "launcher: a sweep has one, but its jobs say {} and {}", launcher, launcher_of(plan)));
+      continue;
+    }
     if (!ids.insert(plan.spec.id).second) {
       ++planned.duplicates;
       continue;

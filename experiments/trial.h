@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/compose.h"
+#include "config/reference.h"
 #include "core/pruner.h"
 #include "core/task.h"
 #include "results/result.h"
@@ -16,8 +17,14 @@ struct TrialPlan {
   Value config;
 };
 
-/// The keys of a trial outside its plugins.
+/// The keys of a trial outside its plugins, and of its parts that are none.
 Schema trial_schema();
+Schema model_schema();
+/// One key for each task that can be measured by several protocols: what its tasks follow unless
+/// they name another.
+Schema protocol_schema();
+/// Every key that a configuration may hold.
+std::vector<Declared> declared_keys();
 
 /// Completes and checks a job: unknown names and keys, wrong types, patterns that a criterion
 /// cannot rank, missing data and models. Every mistake is one sentence; no weight is read.

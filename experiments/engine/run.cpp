@@ -19,15 +19,6 @@ struct Request {
   bool report = true;
 };
 
-int number(const Arguments& a, size_t& i, const char* flag) {
-  if (i + 1 >= a.size()) fail("{}: needs a number", flag);
-  try {
-    return std::stoi(a[++i]);
-  } catch (const std::exception&) {
-    fail("{}: '{}' is no number", flag, a[i]);
-  }
-}
-
 Request read(const Arguments& a) {
   Request r;
   for (size_t i = 1; i < a.size(); ++i) {
@@ -36,10 +27,6 @@ Request read(const Arguments& a) {
       r.compose.multirun = true;
     else if (word == "--db" && i + 1 < a.size())
       r.options.db = a[++i];
-    else if (word == "--workers")
-      r.options.workers = number(a, i, "--workers");
-    else if (word == "--fail-fast")
-      r.options.fail_fast = true;
     else if (word == "--retry-failed")
       r.options.retry_failed = true;
     else if (word == "--no-report")

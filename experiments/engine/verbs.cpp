@@ -1,32 +1,13 @@
 #include "engine/verbs.h"
 
-#include <filesystem>
-#include <iostream>
 #include <map>
 
 #include "base/error.h"
 #include "base/near.h"
-#include "config/conformance.h"
 #include "io/data.h"
 #include "verify/verify.h"
 
 namespace bench::engine {
-
-namespace {
-
-int verify_config(const std::string& folder) {
-  int failed = 0, passed = 0;
-  for (const auto& [file, count] : verify_config_folder(folder)) {
-    for (const auto& line : count.lines) std::cout << line << "\n";
-    std::cout << fmt::format("{:<32}{:>6} passed{:>6} failed{:>6} skipped\n", file, count.passed,
-                             count.failed, count.skipped);
-    failed += count.failed;
-    passed += count.passed;
-  }
-  return failed > 0 || passed == 0 ? 1 : 0;
-}
-
-}  // namespace
 
 int verify(const Arguments& a) {
   std::string folder;
@@ -44,9 +25,6 @@ int verify(const Arguments& a) {
   }
   if (folder.empty())
     fail("verify: which folder? usage: bench verify FOLDER [--full] [--models DIR]...");
-  // Recorded configuration cases are told by their own files.
-  if (std::filesystem::exists(std::filesystem::path(folder) / "override_grammar.jsonl"))
-    return verify_config(folder);
   return verify::verify_folder(folder, folders, full);
 }
 

@@ -1,5 +1,7 @@
 #include "front/flags.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/near.h"
@@ -14,13 +16,30 @@ template <class... Args>
                           fmt::format(text, std::forward<Args>(args)...), verb.name));
 }
 
+bool among(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 const Flag& flag_named(const Verb& verb, const std::string& name) {
   std::vector<std::string> known;
   for (const auto& flag : verb.flags) {
-    if (flag.name == name) return flag;
+    if (flag.name == name || among(flag.also, name)) return flag;
     known.push_back(flag.name);
   }
   wrong(verb, "there is no flag '{}'{}", name, suggestion(name, known));
+}
+
+/// Can the word be the value of a flag that also stands alone? Not a flag, override or file.
+bool may_be_value(const std::string& word) {
+  return word.rfind("-", 0) != 0 && word.find('=') == std::string::npos && !word.ends_with(".yaml");
+}
+
+std::string names_of(const Flag& flag) {
+  std::string text;
+  for (const auto& name : flag.also) text += name + ", ";
+  text += flag.name;
+  if (!flag.value.empty()) text += flag.alone.empty() ? " " + flag.value : " [" + flag.value + "]";
+  return text + (flag.repeats ? " ..." : "");
 }
 
 std::string rows(const std::vector<std::pair<std::string, std::string>>& lines) {
@@ -47,6 +66,7 @@ std::vector<std::string> Options::all(const std::string& flag) const {
 
 Options parse(const Verb& verb, const std::vector<std::string>& words) {
   Options options;
+  options.verb = verb.name;
   bool only_arguments = false;
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
@@ -67,10 +87,15 @@ Options parse(const Verb& verb, const std::vector<std::string>& words) {
       values.emplace_back();
     } else if (equals != std::string::npos) {
       values.push_back(word.substr(equals + 1));
+    } else if (!flag.alone.empty() && (i + 1 == words.size() || !may_be_value(words[i + 1]))) {
+      values.push_back(flag.alone);
     } else {
       if (i + 1 == words.size()) wrong(verb, "{} needs a value ({})", flag.name, flag.value);
       values.push_back(words[++i]);
     }
+    if (!flag.choices.empty() && !among(flag.choices, values.back()))
+      wrong(verb, "{}: no '{}'{}", flag.name, values.back(),
+            suggestion(values.back(), flag.choices));
   }
   const size_t given = options.arguments.size();
   if (given < verb.least) wrong(verb, "{} is missing", verb.usage);
@@ -81,10 +106,11 @@ Options parse(const Verb& verb, const std::vector<std::string>& words) {
 std::string help_of(const Verb& verb) {
   std::vector<std::pair<std::string, std::string>> lines;
   for (const auto& flag : verb.flags) {
-    const std::string value = flag.value.empty() ? "" : " " + flag.value;
-    lines.emplace_back(flag.name + value + (flag.repeats ? " ..." : ""), flag.doc);
+    const auto choices =
+        flag.choices.empty() ? std::string() : fmt::format(": {}", fmt::join(flag.choices, ", "));
+    lines.emplace_back(names_of(flag), flag.doc + choices);
   }
-  lines.emplace_back("--help", "this text");
+  lines.emplace_back("-h, --help", "this text");
   return fmt::format("usage: bench {}{}{}{}\n\n{}\n\n{}", verb.name, verb.usage.empty() ? "" : " ",
                      verb.usage, verb.flags.empty() ? "" : " [FLAG]...", verb.doc, rows(lines));
 }

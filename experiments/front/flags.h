@@ -12,11 +12,24 @@ struct Usage : Error {
   using Error::Error;
 };
 
+/// Calls, and makes of an Error a Usage: for calls that fail by the user's words only.
+template <class F>
+auto as_usage(F&& call) {
+  try {
+    return call();
+  } catch (const Error& e) {
+    throw Usage(e.what());
+  }
+}
+
 struct Flag {
   std::string name;   // "--db"
   std::string value;  // what stands for its value in the help, "PATH"; empty: a switch
   std::string doc;
   bool repeats = false;
+  std::vector<std::string> also = {};     // shorter names, "-c"
+  std::vector<std::string> choices = {};  // the only values, if not empty
+  std::string alone = {};                 // its value where none follows; empty: one must follow
 };
 
 struct Options;
@@ -27,10 +40,11 @@ struct Verb {
   std::string doc;
   size_t least = 0, most = 0;  // number of arguments that are no flags
   std::vector<Flag> flags;
-  int (*run)(const Options&) = nullptr;  // null: bench-engine does it, and reads its own flags
+  int (*run)(const Options&) = nullptr;  // null: bench-engine does it
 };
 
 struct Options {
+  std::string verb;
   std::vector<std::string> arguments;
   std::map<std::string, std::vector<std::string>> flags;
 

@@ -38,6 +38,8 @@ int dispatch(const std::vector<std::string>& words) {
     print("bench " BENCH_VERSION "\n");
     return 0;
   }
+  if (words[0] == "-sc" || words[0] == "--shell-completion")
+    return shell_completion(words.size() == 2 ? words[1] : "");
   const Verb& verb = verb_named(words[0]);
   const std::vector<std::string> rest(words.begin() + 1, words.end());
   const auto flags_end = std::find(rest.begin(), rest.end(), "--");
@@ -45,7 +47,8 @@ int dispatch(const std::vector<std::string>& words) {
     print(help_of(verb));
     return 0;
   }
-  return verb.run ? verb.run(parse(verb, rest)) : hand_over(words);
+  const auto options = parse(verb, rest);
+  return verb.run ? verb.run(options) : hand_over(words);
 }
 
 }  // namespace

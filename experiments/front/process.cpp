@@ -1,5 +1,7 @@
 // What the front needs of the system: its standard output, and the way to the engine.
+#include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,17 +34,52 @@ void print(const std::string& text) {
   }
 }
 
-int hand_over(const std::vector<std::string>& words) {
+namespace {
+
+std::string engine_path() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "bench-engine").string();
+}
+
+void exec_engine(const std::string& engine, const std::vector<std::string>& words) {
   // Both must be there before LibTorch's runtime starts; the user's own choice stands.
   setenv("THP_MEM_ALLOC_ENABLE", "1", 0);
   setenv("OMP_WAIT_POLICY", "passive", 0);
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::string engine = (self.parent_path() / "bench-engine").string();
   std::vector<char*> arguments{const_cast<char*>(engine.c_str())};
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   execv(engine.c_str(), arguments.data());
+}
+
+}  // namespace
+
+std::string engine_output(const std::vector<std::string>& words) {
+  int ends[2];
+  if (pipe(ends) != 0) return "";
+  const pid_t pid = fork();
+  if (pid == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    const int nowhere = open("/dev/null", O_WRONLY);
+    if (nowhere >= 0) dup2(nowhere, STDERR_FILENO);
+    close(ends[0]);
+    exec_engine(engine_path(), words);
+    _exit(127);
+  }
+  close(ends[1]);
+  std::string text;
+  char buffer[65536];
+  for (ssize_t n; pid > 0 && (n = read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<size_t>(n));
+  close(ends[0]);
+  int status = 0;
+  const bool ended = pid > 0 && waitpid(pid, &status, 0) == pid;
+  return ended && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? text : "";
+}
+
+int hand_over(const std::vector<std::string>& words) {
+  const auto engine = engine_path();
+  exec_engine(engine, words);
   fail(
       "'{}' needs bench-engine, and {} cannot be started ({}); build the project with LibTorch "
       "(without BENCH_LIGHT)",

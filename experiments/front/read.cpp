@@ -17,16 +17,6 @@ Store opened(const Options& options) {
   return Store(options.get("--db", "out/bench.db"), Store::Mode::ReadOnly);
 }
 
-/// An unknown name is the user's mistake, not a failure.
-template <class F>
-auto as_usage(F&& call) {
-  try {
-    return call();
-  } catch (const Error& e) {
-    throw Usage(e.what());
-  }
-}
-
 std::string seconds_of(const Trial& t) {
   return t.state == "done" || t.state == "failed" ? fmt::format("{:.1f} s", t.finished - t.started)
                                                   : "";
@@ -76,12 +66,6 @@ int leaderboard(const Options& options) {
 }
 
 int list(const Options& options) {
-  const std::vector<std::string> states{"pending", "running", "done", "failed", "interrupted"};
-  for (const auto& state : options.all("--state")) {
-    if (!among(states, state)) {
-      throw Usage(fmt::format("list: no state '{}'{}", state, suggestion(state, states)));
-    }
-  }
   const bool colour = colours();
   const auto trials = opened(options).trials();
   std::string out;

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "config/compose.h"
 #include "front/flags.h"
 
 namespace bench::front {
@@ -9,11 +10,20 @@ namespace bench::front {
 /// Every verb and its flags, in the order of the help.
 const std::vector<Verb>& verbs();
 
+int run(const Options& options);  // also plan: composes or shows, then hands over
+int verify(const Options& options);
 int list(const Options& options);
 int show(const Options& options);
 int report(const Options& options);
 int leaderboard(const Options& options);
 
+/// Prints what a shell's completion asks for: install=bash, uninstall=zsh, query=fish.
+int shell_completion(const std::string& request);
+/// The configuration that the words of run and plan ask for.
+ComposeRequest request_of(const Options& options);
+
+/// What bench-engine beside this program prints, "" where it is missing or fails.
+std::string engine_output(const std::vector<std::string>& words);
 /// Replaces this process by bench-engine beside it; returns only by throwing.
 int hand_over(const std::vector<std::string>& words);
 

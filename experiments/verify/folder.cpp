@@ -57,6 +57,7 @@ int verify_folder(const fs::path& at, const std::vector<fs::path>& model_folders
       if (entry.is_regular_file()) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   for (const auto& file : files) verify_file(run, file);
+  for (const auto& line : run.notes()) std::cout << line << "\n";
   int ran = 0, failed = 0;
   for (const auto& [kind, t] : run.tallies()) {
     for (const auto& line : t.lines) std::cout << line << "\n";

@@ -76,6 +76,10 @@ void Run::skip(const std::string& kind, const fs::path& file, const std::string&
   t.lines.push_back("skipped " + relative(file) + ": " + why);
 }
 
+void Run::note(const fs::path& file, const std::string& what) {
+  notes_.push_back("note    " + relative(file) + ": " + what);
+}
+
 Json read_json(const fs::path& file) {
   std::ifstream in(file);
   auto json = Json::parse(in, nullptr, false);

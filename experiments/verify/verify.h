@@ -45,6 +45,8 @@ class Run {
   void pass(const std::string& kind, double share_of_tolerance = 0);
   void fail_case(const std::string& kind, const fs::path& file, const std::string& why);
   void skip(const std::string& kind, const fs::path& file, const std::string& why);
+  /// A figure beside a result, printed as it is: neither passed, failed nor skipped.
+  void note(const fs::path& file, const std::string& what);
   /// A case that counts on less than all of what is recorded, and what of it.
   void partial(const std::string& kind, const fs::path& file, const std::string& what);
   /// Runs one case; an Error becomes a failure, Missing a skip.
@@ -52,6 +54,7 @@ class Run {
   void guarded(const std::string& kind, const fs::path& file, F&& body);
 
   std::string relative(const fs::path& file) const;
+  const std::vector<std::string>& notes() const { return notes_; }
   const std::map<std::string, Tally>& tallies() const { return tallies_; }
 
  private:
@@ -60,6 +63,7 @@ class Run {
   std::vector<fs::path> folders_;
   std::map<std::string, std::unique_ptr<Loaded>> models_;
   std::map<std::string, Tally> tallies_;
+  std::vector<std::string> notes_;
 };
 
 /// What a case needs is not on this machine: a skip, not a failure.

@@ -43,8 +43,8 @@ std::optional<Value> current(const Value& config, const std::string& key,
                              const ResolveContext& context) {
   try {
     const auto found = select(config, key, context);
-    if (found.state == Selection::State::Absent) return std::nullopt;
-    return found.state == Selection::State::Missing ? Value("???") : found.value;
+    if (found.state == Selected::State::Absent) return std::nullopt;
+    return found.state == Selected::State::Missing ? Value("???") : found.value;
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -79,8 +79,8 @@ void change(Value& config, const Override& o, const Value& value, const ResolveC
 void add(Value& config, const Override& o, const Value& value, const ResolveContext& context) {
   if (!is_container(value)) {
     const auto slot = locate(config, o.key, context);
-    const auto old = slot.value ? select(config, o.key, context) : Selection();
-    if (old.state == Selection::State::Found && !old.value.is_null())
+    const auto old = slot.value ? select(config, o.key, context) : Selected();
+    if (old.state == Selected::State::Found && !old.value.is_null())
       fail(
           "Could not append to config. An item is already at '{}'.\nEither remove + prefix: "
           "'{}'\nOr add a second + to add or override '{}': '+{}'",

@@ -1,5 +1,5 @@
 #pragma once
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -7,22 +7,30 @@
 
 namespace bench {
 
-/// Values that a key may take beyond what the configs say: registered names, say, by dotted key.
-using KnownValues = std::map<std::string, std::vector<std::string>>;
+/// A declared key (config/reference.h), as far as completion needs it.
+struct KnownKey {
+  std::string path;                  // "sparsity", "data.file", "criterion.wanda.block"
+  std::vector<std::string> choices;  // its values, where they are a few names
+};
+
+/// Asked only where the configs hold no answer: it may have to start another program.
+using KnownKeys = std::function<std::vector<KnownKey>()>;
 
 /// What `word`, being typed after the overrides of the request, may become: group= and group/,
-/// group=option (also the last of several, a,b), key= and key., the same after +, ++ and ~, and
-/// file names after / or ./ . Sorted. Errors in configs give no words, never an error.
+/// group=option (also the last of several, a,b), key= and key., the same after ++ and ~, keys that
+/// are not there yet after +, and file names after / or ./ . Sorted. Errors in configs give no
+/// words, never an error.
 std::vector<std::string> complete(const ComposeRequest& request, const std::string& word,
-                                  const KnownValues& values = {});
+                                  const KnownKeys& known = {});
 
-/// The same for a whole command line as a shell hands it over (COMP_LINE, COMP_POINT): the primary
-/// config's name, flags, then overrides.
-std::vector<std::string> complete_line(const std::string& line, size_t point,
-                                       const KnownValues& values = {});
+/// Files and folders that begin with the typed path, folders with '/' behind them. Of the files
+/// only those with the extension (".yaml"), if one is given.
+std::vector<std::string> complete_path(const std::string& typed, const std::string& extension = "");
 
 /// What a user's shell evaluates: bash, zsh or fish. It asks `bench -sc query=SHELL` with COMP_LINE
 /// and COMP_POINT set, and expects a word a line.
 std::string completion_script(const std::string& shell);
+/// What takes it back.
+std::string completion_removal(const std::string& shell);
 
 }  // namespace bench

@@ -7,7 +7,8 @@ namespace {
 
 const char* const kBash = R"(_bench_complete() {
     local words
-    words=$(COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" "${COMP_WORDS[0]}" -sc query=bash 2>/dev/null)
+    words=$(COMP_LINE="$COMP_LINE" COMP_POINT="$COMP_POINT" \
+        "${COMP_WORDS[0]}" -sc query=bash 2>/dev/null)
     # Readline splits at '=' and ':'; what stands before the last one is already typed.
     local typed="${COMP_LINE:0:$COMP_POINT}"
     typed="${typed##* }"
@@ -26,7 +27,8 @@ complete -F _bench_complete bench
 
 const char* const kZsh = R"(_bench_complete() {
     local -a words_found
-    words_found=("${(@f)$(COMP_LINE="$BUFFER" COMP_POINT="$CURSOR" ${words[1]} -sc query=zsh 2>/dev/null)}")
+    words_found=("${(@f)$(COMP_LINE="$BUFFER" COMP_POINT="$CURSOR" \
+        ${words[1]} -sc query=zsh 2>/dev/null)}")
     compadd -Q -S '' -a words_found
 }
 compdef _bench_complete bench
@@ -41,13 +43,24 @@ end
 complete -c bench -f -a '(__bench_complete)'
 )";
 
+std::string for_shell(const std::string& shell, const char* bash, const char* zsh,
+                      const char* fish) {
+  if (shell == "bash") return bash;
+  if (shell == "zsh") return zsh;
+  if (shell == "fish") return fish;
+  fail("no completion for the shell '{}'{}", shell, suggestion(shell, {"bash", "zsh", "fish"}));
+}
+
 }  // namespace
 
 std::string completion_script(const std::string& shell) {
-  if (shell == "bash") return kBash;
-  if (shell == "zsh") return kZsh;
-  if (shell == "fish") return kFish;
-  fail("no completion for the shell '{}'{}", shell, suggestion(shell, {"bash", "zsh", "fish"}));
+  return for_shell(shell, kBash, kZsh, kFish);
+}
+
+std::string completion_removal(const std::string& shell) {
+  return for_shell(shell, "complete -r bench; unset -f _bench_complete\n",
+                   "compdef -d bench; unfunction _bench_complete\n",
+                   "complete -c bench -e; functions -e __bench_complete\n");
 }
 
 }  // namespace bench

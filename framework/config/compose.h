@@ -22,7 +22,6 @@ struct ComposeRequest {
   bool multirun = false;  // -m: sweeps in overrides are allowed
   /// The root, if it is not the primary config's folder.
   std::filesystem::path root;
-  uint64_t seed = 0;           // of shuffles in sweeps (trap T9)
   std::time_t now = 0;         // of ${now:...} in all jobs; 0: the time of the call
   bool allow_missing = false;  // `???` may be left over in a job's config
 };

@@ -22,6 +22,7 @@ class Composer {
   Composition compose(const std::vector<Override>& overrides, bool skip_missing);
   /// The options that glob() filters.
   Options options() const;
+  uint64_t sweep_seed = 0;  // of shuffles (trap T9): the configuration's own `seed`
 
  private:
   struct Base {

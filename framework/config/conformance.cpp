@@ -131,8 +131,24 @@ CaseCount run_file(const std::filesystem::path& file, const std::filesystem::pat
 }  // namespace
 }  // namespace conformance
 
-std::map<std::string, CaseCount> verify_config_folder(const std::filesystem::path& folder) {
-  namespace fs = std::filesystem;
+namespace fs = std::filesystem;
+
+bool holds_config_cases(const fs::path& folder) {
+  if (!fs::is_directory(folder)) return false;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".jsonl") continue;
+    std::ifstream in(entry.path());
+    std::string line;
+    std::getline(in, line);
+    const auto record = conformance::Record::parse(line, nullptr, false);
+    if (!record.is_object() || !record.contains("ok")) continue;
+    for (const char* field : {"input", "yaml", "docs", "text", "doc", "config_dir"})
+      if (record.contains(field)) return true;
+  }
+  return false;
+}
+
+std::map<std::string, CaseCount> verify_config_folder(const fs::path& folder) {
   if (!fs::is_directory(folder)) fail("{}: no such folder of recorded cases", folder.string());
   std::map<std::string, CaseCount> counts;
   for (const auto& entry : fs::recursive_directory_iterator(folder))

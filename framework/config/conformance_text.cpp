@@ -62,7 +62,7 @@ Outcome run_yaml(const Record& record) {
 Outcome run_interpolation(const Record& record) {
   const auto root = load_yaml(text_of(record, "yaml"), "case");
   const auto found = select(root, text_of(record, "select"), context_of(record));
-  using State = Selection::State;
+  using State = Selected::State;
   if (found.state == State::Found && has_missing(found.value) && !record["ok"])
     return text_of(record, "error_kind") == "missing" ? passed()
                                                       : should_have_failed(record, found.value);

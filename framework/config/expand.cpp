@@ -6,18 +6,31 @@
 namespace bench {
 namespace {
 
-void check_complete(const Value& value, const std::string& path) {
-  if (value.is_string() && value.string() == "???") {
-    const auto& origin = value.origin;
-    fail("{}Missing mandatory value: {}; give it one with {}=VALUE",
-         origin.file.empty() ? "" : fmt::format("{}:{}: ", origin.file, origin.line), path, path);
-  }
-  const auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
+/// The first value that is still `???`, null if there is none. Its path is built on the way back.
+const Value* first_missing(const Value& value, std::string& path) {
+  if (value.is_string()) return value.string() == "???" ? &value : nullptr;
+  const Value* found = nullptr;
+  const auto is_here = [&](const Value& child, const auto& name) {
+    found = first_missing(child, path);
+    if (found) path = fmt::format("{}{}{}", name, path.empty() ? "" : ".", path);
+    return found != nullptr;
+  };
   if (value.is_list())
     for (size_t i = 0; i < value.list().size(); ++i)
-      check_complete(value.list()[i], below(std::to_string(i)));
+      if (is_here(value.list()[i], i)) return found;
   if (value.is_map())
-    for (const auto& entry : value.map()) check_complete(entry.value, below(entry.key));
+    for (const auto& entry : value.map())
+      if (is_here(entry.value, entry.key)) return found;
+  return nullptr;
+}
+
+void check_complete(const Value& config) {
+  std::string path;
+  const Value* missing = first_missing(config, path);
+  if (!missing) return;
+  const auto& origin = missing->origin;
+  fail("{}Missing mandatory value: {}; give it one with {}=VALUE",
+       origin.file.empty() ? "" : fmt::format("{}:{}: ", origin.file, origin.line), path, path);
 }
 
 std::string job_name(size_t index, const std::vector<std::string>& overrides) {
@@ -41,7 +54,7 @@ std::vector<Job> expand(const ComposeRequest& request) {
     try {
       auto composition = composer.compose(overrides, false);
       job.config = resolve(composition.config, composition.context(fixed.now));
-      if (!fixed.allow_missing) check_complete(job.config, "");
+      if (!fixed.allow_missing) check_complete(job.config);
       job.choices = std::move(composition.choices);
     } catch (const Trap& trap) {
       if (!plan.is_sweep) throw;

@@ -60,11 +60,11 @@ Value resolve(const Value& root, const ResolveContext& context = {});
 /// A text with interpolations, as if it stood at the top of that configuration.
 Value resolve_text(const Value& root, const std::string& text, const ResolveContext& context = {});
 
-struct Selection {
+struct Selected {
   enum class State { Found, Missing, Absent } state = State::Absent;  // Missing: it is `???`
   Value value;                                                        // resolved
 };
 /// The node at a key path, as OmegaConf.select.
-Selection select(const Value& root, const std::string& path, const ResolveContext& context = {});
+Selected select(const Value& root, const std::string& path, const ResolveContext& context = {});
 
 }  // namespace bench

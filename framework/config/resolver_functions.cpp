@@ -78,7 +78,7 @@ Place Resolver::call(const Expression& e, const Place& at) {
   if (name == "hydra") {
     const auto& key = text_argument(name, *arguments[0].node);
     auto found = select(context_.settings, key);
-    if (found.state != Selection::State::Found) fail("run setting '{}' not found", key);
+    if (found.state != Selected::State::Found) fail("run setting '{}' not found", key);
     return made(std::move(found.value), at);
   }
   if (name == "oc.create") {

@@ -11,9 +11,6 @@
 namespace bench {
 namespace {
 
-const char* const kTypeNames[] = {"bool",   "int",  "float", "string", "list of strings",
-                                  "list of floats", "list of ints", "map", "any"};
-
 Key make(const std::string& name, Key::Type type, std::optional<Value> fallback,
          const std::string& doc) {
   Key k;
@@ -141,6 +138,13 @@ Key optional(const std::string& name, Key::Type type, const std::string& doc) {
   return make(name, type, Value(), doc);
 }
 
+const char* type_name(Key::Type type) {
+  static const char* const kNames[] = {
+      "bool",           "int",          "float", "string", "list of strings",
+      "list of floats", "list of ints", "map",   "any"};
+  return kNames[static_cast<int>(type)];
+}
+
 std::vector<std::string> Schema::names() const {
   std::vector<std::string> all;
   for (const auto& k : keys_) all.push_back(k.name);
@@ -175,16 +179,15 @@ Value Schema::complete(const Value& given, const std::string& path,
     if (!v || (v->is_null() && k.fallback)) {
       if (!k.fallback)
         mistakes.push_back(fmt::format("{}{}: missing; it is {}: {}", where(given), dotted(k.name),
-                                       kTypeNames[static_cast<int>(k.type)], k.doc));
+                                       type_name(k.type), k.doc));
       else
         out.set(k.name, *k.fallback);
       continue;
     }
     auto typed = convert(*v, k.type);
-    const auto problem =
-        typed ? wrong_value(k, *typed)
-              : fmt::format("expected {}, found {} {}", kTypeNames[static_cast<int>(k.type)],
-                            type_name(*v), to_json(*v));
+    const auto problem = typed ? wrong_value(k, *typed)
+                               : fmt::format("expected {}, found {} {}", type_name(k.type),
+                                             type_name(*v), to_json(*v));
     if (!problem.empty()) {
       mistakes.push_back(fmt::format("{}{}: {}", where(*v), dotted(k.name), problem));
       continue;
@@ -209,6 +212,25 @@ Value Schema::canonical(const Value& completed) const {
     if (v && k.identity && !(k.fallback && *v == *k.fallback)) out.set(k.name, *v);
   }
   return out;
+}
+
+namespace {
+
+Value sorted(const Value& value) {
+  Value out = value;
+  if (out.is_list())
+    for (auto& item : out.list()) item = sorted(item);
+  if (!out.is_map()) return out;
+  for (auto& entry : out.map()) entry.value = sorted(entry.value);
+  std::sort(out.map().begin(), out.map().end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  return out;
+}
+
+}  // namespace
+
+std::string identity_text(const Value& value) {
+  return to_json(sorted(value));
 }
 
 }  // namespace bench

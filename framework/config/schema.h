@@ -21,8 +21,7 @@ struct Key {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   std::string unit;
-  bool identity =
-      true;  // false: does not change a result (paths of output, threads), no part of ids
+  bool identity = true;  // false: changes no result (paths of output, threads), no part of ids
 
   Key& one_of(std::vector<std::string> names);
   Key& range(double lowest, double highest);
@@ -41,6 +40,9 @@ Key key(const std::string& name, std::vector<int> fallback, const std::string& d
 /// A key without a default of its own: required, or optional (absent reads as null).
 Key required(const std::string& name, Key::Type type, const std::string& doc);
 Key optional(const std::string& name, Key::Type type, const std::string& doc);
+
+/// "list of strings"
+const char* type_name(Key::Type type);
 
 class Schema {
  public:
@@ -64,5 +66,9 @@ class Schema {
  private:
   std::vector<Key> keys_;
 };
+
+/// The text that an id is the digest of: JSON with the keys of every map sorted, so that neither
+/// the order of declarations nor that of a file counts.
+std::string identity_text(const Value& value);
 
 }  // namespace bench

@@ -43,6 +43,9 @@ class Planner {
     for (const auto& o : overrides) (is_setting(o) ? settings_ : command_line_).push_back(o);
     check_twice();
     const auto defaults = composer_.compose(fixed_overrides(), true);
+    const Value* seed = defaults.config.find("seed");
+    if (seed && seed->is_int())
+      composer_.sweep_seed = static_cast<uint64_t>(std::get<int64_t>(seed->data));
     auto items = read_sweep_block(defaults.sweep, composer_);
     const bool block = !items.empty();
     if (items.empty()) items.emplace_back();
@@ -248,7 +251,7 @@ class Planner {
     const auto choice = defaults.choices.find(condition.key);
     if (choice != defaults.choices.end()) return choice->second;
     const auto found = select(defaults.config, condition.key, defaults.context());
-    if (found.state == Selection::State::Found) return found.value;
+    if (found.state == Selected::State::Found) return found.value;
     std::vector<std::string> known;
     for (const auto& [group, option] : defaults.choices) known.push_back(group);
     for (const auto& entry : defaults.config.map()) known.push_back(entry.key);

@@ -111,7 +111,7 @@ SweepAxis axis_of(const Override& o, const Composer& composer) {
   axis.keys.push_back(o);
   axis.keys.back().value.reset();
   // Another order for every key: the seed and the key's text decide (FNV-1a).
-  uint64_t seed = composer.request().seed ^ 0xcbf29ce484222325u;
+  uint64_t seed = composer.sweep_seed ^ 0xcbf29ce484222325u;
   for (const char c : o.key_text()) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   auto values = sweep_values(o.sweep(), o.key, composer.options(), seed);
   // A job is its text: what it says when read again is the value (str(1) is 1 there, as in Hydra).

@@ -67,8 +67,13 @@ TEST_CASE("the configuration and its making can be shown", "[config]") {
 TEST_CASE("completion knows groups, options, keys and prefixes", "[config]") {
   const auto tree = bench_tree();
   using Words = std::vector<std::string>;
-  const auto words = [&](const std::string& word, const KnownValues& known = {}) {
-    return complete(tree.request(), word, known);
+  const std::vector<KnownKey> declared{{"criterion.name", {"magnitude", "ria"}},
+                                       {"criterion.wanda.norm", {"l1", "l2"}},
+                                       {"criterion.magnitude.power", {}},
+                                       {"seed", {}},
+                                       {"device", {"cpu", "cuda"}}};
+  const auto words = [&](const std::string& word) {
+    return complete(tree.request(), word, [&] { return declared; });
   };
   CHECK(words("mod") == Words{"model.", "model="});
   CHECK(words("model=") == Words{"model=small", "model=tiny"});
@@ -77,13 +82,15 @@ TEST_CASE("completion knows groups, options, keys and prefixes", "[config]") {
   CHECK(words("+rec") == Words{"+recipe="});
   CHECK(words("~cri") == Words{"~criterion", "~criterion."});
   CHECK(words("fast=") == Words{"fast=false", "fast=true"});
-  CHECK(words("criterion.name=ma", {{"criterion.name", {"magnitude", "ria"}}}) ==
-        Words{"criterion.name=magnitude"});
+  CHECK(words("criterion.name=ma") == Words{"criterion.name=magnitude"});
+  CHECK(words("+criterion.n") == Words{"+criterion.norm="});  // of the chosen one, and absent
+  CHECK(words("+criterion.norm=") == Words{"+criterion.norm=l1", "+criterion.norm=l2"});
+  CHECK(words("+see") == Words{});  // it is there already
+  CHECK(words("++see") == Words{"++seed="});
+  CHECK(words("+dev") == Words{"+device="});
   CHECK(words("seed=" + tree.folder.path.string() + "/conf") ==
         Words{"seed=" + tree.folder.path.string() + "/config.yaml"});
-  const auto line = "bench run " + tree.folder.path.string() + "/config.yaml -m model=t";
-  CHECK(complete_line(line, line.size()) == Words{"model=tiny"});
-  CHECK(complete_line("bench run --mul", 15) == Words{"--multirun"});
   for (const char* shell : {"bash", "zsh", "fish"})
-    CHECK(contains(completion_script(shell), "-sc query="));
+    CHECK(contains(completion_script(shell), std::string("-sc query=") + shell));
+  CHECK(contains(error_of([] { completion_script("bsh"); }), "did you mean bash"));
 }

@@ -4,13 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <thread>
 
-#include "test.h"
-
 #include "results/store.h"
+#include "test.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -46,7 +46,7 @@ struct Sandbox {
 
 }  // namespace
 
-TEST_CASE("a sweep runs once; the same command again runs nothing", "[run]") {
+TEST_CASE("T7: a sweep runs once; the same command again runs nothing", "[run]") {
   Sandbox s;
   std::string said;
   REQUIRE(s.run("", &said) == 0);
@@ -71,7 +71,7 @@ TEST_CASE("mistakes are shown all at once, before anything runs", "[run]") {
 
 TEST_CASE("a time limit becomes a row with the reason, and the sweep goes on", "[run]") {
   Sandbox s;
-  CHECK(s.run("+time_limit=0.001") == 1);
+  CHECK(s.run("+launcher.time_limit=0.001") == 1);
   int failed = 0;
   for (const auto& t : s.trials())
     if (t.state == "failed") {
@@ -80,6 +80,42 @@ TEST_CASE("a time limit becomes a row with the reason, and the sweep goes on", "
     }
   CHECK(failed > 0);
   for (const auto& t : s.trials()) CHECK((t.state == "failed" || t.state == "done"));
+}
+
+TEST_CASE("T8: fail chooses whether one failure stops the rest", "[run]") {
+  const std::string limits = "+launcher.time_limit=0.001 +launcher.workers=1 ";
+  const auto failed = [](const Sandbox& s) {
+    const auto all = s.trials();
+    REQUIRE(all.size() == 6);
+    return std::count_if(all.begin(), all.end(), [](auto& t) { return t.state == "failed"; });
+  };
+  const Sandbox fast, going;
+  CHECK(fast.run(limits + "+launcher.fail=fast") == 1);
+  CHECK(failed(fast) == 1);
+  CHECK(going.run(limits + "+launcher.fail=keep_going") == 1);
+  CHECK(failed(going) > 1);
+  std::string said;
+  CHECK(Sandbox().run("+launcher.fail=never", &said) == 2);
+  CHECK(contains(said, "launcher.fail: 'never' is not one of its choices"));
+}
+
+TEST_CASE("T10: a worker that crashes ends its own trial only", "[run]") {
+  const Sandbox s;
+  // The run's child is its worker: the first one is shot while it works.
+  const auto log = (s.dir.path / "log").string();
+  const auto command =
+      "BENCH_HOME=" + root().string() + " " + kEngine + " run " + s.config + " --db " + s.db +
+      " --no-report +launcher.workers=1 task.stories.windows=20 2>" + log +
+      " & run=$!; for i in $(seq 400); do worker=$(cat /proc/$run/task/$run/children); "
+      "grep -q running <(" BENCH_BIN "/bench list --db " +
+      s.db + " 2>&1) && break; sleep 0.02; done; kill -SEGV $worker; wait $run";
+  std::ofstream(s.dir.path / "try.sh") << command;
+  const int status = std::system(("bash " + (s.dir.path / "try.sh").string()).c_str());
+  CHECK(WEXITSTATUS(status) == 1);
+  const auto all = s.trials();
+  CHECK(std::count_if(all.begin(), all.end(), [](auto& t) { return t.state == "done"; }) == 5);
+  for (const auto& t : all)
+    if (t.state != "done") CHECK(contains(t.error, "ended by signal 11"));
 }
 
 TEST_CASE("kills at random moments lose no row and double none", "[run][kill]") {

@@ -1,34 +1,11 @@
 // The built program, as a user types it.
-#include <sys/wait.h>
-
 #include <chrono>
-#include <cstdio>
 
+#include "front/program.h"
 #include "reports/synthetic.h"
-#include "test.h"
 
 using namespace bench;
 using namespace bench::test;
-
-namespace {
-
-struct Ran {
-  int code;
-  std::string output;  // standard output and errors
-};
-
-Ran run(const std::string& arguments, const std::string& program = BENCH_BIN "/bench") {
-  Ran ran{-1, ""};
-  FILE* pipe = popen(("'" + program + "' " + arguments + " 2>&1").c_str(), "r");
-  if (!pipe) return ran;
-  char buffer[4096];
-  for (size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) ran.output.append(buffer, n);
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return ran;
-}
-
-}  // namespace
 
 TEST_CASE("help is there for the program and each verb", "[front]") {
   for (const char* words : {"--help", "-h", "help"}) {
@@ -37,7 +14,8 @@ TEST_CASE("help is there for the program and each verb", "[front]") {
     CHECK(contains(r.output, "leaderboard"));
     CHECK(contains(r.output, "verify FOLDER"));
   }
-  for (const char* verb : {"run", "plan", "list", "show", "report", "leaderboard", "verify"}) {
+  for (const char* verb : {"run", "plan", "list", "show", "report", "leaderboard", "verify",
+                           "criteria", "tokenize", "explain"}) {
     const Ran r = run(std::string(verb) + " --help");
     CHECK(r.code == 0);
     CHECK(contains(r.output, std::string("usage: bench ") + verb));
@@ -130,22 +108,15 @@ TEST_CASE("list, show, report and leaderboard on a filled database", "[front]") 
 }
 
 TEST_CASE("other verbs go to bench-engine with two variables set", "[front]") {
-  // A copy beside a stand-in, so that no LibTorch is needed.
-  TempDir folder;
-  const auto program = folder.path / "bench";
-  std::filesystem::copy_file(BENCH_BIN "/bench", program);
-  const Ran alone = run("verify x", program);
-  CHECK(alone.code == 1);
-  CHECK(contains(alone.output, "needs bench-engine"));
-  {
-    std::ofstream(folder.path / "bench-engine")
-        << "#!/bin/sh\necho \"$@|$THP_MEM_ALLOC_ENABLE|$OMP_WAIT_POLICY\"\nexit 7\n";
-  }
-  std::filesystem::permissions(folder.path / "bench-engine", std::filesystem::perms::owner_all);
-  const Ran ran = run("verify 'a b' --models c", program);
+  const StandIn engine("echo \"$@|$THP_MEM_ALLOC_ENABLE|$OMP_WAIT_POLICY\"\nexit 7\n");
+  const Ran ran = engine.run("verify 'a b' --models c");
   CHECK(ran.code == 7);
   CHECK(ran.output == "verify a b --models c|1|passive\n");
   setenv("OMP_WAIT_POLICY", "active", 1);
-  CHECK(run("plan", program).output == "plan|1|active\n");
+  CHECK(engine.run("criteria").output == "criteria|1|active\n");
   unsetenv("OMP_WAIT_POLICY");
+  std::filesystem::remove(engine.folder.path / "bench-engine");
+  const Ran alone = engine.run("criteria");
+  CHECK(alone.code == 1);
+  CHECK(contains(alone.output, "needs bench-engine"));
 }

@@ -1,6 +1,6 @@
-// Composition with 40 overrides (goal: 20 ms) and a sweep of 10,000 jobs (goal: 1 s). The files lie
-// in a temporary folder of the shape of configs/: a primary config, nine groups, a few options
-// each.
+// Composition of configs/llama_sweep.yaml with 40 overrides (goal: 20 ms) and sweeps of 10,000 jobs
+// (goal: 1 s), of that file and of a larger one: nine groups of a few options with 13 keys each and
+// 40 keys at the top, in a temporary folder.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -48,6 +48,50 @@ struct Configs {
   fs::path folder;
 };
 
+bench::ComposeRequest llama_sweep() {
+  bench::ComposeRequest request;
+  request.primary = fs::path(BENCH_ROOT) / "configs" / "llama_sweep.yaml";
+  return request;
+}
+
+/// Groups, values, values that are maps and lists, additions and deletions.
+void llama_sweep_with_40_overrides(benchmark::State& state) {
+  auto request = llama_sweep();
+  request.overrides = {"model=opt-ts-1m",
+                       "criterion=wanda",
+                       "allocator=erk",
+                       "update=obs",
+                       "pattern=2of4",
+                       "data=c4",
+                       "task=[size,arc_easy]",
+                       "launcher=careful",
+                       "protocol=llm_pruner",
+                       "seed=3",
+                       "sparsity=0.25",
+                       "shrink=true",
+                       "launcher.time_limit=1e3",
+                       "data.nsamples=16",
+                       "~propagation"};
+  for (int i = 0; request.overrides.size() < 40; ++i)
+    request.overrides.push_back("+extra" + std::to_string(i) + "={a: [1, 2.5, x], b: ${seed}}");
+  for (auto _ : state) {
+    const auto composition = bench::compose(request);
+    benchmark::DoNotOptimize(bench::resolve(composition.config, composition.context()));
+  }
+}
+BENCHMARK(llama_sweep_with_40_overrides)->Unit(benchmark::kMillisecond);
+
+void llama_sweep_of_10000_jobs(benchmark::State& state) {
+  auto request = llama_sweep();
+  request.multirun = true;
+  request.overrides = {"model=stories260k,opt-ts-1m", "criterion=glob(*)",
+                       "sparsity=range(0,1,0.1)", "seed=range(9)"};
+  size_t jobs = 0;
+  for (auto _ : state) jobs = bench::expand(request).size();
+  state.counters["jobs"] = static_cast<double>(jobs);
+}
+BENCHMARK(llama_sweep_of_10000_jobs)->Unit(benchmark::kMillisecond);
+
 void compose_with_40_overrides(benchmark::State& state) {
   const Configs configs;
   auto request = configs.request();
@@ -59,8 +103,8 @@ void compose_with_40_overrides(benchmark::State& state) {
   for (int i = 0; request.overrides.size() < 40; ++i)
     request.overrides.push_back("top" + std::to_string(i) + "=1e-3");
   for (auto _ : state) {
-    const auto jobs = bench::expand(request);
-    benchmark::DoNotOptimize(jobs.front().config);
+    const auto composition = bench::compose(request);
+    benchmark::DoNotOptimize(bench::resolve(composition.config, composition.context()));
   }
 }
 BENCHMARK(compose_with_40_overrides)->Unit(benchmark::kMillisecond);
