@@ -194,7 +194,7 @@ void verify_lm_eval(Run& run, const fs::path& file) {
   const auto model = name.substr(0, at);
   const auto from = at + kMark.size();
   const auto id = "lm-eval@" + name.substr(from, name.size() - kEnd.size() - from);
-  const auto& how = protocol(id);
+  const auto& how = protocol(id, "loglikelihood");
   auto& loaded = run.model(model);
   const auto tokenizer = loaded.checkpoint.tokenizer(how.tokenizer);
   Json aggregates = Json::object();

@@ -14,11 +14,17 @@ struct Protocol {
   bool joint = true;      // context and continuation encoded together and cut; false: one by one
   std::string prefix;     // token in front of an empty context: "bos_or_eos" or "eos"
   int64_t window = 0;     // 0: the model's own length
+  /// Whether a rolled document gets the tokenizer's BOS behind the prefix token, and scores it.
+  bool rolled_special = false;
   std::string source;
 };
 
-/// An unknown id is an Error with the near ones.
-const Protocol& protocol(const std::string& id);
+/// An id may have one record of each kind. Unknown, or of the other kind: an Error with the near
+/// ones.
+const Protocol& protocol(const std::string& id, const std::string& kind);
+/// The protocols of a task's key, at `path`; the same twice is an Error.
+std::vector<Protocol> protocols_at(const std::string& path, const std::vector<std::string>& ids,
+                                   const std::string& kind);
 const std::vector<Protocol>& protocols();
 
 }  // namespace bench

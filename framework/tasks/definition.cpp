@@ -1,5 +1,7 @@
 #include "tasks/definition.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -37,9 +39,9 @@ Schema schema() {
 }
 
 /// `!function module.name` is a tag of lm-eval's own: kept as text, and read by functions.h.
-Value load(const fs::path& file) {
+Value load(const std::string& yaml, const fs::path& file) {
   const auto text = text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+[\\w.]+)")
-                        .sub(read_file(file), "\\1\\2\"\\3\"");
+                        .sub(yaml, "\\1\\2\"\\3\"");
   auto value = load_yaml(text, file.string());
   if (!value.is_map()) fail("{}: is no task: a mapping is needed", file.string());
   return value;
@@ -48,7 +50,7 @@ Value load(const fs::path& file) {
 /// A definition over what it includes, the nearer key winning.
 Value with_includes(const fs::path& file, int depth = 0) {
   if (depth > 8) fail("{}: includes itself, or too deep", file.string());
-  auto own = load(file);
+  auto own = load(read_file(file), file);
   const auto* named = own.find("include");
   if (!named) return own;
   std::vector<std::string> names;
@@ -316,6 +318,12 @@ std::vector<std::string> DocumentPart::list_of(const Value& document) const {
     fail("{}: gives {} where a list of choices is needed", where_, type_name(all));
   if (out.empty()) fail("{}: gives no choice", where_);
   return out;
+}
+
+TaskDefinition parse_task(const std::string& yaml, const fs::path& file) {
+  const auto value = load(yaml, file);
+  if (value.find("include")) fail("{}: include needs a file to be beside", file.string());
+  return Reader(file, value).read();
 }
 
 std::vector<std::string> shipped_tasks() {

@@ -1,6 +1,6 @@
 #pragma once
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -69,6 +69,8 @@ struct TaskDefinition {
 /// Reads a definition and what it includes. `name_or_file`: a shipped task (data/tasks/NAME.yaml),
 /// or a path. Unknown keys, Python functions that have no counterpart and groups are Errors.
 TaskDefinition read_task(const std::string& name_or_file);
+/// The same of a text that includes nothing; `file` is where its data files are looked for.
+TaskDefinition parse_task(const std::string& yaml, const std::filesystem::path& file);
 /// Names of the shipped tasks.
 std::vector<std::string> shipped_tasks();
 

@@ -31,7 +31,8 @@ class LmEval : public Task {
             key("window", 0, "longest input of a rolling task; 0: the model's")
                 .at_least(0)
                 .in("tokens"),
-            key("protocol", "lm-eval@0.4.13", "the way of measuring"),
+            key("protocol", std::vector<std::string>{"lm-eval@0.4.13"},
+                "the way of measuring, or several"),
             key("tokenizer", "", "variant of the tokenizer; empty: the protocol's")};
   }
   explicit LmEval(const Config& c)
@@ -42,9 +43,8 @@ class LmEval : public Task {
         tokenizer_(c.get<std::string>("tokenizer")),
         limit_(c.get<int64_t>("limit")),
         window_(c.get<int64_t>("window")),
-        protocol_(protocol(c.get<std::string>("protocol"))) {
-    if (protocol_.kind != "loglikelihood")
-      fail("{}.protocol: '{}' measures windows of text, not documents", c.path(), protocol_.id);
+        protocols_(protocols_at(c.path() + ".protocol", c.get<std::vector<std::string>>("protocol"),
+                                "loglikelihood")) {
     if (!label_.empty()) return;
     label_ = task_.name;
     if (prompts_.shots() != task_.fewshot) label_ += fmt::format("-{}shot", prompts_.shots());
@@ -53,18 +53,38 @@ class LmEval : public Task {
 
   void check() const override { data_file(prompts_.documents()); }
 
+  /// Protocols that send the same ids share one pass.
   std::vector<Metric> run(const TaskContext& c) const override {
-    const auto tokenizer = c.tokenizer(tokenizer_.empty() ? protocol_.tokenizer : tokenizer_);
-    const auto length = window_ ? window_ : c.model.max_length();
-    const auto ready = prepare(c, *tokenizer, length);
     std::vector<Metric> all;
-    if (task_.output_type == "multiple_choice") all = choose(c, *ready);
-    if (task_.output_type == "loglikelihood") all = continue_text(c, *ready);
-    if (task_.output_type == "loglikelihood_rolling") all = roll(c, *ready, *tokenizer, length);
-    if (task_.output_type == "generate_until") all = generate_text(c, *ready, *tokenizer);
-    if (ready->left_out) {
-      auto m = blank("left_out", *ready);
-      m.value = static_cast<double>(ready->left_out);
+    std::map<std::string, std::vector<Metric>> measured;
+    for (const auto& p : protocols_) {
+      const auto tokenizer = c.tokenizer(tokenizer_.empty() ? p.tokenizer : tokenizer_);
+      const auto length = window_ ? window_ : c.model.max_length();
+      const auto ready = prepare(c, *tokenizer, p, length);
+      auto it = measured.find(ready->hash);
+      if (it == measured.end())
+        it = measured.emplace(ready->hash, measure(c, *ready, *tokenizer, p, length)).first;
+      for (auto m : it->second) {
+        m.protocol = p.id;
+        all.push_back(std::move(m));
+      }
+    }
+    return all;
+  }
+
+ private:
+  std::vector<Metric> measure(const TaskContext& c, const Prepared& ready,
+                              const Tokenizer& tokenizer, const Protocol& protocol,
+                              int64_t length) const {
+    std::vector<Metric> all;
+    if (task_.output_type == "multiple_choice") all = choose(c, ready);
+    if (task_.output_type == "loglikelihood") all = continue_text(c, ready);
+    if (task_.output_type == "loglikelihood_rolling")
+      all = roll(c, ready, tokenizer, protocol, length);
+    if (task_.output_type == "generate_until") all = generate_text(c, ready, tokenizer);
+    if (ready.left_out) {
+      auto m = blank("left_out", ready);
+      m.value = static_cast<double>(ready.left_out);
       m.unit = "documents";
       m.higher_is_better = false;
       all.push_back(std::move(m));
@@ -72,23 +92,22 @@ class LmEval : public Task {
     return all;
   }
 
- private:
   bool asks(const char* metric) const {
     return std::any_of(task_.metrics.begin(), task_.metrics.end(),
                        [&](const MetricChoice& m) { return m.name == metric; });
   }
 
   std::shared_ptr<const Prepared> prepare(const TaskContext& c, const Tokenizer& tokenizer,
-                                          int64_t length) const {
+                                          const Protocol& protocol, int64_t length) const {
     const auto key =
         fmt::format("requests|{}|{}|{}|{}|{}|{}|{}", task_.file.string(), prompts_.documents(),
-                    prompts_.shots(), limit_, protocol_.id, tokenizer.hash(), length);
+                    prompts_.shots(), limit_, protocol.id, tokenizer.hash(), length);
     return c.once<Prepared>(key, [&] {
       auto out = std::make_shared<Prepared>();
       std::string digest;
       for (auto& q : prompts_.questions(limit_)) {
         try {
-          digest += encode(*out, q, tokenizer, length);
+          digest += encode(*out, q, tokenizer, protocol, length);
         } catch (const Error&) {
           ++out->left_out;
           continue;
@@ -102,24 +121,27 @@ class LmEval : public Task {
   }
 
   /// Adds what a question needs; returns the text of its ids.
-  std::string encode(Prepared& out, const Question& q, const Tokenizer& t, int64_t length) const {
+  std::string encode(Prepared& out, const Question& q, const Tokenizer& t, const Protocol& protocol,
+                     int64_t length) const {
     std::string digest;
     if (task_.output_type == "loglikelihood_rolling")
-      return json_array_text(t.encode(q.continuations.front(), protocol_.special));
+      return fmt::format(
+          "{}|{}", prefix_token(t, protocol),
+          json_array_text(t.encode(q.continuations.front(), protocol.rolled_special)));
     if (task_.output_type == "generate_until") {
-      auto ids = t.encode(q.contexts.front(), protocol_.special);
-      if (ids.empty()) ids = {prefix_token(t, protocol_)};
+      auto ids = t.encode(q.contexts.front(), protocol.special);
+      if (ids.empty()) ids = {prefix_token(t, protocol)};
       const auto room = std::max<int64_t>(length - task_.max_new_tokens, 1);
       if (static_cast<int64_t>(ids.size()) > room) ids.erase(ids.begin(), ids.end() - room);
       digest = json_array_text(ids);
       out.prompts.push_back(std::move(ids));
       return digest;
     }
-    auto item = encode_question(q, t, protocol_, length);
+    auto item = encode_question(q, t, protocol, length);
     for (const auto& r : item.requests) digest += json_array_text(r.tokens);
     if (asks("acc_mutual_info"))
       for (const auto& text : q.continuations)
-        out.alone.push_back({{to_request(encode_pair("", text, t, protocol_), length)}});
+        out.alone.push_back({{to_request(encode_pair("", text, t, protocol), length)}});
     out.items.push_back(std::move(item));
     return digest;
   }
@@ -129,7 +151,6 @@ class LmEval : public Task {
     m.task = label_;
     m.name = name;
     m.unit = "share";
-    m.protocol = protocol_.id;
     m.items_hash = ready.hash;
     m.n = static_cast<int64_t>(ready.questions.size());
     return m;
@@ -217,8 +238,8 @@ class LmEval : public Task {
   }
 
   std::vector<Metric> roll(const TaskContext& c, const Prepared& ready, const Tokenizer& tokenizer,
-                           int64_t length) const {
-    const auto documents = score_rolling(c.model, ready.questions, tokenizer, protocol_, length,
+                           const Protocol& protocol, int64_t length) const {
+    const auto documents = score_rolling(c.model, ready.questions, tokenizer, protocol, length,
                                          c.batch_tokens, c.progress);
     std::vector<Metric> all;
     for (const auto& wanted : task_.metrics) {
@@ -282,7 +303,7 @@ class LmEval : public Task {
   const TaskDefinition& task_;
   std::string label_, tokenizer_;
   int64_t limit_, window_;
-  Protocol protocol_;
+  std::vector<Protocol> protocols_;
 };
 
 BENCH_REGISTER(Task, LmEval, "lm_eval", "a task of lm-eval's YAML form, shipped or one's own");

@@ -23,7 +23,8 @@ class Perplexity : public Task {
                 .at_least(0)
                 .in("tokens"),
             key("windows", 0, "how many windows, from the first; 0: all").at_least(0),
-            key("protocol", "wanda@8e8fc87", "the way of measuring"),
+            key("protocol", std::vector<std::string>{"wanda@8e8fc87"},
+                "the way of measuring, or several"),
             key("tokenizer", "", "variant of the tokenizer; empty: the protocol's")};
   }
   explicit Perplexity(const Config& c)
@@ -32,26 +33,42 @@ class Perplexity : public Task {
         format_(c.get<std::string>("format")),
         join_(c.get<std::string>("join")),
         tokenizer_(c.get<std::string>("tokenizer")),
-        protocol_(protocol(c.get<std::string>("protocol"))),
+        protocols_(protocols_at(c.path() + ".protocol", c.get<std::vector<std::string>>("protocol"),
+                                "perplexity")),
         window_(c.get<int64_t>("window")),
         windows_(c.get<int64_t>("windows")) {
-    if (protocol_.kind != "perplexity")
-      fail("{}.protocol: '{}' measures continuations, not windows of text", c.path(), protocol_.id);
     if (window_ == 1) fail("{}.window: a window of 1 token predicts nothing", c.path());
     if (label_.empty()) label_ = std::filesystem::path(text_).stem().string();
   }
 
   void check() const override { data_file(text_); }
 
+  /// Protocols that cut the same windows of the same ids share one pass.
   std::vector<Metric> run(const TaskContext& c) const override {
-    const auto variant = tokenizer_.empty() ? protocol_.tokenizer : tokenizer_;
+    std::vector<Metric> all;
+    std::map<std::string, Metric> measured;
+    for (const auto& p : protocols_) {
+      const auto variant = tokenizer_.empty() ? p.tokenizer : tokenizer_;
+      const auto length = window_ ? window_ : p.window ? p.window : c.model.max_length();
+      const auto key = fmt::format("{}|{}|{}", variant, p.special, length);
+      auto it = measured.find(key);
+      if (it == measured.end())
+        it = measured.emplace(key, measure(c, variant, p.special, length)).first;
+      all.push_back(it->second);
+      all.back().protocol = p.id;
+    }
+    return all;
+  }
+
+ private:
+  Metric measure(const TaskContext& c, const std::string& variant, bool special,
+                 int64_t length) const {
     const auto tokenizer = c.tokenizer(variant);
-    const auto ids =
-        c.once<Sequence>(fmt::format("ids|{}|{}|{}|{}", text_, format_, join_, variant), [&] {
+    const auto ids = c.once<Sequence>(
+        fmt::format("ids|{}|{}|{}|{}|{}", text_, format_, join_, variant, special), [&] {
           return std::make_shared<const Sequence>(
-              tokenizer->encode(join(read_documents(text_, format_), join_), protocol_.special));
+              tokenizer->encode(join(read_documents(text_, format_), join_), special));
         });
-    auto length = window_ ? window_ : protocol_.window ? protocol_.window : c.model.max_length();
     std::vector<Sequence> windows;
     for (auto at = ids->begin(); ids->end() - at >= length; at += length) {
       if (windows_ && static_cast<int64_t>(windows.size()) == windows_) break;
@@ -61,10 +78,9 @@ class Perplexity : public Task {
       fail("task perplexity: {} has {} tokens, fewer than one window of {}", text_, ids->size(),
            length);
     const auto losses = window_losses(c.model, windows, c.batch_tokens, c.progress);
-    return {metric(losses, length, *ids)};
+    return metric(losses, length, *ids);
   }
 
- private:
   Metric metric(const std::vector<double>& losses, int64_t length, const Sequence& ids) const {
     const auto n = static_cast<double>(losses.size());
     double mean = 0, spread = 0;
@@ -75,7 +91,6 @@ class Perplexity : public Task {
     if (n > 1) m.stderr_ = m.value * std::sqrt(spread / (n - 1) / n);
     m.n = static_cast<int64_t>(losses.size());
     m.unit = "perplexity";
-    m.protocol = protocol_.id;
     m.higher_is_better = false;
     for (const auto l : losses) m.items.push_back(static_cast<float>(l));
     m.items_hash = sha256_hex(fmt::format("{}|{}|{}", json_array_text(ids), length, losses.size()));
@@ -83,7 +98,7 @@ class Perplexity : public Task {
   }
 
   std::string text_, label_, format_, join_, tokenizer_;
-  Protocol protocol_;
+  std::vector<Protocol> protocols_;
   int64_t window_, windows_;
 };
 

@@ -21,10 +21,10 @@ Pair encode_pair(std::string context, std::string continuation, const Tokenizer&
       pair.continuation.erase(pair.continuation.begin());
     return pair;
   }
+  if (!p.joint) return {t.encode(context, p.special), t.encode(continuation, false)};
   const auto kept = text::rstrip(context).size();
   continuation.insert(0, context.substr(kept));
   context.resize(kept);
-  if (!p.joint) return {t.encode(context, p.special), t.encode(continuation, false)};
   const auto whole = t.encode(context + continuation, p.special);
   Pair pair{t.encode(context, p.special), {}};
   // A length cut, not a prefix check: tokens may merge across the seam.

@@ -11,8 +11,8 @@ struct Pair {
   Sequence context, continuation;
 };
 /// Pair encoding by a protocol's rules: blanks at the end of the context move to the continuation,
-/// both are encoded together and cut by length; an empty context becomes the prefix token
-/// (evaluation.md 5).
+/// both are encoded together and cut by length (or each by itself); an empty context becomes the
+/// prefix token (evaluation.md 5).
 Pair encode_pair(std::string context, std::string continuation, const Tokenizer& tokenizer,
                  const Protocol& protocol);
 
