@@ -12,8 +12,10 @@ namespace {
 constexpr int64_t kBatchTokens = 4096;
 constexpr const char* kText = "text/wikitext2/wiki.test.raw";
 
-bool in_parts(const Run& run, const Run::Loaded& loaded) {
-  return loaded.model->block_count() > 20 && !run.full();
+/// How many tokens of a run are scored unless everything is asked for: minutes, not hours.
+int64_t budget(const Run& run, const Run::Loaded& loaded) {
+  if (run.full()) return std::numeric_limits<int64_t>::max();
+  return loaded.model->block_count() > 20 ? kBatchTokens : 1 << 18;
 }
 
 class Corpus {
@@ -30,7 +32,7 @@ class Corpus {
     if (count * length > static_cast<int64_t>(ids.size()))
       bench::fail("{}@{}: {} windows are recorded where the text holds fewer", variant, length,
                   count);
-    if (in_parts(run_, loaded_)) count = std::min<int64_t>(count, kBatchTokens / length);
+    count = std::min(count, std::max<int64_t>(1, budget(run_, loaded_) / length));
     std::vector<Sequence> windows;
     for (int64_t i = 0; i < count; ++i)
       windows.emplace_back(ids.begin() + i * length, ids.begin() + (i + 1) * length);
@@ -82,7 +84,12 @@ void verify_rolling(Run& run, const fs::path& file, Run::Loaded& loaded, const J
   id = id.substr(0, id.find(' '));  // "lm-eval@0.4.13 wikitext"
   const auto tokenizer = loaded.checkpoint.tokenizer(variant);
   const auto& pages = entry.at("pages");
-  const auto count = in_parts(run, loaded) ? 1 : static_cast<int64_t>(pages.size());
+  int64_t count = 0, tokens = 0;
+  for (const auto& page : pages) {
+    if (tokens > budget(run, loaded)) break;
+    tokens += page.at("tokens").get<int64_t>();
+    ++count;
+  }
   const auto documents = Prompts(read_task("wikitext"), 0, "").questions(count);
   const auto ours =
       score_rolling(*loaded.model, documents, *tokenizer, protocol(id, "loglikelihood"),

@@ -8,9 +8,9 @@
 #include "base/near.h"
 #include "config/config.h"
 #include "config/scalar.h"
-#include "config/yaml.h"
 #include "io/data.h"
 #include "tasks/functions.h"
+#include "tasks/task_yaml.h"
 #include "text/python_regex.h"
 #include "text/python_string.h"
 
@@ -35,38 +35,6 @@ Schema schema() {
         "tag", "group", "metadata", "should_decontaminate", "doc_to_decontamination_query",
         "unsafe_code"})
     all = all + Schema{optional(name, T::Any, "as in lm-eval")};
-  return all;
-}
-
-/// `!function module.name` is a tag of lm-eval's own: kept as text, and read by functions.h.
-Value load(const std::string& yaml, const fs::path& file) {
-  const auto text = text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+[\\w.]+)")
-                        .sub(yaml, "\\1\\2\"\\3\"");
-  auto value = load_yaml(text, file.string());
-  if (!value.is_map()) fail("{}: is no task: a mapping is needed", file.string());
-  return value;
-}
-
-/// A definition over what it includes, the nearer key winning.
-Value with_includes(const fs::path& file, int depth = 0) {
-  if (depth > 8) fail("{}: includes itself, or too deep", file.string());
-  auto own = load(read_file(file), file);
-  const auto* named = own.find("include");
-  if (!named) return own;
-  std::vector<std::string> names;
-  if (named->is_string()) names = {named->string()};
-  if (named->is_list())
-    for (const auto& n : named->list())
-      if (n.is_string()) names.push_back(n.string());
-  if (names.empty()) fail("{}: include must name a file", file.string());
-  Value all{Value::Map{}};
-  for (const auto& name : names) {
-    const auto other = fs::path(name).is_absolute() ? fs::path(name) : file.parent_path() / name;
-    const auto included = with_includes(other, depth + 1);
-    for (const auto& e : included.map()) all.set(e.key, e.value);
-  }
-  own.erase("include");
-  for (const auto& e : own.map()) all.set(e.key, e.value);
   return all;
 }
 
@@ -273,55 +241,10 @@ class Reader {
   TaskDefinition d_;
 };
 
-bool all_digits(const std::string& text) {
-  return !text.empty() && text.size() < 18 &&
-         text.find_first_not_of("0123456789") == std::string::npos;
-}
-
 }  // namespace
 
-DocumentPart::DocumentPart(const Value& written, std::string where)
-    : written_(written), where_(std::move(where)) {
-  if (written_.is_string())
-    template_ = std::make_shared<const text::Template>(written_.string(), where_);
-  else if (!written_.is_int() && !written_.is_list() && !written_.is_map())
-    fail("{}: must be a template, a number or a list, not {}", where_, type_name(written_));
-}
-
-Value DocumentPart::of(const Value& document, bool digits_count) const {
-  if (!written_.is_string()) return written_;
-  if (const auto* field = document.find(written_.string())) return *field;
-  auto text = template_->render(document);
-  if (digits_count && all_digits(text)) return static_cast<int64_t>(std::stoll(text));
-  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
-    try {
-      return template_->evaluate(document);
-    } catch (const Error&) {
-      return text;  // an answer in brackets is text
-    }
-  }
-  return text;
-}
-
-std::vector<std::string> DocumentPart::list_of(const Value& document) const {
-  Value all = written_;
-  if (written_.is_string()) {
-    const auto* field = document.find(written_.string());
-    all = field ? *field : template_->evaluate(document);
-  }
-  std::vector<std::string> out;
-  if (all.is_map())
-    for (const auto& e : all.map()) out.push_back(python_str(e.value));
-  else if (all.is_list())
-    for (const auto& item : all.list()) out.push_back(python_str(item));
-  else
-    fail("{}: gives {} where a list of choices is needed", where_, type_name(all));
-  if (out.empty()) fail("{}: gives no choice", where_);
-  return out;
-}
-
 TaskDefinition parse_task(const std::string& yaml, const fs::path& file) {
-  const auto value = load(yaml, file);
+  const auto value = load_task_yaml(yaml, file);
   if (value.find("include")) fail("{}: include needs a file to be beside", file.string());
   return Reader(file, value).read();
 }
@@ -344,7 +267,7 @@ TaskDefinition read_task(const std::string& name) {
       fail("task '{}' is not shipped in data/tasks{}", name, suggestion(name, known));
     file = data_file("tasks/" + name + ".yaml");
   }
-  return Reader(file, with_includes(file)).read();
+  return Reader(file, load_task_file(file)).read();
 }
 
 }  // namespace bench

@@ -5,6 +5,7 @@
 #include "io/data.h"
 #include "tasks/answers.h"
 #include "tasks/choices.h"
+#include "tasks/generation.h"
 #include "tasks/requests.h"
 #include "tasks/rolling.h"
 
@@ -262,26 +263,8 @@ class LmEval : public Task {
 
   std::vector<Metric> generate_text(const TaskContext& c, const Prepared& ready,
                                     const Tokenizer& tokenizer) const {
-    const auto answer = [&](const Sequence& ids) {
-      auto text = tokenizer.decode(ids);
-      for (const auto& end : task_.until)
-        if (!end.empty()) text = text.substr(0, text.find(end));
-      return text;
-    };
-    const auto stop = [&](size_t, const Sequence& made) {
-      if (tokenizer.eos() && made.back() == *tokenizer.eos()) return true;
-      const auto text = tokenizer.decode(made);
-      return std::any_of(task_.until.begin(), task_.until.end(), [&](const std::string& end) {
-        return !end.empty() && text.find(end) != std::string::npos;
-      });
-    };
-    auto made =
-        generate(c.model, ready.prompts, task_.max_new_tokens, c.batch_tokens, stop, c.progress);
-    std::vector<std::string> texts;
-    for (auto& ids : made) {
-      if (tokenizer.eos() && !ids.empty() && ids.back() == *tokenizer.eos()) ids.pop_back();
-      texts.push_back(answer(ids));
-    }
+    const auto texts =
+        generate_texts(c.model, ready.prompts, tokenizer, task_, c.batch_tokens, c.progress);
     std::vector<Metric> all;
     for (const auto& chain : task_.filters)
       for (const auto& wanted : task_.metrics) {

@@ -1,0 +1,55 @@
+#include "base/error.h"
+#include "config/scalar.h"
+#include "tasks/definition.h"
+
+namespace bench {
+namespace {
+
+bool all_digits(const std::string& text) {
+  return !text.empty() && text.size() < 18 &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+}  // namespace
+
+DocumentPart::DocumentPart(const Value& written, std::string where)
+    : written_(written), where_(std::move(where)) {
+  if (written_.is_string())
+    template_ = std::make_shared<const text::Template>(written_.string(), where_);
+  else if (!written_.is_int() && !written_.is_list() && !written_.is_map())
+    fail("{}: must be a template, a number or a list, not {}", where_, type_name(written_));
+}
+
+Value DocumentPart::of(const Value& document, bool digits_count) const {
+  if (!written_.is_string()) return written_;
+  if (const auto* field = document.find(written_.string())) return *field;
+  auto text = template_->render(document);
+  if (digits_count && all_digits(text)) return static_cast<int64_t>(std::stoll(text));
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
+    try {
+      return template_->evaluate(document);
+    } catch (const Error&) {
+      return text;  // an answer in brackets is text
+    }
+  }
+  return text;
+}
+
+std::vector<std::string> DocumentPart::list_of(const Value& document) const {
+  Value all = written_;
+  if (written_.is_string()) {
+    const auto* field = document.find(written_.string());
+    all = field ? *field : template_->evaluate(document);
+  }
+  std::vector<std::string> out;
+  if (all.is_map())
+    for (const auto& e : all.map()) out.push_back(python_str(e.value));
+  else if (all.is_list())
+    for (const auto& item : all.list()) out.push_back(python_str(item));
+  else
+    fail("{}: gives {} where a list of choices is needed", where_, type_name(all));
+  if (out.empty()) fail("{}: gives no choice", where_);
+  return out;
+}
+
+}  // namespace bench

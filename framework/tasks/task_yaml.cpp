@@ -1,0 +1,51 @@
+#include "tasks/task_yaml.h"
+
+#include "base/error.h"
+#include "config/yaml.h"
+#include "io/data.h"
+#include "text/python_regex.h"
+
+namespace bench {
+
+namespace fs = std::filesystem;
+
+Value load_task_yaml(const std::string& yaml, const fs::path& file) {
+  const auto text =
+      text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+[\\w.]+)").sub(yaml, "\\1\\2\"\\3\"");
+  auto value = load_yaml(text, file.string());
+  if (!value.is_map()) fail("{}: is no task: a mapping is needed", file.string());
+  return value;
+}
+
+namespace {
+
+/// A definition over what it includes, the nearer key winning.
+Value with_includes(const fs::path& file, int depth = 0) {
+  if (depth > 8) fail("{}: includes itself, or too deep", file.string());
+  auto own = load_task_yaml(read_file(file), file);
+  const auto* named = own.find("include");
+  if (!named) return own;
+  std::vector<std::string> names;
+  if (named->is_string()) names = {named->string()};
+  if (named->is_list())
+    for (const auto& n : named->list())
+      if (n.is_string()) names.push_back(n.string());
+  if (names.empty()) fail("{}: include must name a file", file.string());
+  Value all{Value::Map{}};
+  for (const auto& name : names) {
+    const auto other = fs::path(name).is_absolute() ? fs::path(name) : file.parent_path() / name;
+    const auto included = with_includes(other, depth + 1);
+    for (const auto& e : included.map()) all.set(e.key, e.value);
+  }
+  own.erase("include");
+  for (const auto& e : own.map()) all.set(e.key, e.value);
+  return all;
+}
+
+}  // namespace
+
+Value load_task_file(const fs::path& file) {
+  return with_includes(file);
+}
+
+}  // namespace bench

@@ -1,0 +1,15 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "config/value.h"
+
+namespace bench {
+
+/// A task file's text as a map. `!function module.name`, a tag of lm-eval's own, is kept as text
+/// and read by functions.h.
+Value load_task_yaml(const std::string& yaml, const std::filesystem::path& file);
+/// A task file over what it includes, the nearer key winning.
+Value load_task_file(const std::filesystem::path& file);
+
+}  // namespace bench
