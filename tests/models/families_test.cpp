@@ -83,6 +83,24 @@ TEST_CASE("families: the same bits alone, in a batch, with 2 threads; prefixes a
     const auto two = likelihoods(*model, {Item{{{second, 2}}}}, 4096).front().front();
     CHECK(std::abs(shared[0].sum - one.sum) < 1e-5);
     CHECK(std::abs(shared[1].sum - two.sum) < 1e-5);
+    const std::vector<Item> crowd{Item{{{second, 2}}}, Item{{{first, 3}, {second, 2}}}};
+    at::set_num_threads(2);
+    const auto beside = likelihoods(*model, crowd, 4096).back();
+    at::set_num_threads(1);
+    CHECK(beside[0].sum == shared[0].sum);
+    CHECK(beside[1].sum == shared[1].sum);
+  }
+}
+
+TEST_CASE("families: half-precision weights are computed in float32", "[models]") {
+  for (const auto type : {at::kHalf, at::kBFloat16}) {
+    auto stored = tiny_checkpoint("gpt2"), rounded = tiny_checkpoint("gpt2");
+    for (auto& [name, t] : stored.tensors) t = t.to(type);
+    for (auto& [name, t] : rounded.tensors) t = t.to(type).to(at::kFloat);
+    const auto ours = forward(*build_model(stored));
+    CHECK(ours.scalar_type() == at::kFloat);
+    CHECK(ours.equal(forward(*build_model(rounded))));
+    CHECK(!ours.equal(forward(*build_model(tiny_checkpoint("gpt2")))));
   }
 }
 
