@@ -34,14 +34,16 @@ class Replay {
 
   /// records: by document. aggregate: null where none is recorded.
   void operator()(const std::map<int64_t, Json>& records, const Json& aggregate) {
-    const auto config = task_documents(task_);
+    const auto known = shipped_tasks();
+    if (std::find(known.begin(), known.end(), task_) == known.end())
+      throw Missing("no task '" + task_ + "' in data/tasks");
     const auto last = records.rbegin()->first + 1;
     auto count = aggregate.is_object() ? aggregate.at("first_docs").get<int64_t>() : last;
     const bool whole = run_.full() || loaded_.model->block_count() <= 20;
     if (!whole) count = std::min(count, kLargeDocuments);
     if (!whole)
       run_.partial("lm_eval documents", file_, fmt::format("{}: the first {}", task_, count));
-    prepare(read_questions(config.first, config.second, count));
+    prepare(Prompts(read_task(task_), 0, "").questions(count));
     const auto scores = likelihoods(*loaded_.model, items_, kBatchTokens);
     for (size_t i = 0; i < scores.size(); ++i) {
       std::vector<double> sums;

@@ -83,8 +83,9 @@ void verify_rolling(Run& run, const fs::path& file, Run::Loaded& loaded, const J
   const auto tokenizer = loaded.checkpoint.tokenizer(variant);
   const auto& pages = entry.at("pages");
   const auto count = in_parts(run, loaded) ? 1 : static_cast<int64_t>(pages.size());
-  const auto ours = score_wikitext(*loaded.model, kText, count, *tokenizer, protocol(id),
-                                   entry.at("max_length").get<int64_t>(), kBatchTokens);
+  const auto documents = Prompts(read_task("wikitext"), 0, "").questions(count);
+  const auto ours = score_rolling(*loaded.model, documents, *tokenizer, protocol(id),
+                                  entry.at("max_length").get<int64_t>(), kBatchTokens);
   constexpr double kTolerance = 0.02;  // of a page: thousands of tokens
   double worst = 0;
   for (size_t i = 0; i < ours.size(); ++i) {

@@ -1,8 +1,6 @@
 #include <fstream>
 
 #include "base/error.h"
-#include "config/yaml.h"
-#include "io/data.h"
 #include "verify/verify.h"
 
 namespace bench::verify {
@@ -80,18 +78,6 @@ void Run::skip(const std::string& kind, const fs::path& file, const std::string&
 
 void Run::note(const fs::path& file, const std::string& what) {
   notes_.push_back("note    " + relative(file) + ": " + what);
-}
-
-std::pair<std::string, std::string> task_documents(const std::string& task) {
-  const auto file = home() / "configs/task" / (task + ".yaml");
-  if (!fs::exists(file)) throw Missing("no task '" + task + "' in configs/task");
-  const auto config = load_yaml(read_file(file), file.string());
-  const auto* entry = config.find(task);
-  const auto* documents = entry ? entry->find("file") : nullptr;
-  const auto* recipe = entry ? entry->find("recipe") : nullptr;
-  if (!documents || !recipe || !documents->is_string() || !recipe->is_string())
-    throw Missing("the task '" + task + "' is no multiple choice");
-  return {documents->string(), recipe->string()};
 }
 
 Json read_json(const fs::path& file) {

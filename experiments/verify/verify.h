@@ -83,8 +83,6 @@ void Run::guarded(const std::string& kind, const fs::path& file, F&& body) {
 }
 
 Json read_json(const fs::path& file);
-/// The documents and the recipe of a shipped task, from configs/task.
-std::pair<std::string, std::string> task_documents(const std::string& task);
 
 void verify_logits(Run& run, const fs::path& file);
 void verify_tokenizer(Run& run, const fs::path& file);

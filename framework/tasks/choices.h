@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "tasks/documents.h"
+#include "tasks/prompts.h"
 
 namespace bench {
 

@@ -1,6 +1,6 @@
 #pragma once
 #include "core/protocol.h"
-#include "tasks/documents.h"
+#include "tasks/prompts.h"
 #include "tasks/scoring.h"
 #include "text/tokenizer.h"
 

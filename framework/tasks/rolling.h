@@ -1,5 +1,6 @@
 #pragma once
 #include "core/protocol.h"
+#include "tasks/prompts.h"
 #include "tasks/scoring.h"
 #include "tasks/statistics.h"
 #include "text/tokenizer.h"
@@ -13,15 +14,10 @@ struct RolledDocument {
           bytes = 0;  // words and bytes of the original, not of what is scored
 };
 
-/// Log-likelihood of each text by the rolling windows of evaluation.md 6.
-std::vector<double> rolling_likelihoods(const Model& model, const std::vector<Sequence>& texts,
-                                        int64_t prefix, int64_t max_length, int64_t batch_tokens,
-                                        const std::function<void(int64_t, int64_t)>& progress = {});
-
-/// The pages of a WikiText file, detokenised, encoded by the protocol and scored; the first `limit`
-/// of them, 0 for all.
-std::vector<RolledDocument> score_wikitext(
-    const Model& model, const std::string& file, int64_t limit, const Tokenizer& tokenizer,
+/// Log-likelihood of each document (Question of a rolling task: what is scored as continuation, the
+/// original as reference) by the rolling windows of evaluation.md 6.
+std::vector<RolledDocument> score_rolling(
+    const Model& model, const std::vector<Question>& documents, const Tokenizer& tokenizer,
     const Protocol& protocol, int64_t max_length, int64_t batch_tokens,
     const std::function<void(int64_t, int64_t)>& progress = {});
 
