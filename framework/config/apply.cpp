@@ -61,9 +61,10 @@ std::string near_keys(const Value& config, const std::string& key) {
   if (!map || !map->is_map()) return "";
   std::vector<std::string> known;
   for (const auto& entry : map->map()) known.push_back(entry.key);
+  const auto prefix = dot == std::string::npos ? "" : key.substr(0, dot + 1);
   std::string text;
-  for (const auto& name : nearest(key.substr(dot == std::string::npos ? 0 : dot + 1), known))
-    text += (text.empty() ? "\nDid you mean " : ", ") + name;
+  for (const auto& name : nearest(key.substr(prefix.size()), known))
+    text += (text.empty() ? "\nDid you mean " : ", ") + prefix + name;
   return text.empty() ? "" : text + "?";
 }
 
@@ -178,12 +179,15 @@ void check_sweeps_allowed(const std::vector<Override>& overrides, bool multirun)
         fail("Sweeping over Hydra's configuration is not supported : '{}'", o.input);
       continue;
     }
-    if (o.sweep().kind == Sweep::Kind::SimpleChoice)
+    if (o.sweep().kind == Sweep::Kind::SimpleChoice) {
+      const auto key = o.key_text(), values = o.input.substr(o.input.find('=') + 1);
       fail(
-          "Ambiguous value for argument '{}'\n1. To use it as a list, use key=[value1,value2]\n"
-          "2. To use it as string, quote the value: key=\\'value1,value2\\'\n"
+          "Ambiguous value for argument '{}'\n1. To use it as a list, use key=[value1,value2], "
+          "here {}=[{}]\n"
+          "2. To use it as string, quote the value: key=\\'value1,value2\\', here {}=\\'{}\\'\n"
           "3. To sweep over it, add --multirun to your command line",
-          o.input);
+          o.input, key, values, key, values);
+    }
     fail("Sweep parameters '{}' requires --multirun (-m)", o.input);
   }
 }
@@ -192,9 +196,6 @@ void apply_overrides(Value& config, const std::vector<const Override*>& override
                      const ResolveContext& context) {
   using Type = Override::Type;
   for (const Override* o : overrides) {
-    if (o->package)
-      fail("Override {} looks like a config group override, but config group '{}' does not exist.",
-           o->input, o->key);
     auto value = o->plain_value();
     set_origin(value);
     try {

@@ -160,6 +160,11 @@ Composition Composer::compose(const std::vector<Override>& overrides, bool skip_
             o.key);
       update(result.settings, o.key.substr(6), o.plain_value(), {false, true, true});
     } else if (!edits_defaults(o, repository_)) {
+      if (o.package)
+        fail(
+            "Override {} looks like a config group override, but config group '{}' does not "
+            "exist.{}",
+            o.input, o.key, suggestion(o.key, repository_.all_groups()).erase(0, 1));
       values.push_back(&o);
     }
   }

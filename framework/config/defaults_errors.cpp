@@ -57,6 +57,8 @@ void fail_not_found(const Repository& repository, const DefaultsNode& node) {
               suggestion(entry.group_path(), repository.all_groups());
   } else {
     text += "Could not load '" + path + "'.";
+    const auto near = nearest(path, repository.options(""));
+    if (!near.empty()) text += fmt::format(" Did you mean {}?", fmt::join(near, ", "));
     if (path.find(' ') != std::string::npos)
       text += " Keywords stand before a group: `optional GROUP: NAME`.";
   }

@@ -146,7 +146,7 @@ void DefaultsOverrides::check_all_used() const {
     if (!choice.containing.empty())
       fail(
           "In '{}': Invalid Defaults List override '{}: {}'.\nNo earlier Group Default for '{}' "
-          "exists to override.{}",
+          "exists to override. An override stands behind what it changes.{}",
           choice.containing, choice.relative_key, choice.text, key, choice.place);
     const auto group = key.substr(0, key.find('@'));
     const auto it = keys_of_group_.find(group);

@@ -33,10 +33,11 @@ void check_complete(const Value& config) {
        origin.file.empty() ? "" : fmt::format("{}:{}: ", origin.file, origin.line), path, path);
 }
 
-std::string job_name(size_t index, const std::vector<std::string>& overrides) {
+std::string job_name(size_t index, const std::string& origin,
+                     const std::vector<std::string>& overrides) {
   std::string text;
   for (const auto& o : overrides) text += (text.empty() ? "" : " ") + o;
-  return fmt::format("job {} ({})", index, text.empty() ? "no overrides" : text);
+  return fmt::format("job {}{} ({})", index, origin, text.empty() ? "no overrides" : text);
 }
 
 }  // namespace
@@ -58,10 +59,11 @@ std::vector<Job> expand(const ComposeRequest& request) {
       job.choices = std::move(composition.choices);
     } catch (const Trap& trap) {
       if (!plan.is_sweep) throw;
-      throw Trap(trap.number, job_name(jobs.size(), job.overrides) + ": " + trap.what());
+      throw Trap(trap.number,
+                 job_name(jobs.size(), plan.origin, job.overrides) + ": " + trap.what());
     } catch (const Error& e) {
       if (!plan.is_sweep) throw;
-      fail("{}: {}", job_name(jobs.size(), job.overrides), e.what());
+      fail("{}: {}", job_name(jobs.size(), plan.origin, job.overrides), e.what());
     }
     jobs.push_back(std::move(job));
   }

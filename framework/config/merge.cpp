@@ -45,10 +45,11 @@ class Merger {
   /// `place` leads to `target`; it is kept for the interpolations in it.
   void merge(Value& target, const Value& source, const Place& place) {
     if (target.is_map() != source.is_map())
-      fail("{}Cannot merge incompatible container types: a {} into a {}{}", where(source),
-           type_name(source), type_name(target),
-           target.origin.line ? fmt::format(" ({}:{})", target.origin.file, target.origin.line)
-                              : "");
+      fail(
+          "{}Cannot merge incompatible container types: a {} into a {}{}; write a {} here, too",
+          where(source), type_name(source), type_name(target),
+          target.origin.line ? fmt::format(" ({}:{})", target.origin.file, target.origin.line) : "",
+          type_name(target));
     if (source.is_list()) {
       change(source);
       target = source;

@@ -219,7 +219,10 @@ class Parser {
     while (true) {
       const auto token = peek();
       const bool plain = token.is_plain() || token.is(TokenKind::Interpolation);
-      if (token.is(TokenKind::Bad)) error("this character must be quoted, or escaped with \\");
+      if (token.is(TokenKind::Bad))
+        error(text_[token.at] == '"' || text_[token.at] == '\''
+                  ? "the quote that begins here never ends; close it, or put another kind around it"
+                  : "this character must be quoted, or escaped with \\");
       if (!plain ||
           (!is_value && (token.is(TokenKind::Colon) || token.is(TokenKind::Interpolation))))
         break;

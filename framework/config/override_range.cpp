@@ -45,6 +45,15 @@ Wide scaled(Decimal d, int exponent) {
 }
 
 double to_double(Wide digits, int exponent) {
+  // Both are exact in a double then, so that one division or product rounds correctly.
+  static const double kTens[] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+  const Wide exact = Wide(1) << 53;
+  if (-exact <= digits && digits <= exact && std::abs(exponent) <= 22) {
+    const auto whole = static_cast<double>(digits), tens = kTens[std::abs(exponent)];
+    return exponent < 0 ? whole / tens : whole * tens;
+  }
   std::string text;
   const bool negative = digits < 0;
   for (Wide rest = negative ? -digits : digits; rest != 0 || text.empty(); rest /= 10)

@@ -52,6 +52,9 @@ class Planner {
     if (multirun) add_sweeper_params(defaults.settings, items.front());
     SweepPlan plan;
     plan.is_sweep = block || multirun;
+    if (block)
+      plan.origin =
+          fmt::format(" of {}:{}", defaults.sweep.origin.file, defaults.sweep.origin.line);
     if (!plan.is_sweep) {
       plan.jobs.push_back(overrides);
       return plan;

@@ -10,6 +10,7 @@ namespace bench {
 /// The overrides of every job of a sweep, in order.
 struct SweepPlan {
   bool is_sweep = false;
+  std::string origin;  // " of FILE:LINE" of a `sweep:` block, for messages
   std::vector<std::vector<Override>> jobs;
 };
 

@@ -134,8 +134,13 @@ std::string properties(const std::string& text, size_t at) {
   return found;
 }
 
-std::string anchor_problem(const std::string& text, size_t at) {
+std::string property_problem(const std::string& text, size_t at) {
   const auto found = properties(text, at);
+  const auto tag = found.find('!');
+  const auto end_of_tag =
+      tag == std::string::npos ? tag : found.find_first_of(" \t\r\n,[]{}\"'", tag);
+  if (end_of_tag != std::string::npos && (found[end_of_tag] == '"' || found[end_of_tag] == '\''))
+    return "a blank is due between a tag and its text";
   for (size_t i = found.find('&'); i != std::string::npos; i = found.find('&', i + 1)) {
     if (i > 0 && !blank(found[i - 1])) continue;
     size_t end = i + 1;

@@ -59,6 +59,14 @@ void Decoder::take_ends(Source& source, const std::string& embed, const std::str
     fail("{}: {} is missing and config.json does not tie it", source.where(), head);
 }
 
+Tensor Decoder::embedded(const Batch& batch) const {
+  const auto highest = batch.ids.numel() ? batch.ids.max().item<int64_t>() : 0;
+  if (highest >= embed_.size(0))
+    fail("the tokenizer gave id {}, but the model has {} embeddings: they do not belong together",
+         highest, embed_.size(0));
+  return embed_.index_select(0, batch.ids);
+}
+
 void Decoder::check_positions(const Batch& batch) const {
   const auto longest = batch.positions.numel() ? batch.positions.max().item<int64_t>() : -1;
   if (longest >= max_length_)

@@ -30,7 +30,8 @@ class Decoder : public Model {
   /// Embedding and head under their names; untied without a head is an Error.
   void take_ends(Source& source, const std::string& embed, const std::string& head, bool tied);
   /// Token embeddings of a batch.
-  Tensor embedded(const Batch& batch) const { return embed_.index_select(0, batch.ids); }
+  /// An id without a row says that the tokenizer is another model's: an Error.
+  Tensor embedded(const Batch& batch) const;
   /// A table of positions has an end: a longer sequence is an Error.
   void check_positions(const Batch& batch) const;
   Tensor logits(const Tensor& x) const {

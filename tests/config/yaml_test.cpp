@@ -15,6 +15,13 @@ std::string json(const std::string& text) {
 }
 }  // namespace
 
+TEST_CASE("a tag ends with a blank", "[config]") {
+  CHECK(load_yaml("a: !!str \"x\"\n", "f").find("a")->string() == "x");
+  CHECK(load_yaml("[!!str,\"x\"]\n", "f").list().size() == 2);
+  for (const char* text : {"a: !\"x\"\n", "a: !!str'x'\n"})
+    CHECK(contains(error_of([&] { load_yaml(text, "f"); }), "f:1: a blank is due between a tag"));
+}
+
 TEST_CASE("plain scalars get their YAML 1.1 types, with OmegaConf's floats", "[config]") {
   CHECK(json("[yes, No, on, y, tRUE]") == R"([true, false, true, "y", "tRUE"])");
   CHECK(json("[~, null, Null, nULL, None]") == R"([null, null, null, "nULL", "None"])");
