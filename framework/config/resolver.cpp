@@ -46,11 +46,6 @@ std::string known_keys(const Value& container, const std::string& wrong) {
   return suggestion(wrong, keys);
 }
 
-std::string where(const Value& value) {
-  if (value.origin.file.empty()) return "";
-  return fmt::format("{}:{}: ", value.origin.file, value.origin.line);
-}
-
 }  // namespace
 
 Place Place::child(const Value* value, std::string name) const {
