@@ -4,6 +4,7 @@
 #include "core/criterion.h"
 #include "core/statistics.h"
 #include "kernels/select.h"
+#include "kernels/twins.h"
 
 namespace bench {
 namespace {
@@ -11,12 +12,16 @@ namespace {
 Tensor wanda_score(const View& view, const Stats& stats) {
   const auto scaler = view.columns(stats.get<InputMoments>(view.layer).scaler_row());
   const auto norm = scaler.sqrt().to(at::kFloat).contiguous();
-  if (!view.weight.device().is_cpu() || view.weight.scalar_type() != at::kFloat)
-    return view.weight.to(at::kFloat).abs() * norm;
-  const auto w = view.weight.contiguous();
-  auto out = at::empty(w.sizes(), w.options());
-  kernels::scaled_magnitude(w.const_data_ptr<float>(), norm.const_data_ptr<float>(), w.size(0),
-                            w.size(1), out.mutable_data_ptr<float>());
+  const auto w = view.weight.to(at::kFloat).contiguous();
+  if (w.is_cuda() && !kernels::twins()) return w.abs() * norm;
+  auto out = at::empty_like(w);
+  const auto *from = w.const_data_ptr<float>(), *by = norm.const_data_ptr<float>();
+  auto* to = out.mutable_data_ptr<float>();
+  if (w.is_cuda())
+    kernels::check_cuda(kernels::twins()->scaled_magnitude(from, by, w.size(0), w.size(1), to),
+                        "scaled_magnitude");
+  else
+    kernels::scaled_magnitude(from, by, w.size(0), w.size(1), to);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 
+#include "core/device.h"
 #include "core/zeroth_order.h"
 #include "io/calibration.h"
 #include "io/data.h"
@@ -13,21 +14,34 @@ namespace {
 /// Seconds and peak memory of one phase, written when it ends.
 class Phase {
  public:
-  Phase(Outcome& out, std::string name) : out_(out), start_(Clock::now()) {
+  Phase(Outcome& out, std::string name, const at::Device& device)
+      : out_(out), device_(device), start_(Clock::now()) {
     row_.phase = std::move(name);
+    reset_peak_memory(device_);
   }
   ~Phase() {
-    row_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    row_.peak_rss = peak_resident_bytes();
-    row_.method = "steady clock; getrusage ru_maxrss of the worker since its start";
-    out_.phases.push_back(row_);
+    if (std::uncaught_exceptions() == 0) measure();
   }
   Phase(const Phase&) = delete;
   Phase& operator=(const Phase&) = delete;
 
  private:
+  void measure() {
+    synchronize(device_);
+    row_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    row_.peak_rss = peak_resident_bytes();
+    row_.method = "steady clock; getrusage ru_maxrss of the worker since its start";
+    if (device_.is_cuda()) {
+      const auto peak = peak_memory(device_);
+      row_.peak_allocated = peak.allocated, row_.peak_reserved = peak.reserved;
+      row_.method += "; peaks of LibTorch's caching allocator in this phase";
+    }
+    out_.phases.push_back(row_);
+  }
+
   using Clock = std::chrono::steady_clock;
   Outcome& out_;
+  at::Device device_;
   Clock::time_point start_;
   PhaseRow row_;
 };
@@ -95,13 +109,13 @@ class Runner {
         bench_(bench),
         progress_(progress),
         path_(model_path(config)),
-        device_(config.find("device")->string()),
+        device_(open_device(config.find("device")->string())),
         batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)) {}
 
   Outcome run() {
-    record_environment(out_, device_);
+    record_environment(out_, device_.str());
     {
-      Phase phase(out_, "load");
+      Phase phase(out_, "load", device_);
       say("load", 0, 1);
       loaded_ = bench_.model(path_, device_);
       check_finite(*loaded_->model);
@@ -142,16 +156,16 @@ class Runner {
     const auto method = method_from(config_);
     Calibration data;
     if (!method.needs().empty()) {
-      Phase phase(out_, "calibrate");
+      Phase phase(out_, "calibrate", device_);
       say("calibrate", 0, 1);
       data = *calibration();  // a copy of handles: the walk moves its hidden states
       out_.hashes.emplace_back("data", data.hash);
-      if (device_ != "cpu") to_device(data);
+      if (!device_.is_cpu()) to_device(data);
     }
     std::vector<Removed> removed;
     {
-      Phase phase(out_, "prune");
-      WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_ + "|");
+      Phase phase(out_, "prune", device_);
+      WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
       removed = prune(model, method, std::get<double>(config_.find("sparsity")->data), data, &shelf,
                       [&](int64_t done, int64_t of) { say("prune", done, of); });
     }
@@ -166,14 +180,13 @@ class Runner {
   }
 
   void to_device(Calibration& data) const {
-    const at::Device device(device_);
     for (auto& b : data.batches)
       for (Tensor* t : {&b.ids, &b.positions, &b.images, &b.labels})
-        if (t->defined()) *t = t->to(device);
+        if (t->defined()) *t = t->to(device_);
   }
 
   void measure() {
-    Phase phase(out_, "evaluate");
+    Phase phase(out_, "evaluate", device_);
     for (const auto& [label, task] : tasks_from(config_)) {
       TaskContext context{*loaded_->model,
                           [&](const std::string& variant) { return tokenizer(variant); },
@@ -182,7 +195,7 @@ class Runner {
                           },
                           [&, l = label](int64_t done, int64_t of) { say(l, done, of); },
                           batch_tokens_,
-                          at::Device(device_)};
+                          device_};
       for (auto& m : task->run(context)) {
         if (!std::isfinite(m.value))
           fail("task {}: {} is no number: the pruned model is broken", label, m.name);
@@ -196,7 +209,7 @@ class Runner {
   Workbench& bench_;
   const TrialProgress& progress_;
   std::filesystem::path path_;
-  std::string device_;
+  at::Device device_;
   int64_t batch_tokens_;
   std::shared_ptr<Workbench::Loaded> loaded_;
   Outcome out_;

@@ -178,6 +178,7 @@ class Fleet {
         if (crashed && !fail_fast_) workers.push_back(spawn(wishes_.path(), threads));
       }
     }
+    if (!trouble_.empty()) fail("{}", trouble_);
   }
 
   void listen(std::vector<Worker>& workers) {
@@ -213,7 +214,9 @@ class Fleet {
                        event.value("of", int64_t{1}));
       } else {
         w.trial.clear();
-        progress_.finish(w.name, id, kind == "failed" ? event.value("why", "") : "");
+        if (kind == "database") trouble_ = event.value("why", "");
+        progress_.finish(w.name, id,
+                         kind == "done" || kind == "lost" ? "" : event.value("why", ""));
       }
     }
   }
@@ -243,6 +246,7 @@ class Fleet {
   RunResult result_;
   int64_t open_ = 0;
   bool ran_ = false;
+  std::string trouble_;  // what a worker said of the database before it gave up
 };
 
 }  // namespace

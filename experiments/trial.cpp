@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/digest.h"
+#include "core/device.h"
 #include "io/calibration.h"
 #include "io/checkpoint.h"
 #include "io/data.h"
@@ -219,6 +220,7 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   if (c.find("task")->map().empty()) mistakes.emplace_back("task: name at least one task");
   if (mistakes.size() > before) return plan;
   check_model(c, mistakes);
+  note(mistakes, [&] { open_device(c.find("device")->string()); });
   if (!is_dense(c))
     note(mistakes, [&] {
       const auto method = method_from(c);

@@ -42,13 +42,13 @@ std::shared_ptr<const void> Workbench::get(const std::string& key, const Make& m
 }
 
 std::shared_ptr<Workbench::Loaded> Workbench::model(const std::filesystem::path& path,
-                                                    const std::string& device) {
-  const auto loaded = get_as<Loaded>("model|" + path.string() + "|" + device, [&] {
+                                                    const at::Device& device) {
+  const auto loaded = get_as<Loaded>("model|" + path.string() + "|" + device.str(), [&] {
     check_shipped(path);
     auto l = std::make_shared<Loaded>();
     l->checkpoint = read_checkpoint(path);
     l->model = build_model(l->checkpoint);
-    if (device != "cpu") l->model->to(at::Device(device));
+    if (!device.is_cpu()) l->model->to(device);
     l->dense = std::make_unique<Snapshot>(*l->model);
     l->weights = weight_hash(*l->model);
     return l;

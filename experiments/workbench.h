@@ -33,7 +33,7 @@ class Workbench {
     std::string weights;  // hash
   };
   /// A model in its dense state: restored by handle, at no cost.
-  std::shared_ptr<Loaded> model(const std::filesystem::path& path, const std::string& device);
+  std::shared_ptr<Loaded> model(const std::filesystem::path& path, const at::Device& device);
 
  private:
   struct Entry {

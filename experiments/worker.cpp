@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "config/yaml.h"
@@ -60,34 +61,41 @@ class Heart {
   std::thread thread_;
 };
 
+/// The trial's outcome, or why there is none.
+std::optional<Outcome> attempt(const Trial& trial, Workbench& bench, std::string& why) {
+  try {
+    const auto config = load_yaml(trial.config, "trial " + trial.id);
+    return run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
+      tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
+    });
+  } catch (const std::bad_alloc&) {
+    why = "out of memory";
+  } catch (const std::exception& e) {
+    why = e.what();
+    why = why.substr(0, why.find("\nException raised from"));  // LibTorch appends its stack
+  }
+  return std::nullopt;
+}
+
 bool run_one(Store& store, const std::string& db, const Trial& trial, const std::string& worker,
              Workbench& bench) {
   const Heart heart(db, trial.id, worker);
+  std::string why;
+  const auto outcome = attempt(trial, bench, why);
   try {
-    const auto config = load_yaml(trial.config, "trial " + trial.id);
-    const auto outcome =
-        run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
-          tell({{"event", "progress"},
-                {"id", trial.id},
-                {"phase", phase},
-                {"done", done},
-                {"of", of}});
-        });
-    if (store.finish(trial.id, worker, outcome))
-      tell({{"event", "done"}, {"id", trial.id}});
-    else
-      tell({{"event", "lost"}, {"id", trial.id}});
-    return true;
-  } catch (const std::bad_alloc&) {
-    store.fail(trial.id, worker, "out of memory");
-    tell({{"event", "failed"}, {"id", trial.id}, {"why", "out of memory"}});
+    if (outcome) {
+      const bool kept = store.finish(trial.id, worker, *outcome);
+      tell({{"event", kept ? "done" : "lost"}, {"id", trial.id}});
+    } else {
+      store.fail(trial.id, worker, why);
+      tell({{"event", "failed"}, {"id", trial.id}, {"why", why}});
+    }
   } catch (const std::exception& e) {
-    auto why = std::string(e.what());
-    why = why.substr(0, why.find("\nException raised from"));  // LibTorch appends its stack
-    store.fail(trial.id, worker, why);
-    tell({{"event", "failed"}, {"id", trial.id}, {"why", why}});
+    // The database's trouble is not the trial's: it stays to be done.
+    tell({{"event", "database"}, {"id", trial.id}, {"why", e.what()}});
+    throw;
   }
-  return false;
+  return outcome.has_value();
 }
 
 }  // namespace

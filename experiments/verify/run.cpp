@@ -5,8 +5,8 @@
 
 namespace bench::verify {
 
-Run::Run(fs::path folder, std::vector<fs::path> model_folders)
-    : folder_(std::move(folder)), folders_(std::move(model_folders)) {
+Run::Run(fs::path folder, std::vector<fs::path> model_folders, bool full)
+    : folder_(std::move(folder)), full_(full), folders_(std::move(model_folders)) {
   // Recorded cases keep their random models beside them.
   for (auto at = fs::absolute(folder_); at.has_relative_path(); at = at.parent_path())
     if (fs::is_directory(at / "tiny_models")) {
@@ -66,10 +66,18 @@ void Run::fail_case(const std::string& kind, const fs::path& file, const std::st
   t.lines.push_back("FAILED  " + relative(file) + ": " + why);
 }
 
+void Run::partial(const std::string& kind, const fs::path& file, const std::string& what) {
+  tallies_[kind].lines.push_back("partly  " + relative(file) + ": " + what);
+}
+
 void Run::skip(const std::string& kind, const fs::path& file, const std::string& why) {
   auto& t = tallies_[kind];
   ++t.skipped;
   t.lines.push_back("skipped " + relative(file) + ": " + why);
+}
+
+void Run::note(const fs::path& file, const std::string& what) {
+  notes_.push_back("note    " + relative(file) + ": " + what);
 }
 
 Json read_json(const fs::path& file) {

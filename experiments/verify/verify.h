@@ -25,7 +25,9 @@ struct Tally {
 /// One run of `bench verify`: where models and inputs are looked up, what has been counted.
 class Run {
  public:
-  Run(fs::path folder, std::vector<fs::path> model_folders);
+  Run(fs::path folder, std::vector<fs::path> model_folders, bool full);
+  /// All of every case, whatever it takes; otherwise large models are checked on their first parts.
+  bool full() const { return full_; }
 
   struct Loaded {
     Checkpoint checkpoint;
@@ -43,18 +45,25 @@ class Run {
   void pass(const std::string& kind, double share_of_tolerance = 0);
   void fail_case(const std::string& kind, const fs::path& file, const std::string& why);
   void skip(const std::string& kind, const fs::path& file, const std::string& why);
+  /// A figure beside a result, printed as it is: neither passed, failed nor skipped.
+  void note(const fs::path& file, const std::string& what);
+  /// A case that counts on less than all of what is recorded, and what of it.
+  void partial(const std::string& kind, const fs::path& file, const std::string& what);
   /// Runs one case; an Error becomes a failure, Missing a skip.
   template <class F>
   void guarded(const std::string& kind, const fs::path& file, F&& body);
 
   std::string relative(const fs::path& file) const;
+  const std::vector<std::string>& notes() const { return notes_; }
   const std::map<std::string, Tally>& tallies() const { return tallies_; }
 
  private:
   fs::path folder_;
+  bool full_;
   std::vector<fs::path> folders_;
   std::map<std::string, std::unique_ptr<Loaded>> models_;
   std::map<std::string, Tally> tallies_;
+  std::vector<std::string> notes_;
 };
 
 /// What a case needs is not on this machine: a skip, not a failure.
@@ -79,12 +88,13 @@ void verify_logits(Run& run, const fs::path& file);
 void verify_tokenizer(Run& run, const fs::path& file);
 void verify_generation(Run& run, const fs::path& file);
 void verify_perplexity(Run& run, const fs::path& file);
+void verify_lm_eval(Run& run, const fs::path& file);
 void verify_masks(Run& run, const fs::path& case_file, const Json& record);
 void verify_mini_llm(Run& run, const fs::path& case_file, const Json& record);
 void verify_ifso(Run& run, const fs::path& case_file, const Json& record);
 
-/// Everything below `folder`; prints a line per failure and skip and a count per kind. Returns the
-/// exit code: 0, or 1 on a failure or where nothing ran.
-int verify_folder(const fs::path& folder, const std::vector<fs::path>& model_folders);
+/// Everything below `folder`, or one file; prints a line per failure and skip and a count per kind.
+/// Returns the exit code: 0, or 1 on a failure or where nothing ran.
+int verify_folder(const fs::path& folder, const std::vector<fs::path>& model_folders, bool full);
 
 }  // namespace bench::verify

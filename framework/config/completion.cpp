@@ -82,7 +82,7 @@ class Completer {
   }
 
   /// Where the keys of a map are declared: data -> data., criterion -> criterion.wanda. and
-  /// criterion., task.arc -> task.multiple_choice. and task.
+  /// criterion., task.arc -> task.lm_eval. and task.
   std::vector<std::string> declared_under(const std::string& parent) const {
     if (parent.empty()) return {""};
     std::vector<std::string> prefixes{parent + "."};

@@ -5,8 +5,13 @@
 namespace bench {
 namespace {
 
-Tensor kept_indices(const Tensor& keep, int64_t width) {
-  return keep.repeat_interleave(width).nonzero().squeeze(1);
+/// bool [units] -> one bool per index of a slice's dim.
+Tensor along_slice(const Tensor& keep, int64_t width, int64_t stretches) {
+  return keep.repeat_interleave(width).repeat(stretches);
+}
+
+Tensor kept_indices(const Tensor& keep, int64_t width, int64_t stretches = 1) {
+  return along_slice(keep, width, stretches).nonzero().squeeze(1);
 }
 
 /// Old unit number -> new one, -1 where it went.
@@ -23,7 +28,7 @@ int64_t Group::weights_per_unit() const {
   int64_t total = 0;
   for (const auto& s : slices) {
     const auto m = s.layer->matrix();
-    total += s.width * m.size(1 - s.dim);
+    total += s.width * s.stretches * m.size(1 - s.dim);
   }
   return total;
 }
@@ -32,8 +37,8 @@ std::vector<Tensor> Group::layer_masks(const Tensor& keep) const {
   std::vector<Tensor> masks;
   for (const auto& s : slices) {
     const auto m = s.layer->matrix();
-    require(m.size(s.dim) == units * s.width, "a slice covers its layer");
-    const auto line = keep.to(m.device()).repeat_interleave(s.width);
+    require(m.size(s.dim) == units * s.width * s.stretches, "a slice covers its layer");
+    const auto line = along_slice(keep.to(m.device()), s.width, s.stretches);
     masks.push_back(line.unsqueeze(1 - s.dim).expand(m.sizes()).contiguous());
   }
   return masks;
@@ -42,7 +47,7 @@ std::vector<Tensor> Group::layer_masks(const Tensor& keep) const {
 Tensor Group::to_channels(const Slice& s, const Tensor& along) const {
   const int64_t each = s.dim == Slice::In ? s.layer->columns_per_channel() : 1;
   const int64_t fold = s.width / (unit_width * each);
-  return along.reshape({units, fold, unit_width, each}).sum({1, 3}).flatten();
+  return along.reshape({s.stretches, units, fold, unit_width, each}).sum({0, 2, 4}).flatten();
 }
 
 void shrink(const Group& group, const Tensor& keep) {
@@ -51,11 +56,11 @@ void shrink(const Group& group, const Tensor& keep) {
   for (const auto& s : group.slices) {
     Layer& l = *s.layer;
     const int64_t width = s.dim == Slice::In ? s.width / l.columns_per_channel() : s.width;
-    const auto kept = kept_indices(units, width).to(l.weight.device());
+    const auto kept = kept_indices(units, width, s.stretches).to(l.weight.device());
     l.weight = l.weight.index_select(s.dim, kept).contiguous();
     if (s.dim == Slice::Out && l.bias.defined()) l.bias = l.bias.index_select(0, kept);
     if (l.mask.defined()) {
-      const auto columns = kept_indices(units, s.width).to(l.weight.device());
+      const auto columns = kept_indices(units, s.width, s.stretches).to(l.weight.device());
       l.mask = l.mask.index_select(s.dim, columns);
     }
   }

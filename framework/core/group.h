@@ -7,12 +7,14 @@
 namespace bench {
 
 /// Which part of a layer belongs to unit u of a group: indices [u*width, (u+1)*width) along `dim`
-/// of the layer's matrix.
+/// of the layer's matrix, in each of `stretches` equal parts of that dim (GPT-2's c_attn holds all
+/// queries, then all keys, then all values: 3).
 struct Slice {
   enum Dim { Out = 0, In = 1 };
   Layer* layer = nullptr;
   Dim dim = Out;
   int64_t width = 1;
+  int64_t stretches = 1;
 };
 
 /// A vector that is no prunable weight but runs along the units of a group.

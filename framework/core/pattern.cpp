@@ -4,15 +4,26 @@
 
 #include "base/error.h"
 #include "kernels/select.h"
+#include "kernels/twins.h"
 
 namespace bench {
 namespace {
 
+/// float32, contiguous, without NaN; on its device where the kernels have twins for it, else here.
 Tensor ready(const Tensor& score) {
-  const auto s = score.detach().to(at::kCPU, at::kFloat).contiguous();
+  const bool stays = score.is_cuda() && kernels::twins();
+  const auto s = score.detach().to(stays ? score.device() : at::kCPU, at::kFloat).contiguous();
   if (at::isnan(s).any().item<bool>())
     fail("a score is NaN: the model or its calibration holds values that are no numbers");
   return s;
+}
+
+void lowest_on_device(const Tensor& s, int64_t drop, uint8_t* keep) {
+  const auto* twin = kernels::twins();
+  const auto space = at::empty({twin->select_lowest_workspace()}, s.options().dtype(at::kByte));
+  kernels::check_cuda(twin->select_lowest(s.const_data_ptr<float>(), s.numel(), drop, keep,
+                                          space.mutable_data_ptr()),
+                      "select_lowest");
 }
 
 }  // namespace
@@ -77,31 +88,43 @@ int64_t removed_units(int64_t units, int64_t unit_width, double ratio) {
 
 Tensor select(const Tensor& score, Contest contest, double ratio, int64_t count) {
   const auto s = ready(score);
-  auto keep = at::empty(s.sizes(), at::kByte);
+  auto keep = at::empty(s.sizes(), s.options().dtype(at::kByte));
+  auto* out = keep.mutable_data_ptr<uint8_t>();
+  const auto* from = s.const_data_ptr<float>();
   const int64_t columns = s.size(-1), rows = s.numel() / std::max<int64_t>(columns, 1);
-  if (contest == Contest::Row) {
-    const int64_t drop = removed_weights(columns, ratio);
-    kernels::select_rows(s.const_data_ptr<float>(), rows, columns, &drop, 1,
-                         keep.mutable_data_ptr<uint8_t>());
-  } else {
-    kernels::select_lowest(s.const_data_ptr<float>(), s.numel(),
-                           count >= 0 ? count : removed_weights(s.numel(), ratio),
-                           keep.mutable_data_ptr<uint8_t>());
-  }
+  const bool by_row = contest == Contest::Row;
+  const int64_t drop = by_row       ? removed_weights(columns, ratio)
+                       : count >= 0 ? count
+                                    : removed_weights(s.numel(), ratio);
+  if (s.is_cuda() && by_row)
+    kernels::check_cuda(kernels::twins()->select_rows(from, rows, columns, drop, out),
+                        "select_rows");
+  else if (s.is_cuda())
+    lowest_on_device(s, drop, out);
+  else if (by_row)
+    kernels::select_rows(from, rows, columns, &drop, 1, out);
+  else
+    kernels::select_lowest(from, s.numel(), drop, out);
   return keep.to(at::kBool).to(score.device());
 }
 
 Tensor select_nm(const Tensor& score, int64_t keep_n, int64_t of) {
   const auto s = ready(score);
-  auto keep = at::empty(s.sizes(), at::kByte);
-  kernels::select_nm(s.const_data_ptr<float>(), s.numel() / s.size(-1), s.size(-1), keep_n, of,
-                     keep.mutable_data_ptr<uint8_t>());
+  auto keep = at::empty(s.sizes(), s.options().dtype(at::kByte));
+  auto* out = keep.mutable_data_ptr<uint8_t>();
+  const auto* from = s.const_data_ptr<float>();
+  const int64_t columns = s.size(-1), rows = s.numel() / columns;
+  if (s.is_cuda())
+    kernels::check_cuda(kernels::twins()->select_nm(from, rows, columns, keep_n, of, out),
+                        "select_nm");
+  else
+    kernels::select_nm(from, rows, columns, keep_n, of, out);
   return keep.to(at::kBool).to(score.device());
 }
 
 Tensor select_nm_reference(const Tensor& score, int64_t keep_n, int64_t of) {
   const auto s = ready(score);
-  auto keep = at::ones(s.sizes(), at::kBool);
+  auto keep = at::ones(s.sizes(), s.options().dtype(at::kBool));
   for (int64_t begin = 0; begin < s.size(1); begin += of) {
     const auto width = std::min(of, s.size(1) - begin);
     const auto lowest = std::get<1>(

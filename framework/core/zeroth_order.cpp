@@ -3,6 +3,7 @@
 #include "core/zeroth_order.h"
 
 #include "core/rows.h"
+#include "kernels/twins.h"
 
 namespace bench {
 namespace {
@@ -32,7 +33,7 @@ struct Lenses {
   void perturb(uint64_t seed, Directions kind, float eps) {
     for (const auto& [layer, list] : all_)
       layer->lens = [=](const Layer& l, const Tensor& x) {
-        auto delta = direction(l, seed, kind).to(l.weight.device()).mul_(eps);
+        auto delta = direction(l, seed, kind).mul_(eps);
         const int64_t half = x.size(0) / 2;
         const auto plus = linear_rows(x.narrow(0, 0, half), l.weight + delta, l.bias);
         const auto below = at::sub_out(delta, l.weight, delta);
@@ -94,30 +95,38 @@ const Pass& ZerothOrder::pass() {
 }
 
 Tensor direction(const Layer& layer, uint64_t seed, Directions kind) {
-  auto z = at::empty(layer.weight.sizes(), at::kFloat);
   const kernels::Stream stream{seed, kernels::fnv1a(layer.weight_name()),
                                kernels::Purpose::Direction};
+  const bool rademacher = kind == Directions::Rademacher;
+  const auto* twin = layer.weight.is_cuda() ? kernels::twins() : nullptr;
+  auto z = at::empty(layer.weight.sizes(),
+                     at::TensorOptions(at::kFloat).device(twin ? layer.weight.device() : at::kCPU));
   auto* out = z.mutable_data_ptr<float>();
-  if (kind == Directions::Rademacher)
+  if (twin)
+    kernels::check_cuda(
+        twin->fill(stream.seed, stream.name_hash, static_cast<uint32_t>(stream.purpose), rademacher,
+                   0, z.numel(), out),
+        "fill");
+  else if (rademacher)
     kernels::fill_rademacher(stream, 0, z.numel(), out);
   else
     kernels::fill_normal(stream, 0, z.numel(), out);
-  return z;
+  return z.to(layer.weight.device());
 }
 
 Tensor zeroth_order_gradient(const Layer& layer, const std::vector<Difference>& differences,
                              Directions kind, bool divide) {
-  auto sum = at::zeros(layer.weight.sizes(), at::kFloat);
+  auto sum = at::zeros(layer.weight.sizes(), layer.weight.options().dtype(at::kFloat));
   for (const auto& d : differences) {
     auto z = direction(layer, d.seed, kind);
     if (!divide) {
       sum.add_(z, d.p);
       continue;
     }
-    const auto quotient = at::full({}, d.p, at::kFloat) / z;
+    const auto quotient = at::full({}, d.p, z.options()) / z;
     sum += quotient.masked_fill(z == 0, 0);
   }
-  return (sum / static_cast<double>(differences.size())).flatten(1).to(layer.weight.device());
+  return (sum / static_cast<double>(differences.size())).flatten(1);
 }
 
 }  // namespace bench

@@ -104,7 +104,9 @@ Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
   const bool plain =
       queries == keys && !how.slopes.defined() && (how.window == 0 || keys <= how.window);
   const auto mask = plain ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
-  const auto out = at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, plain);
+  const auto scale = how.scale > 0 ? std::optional<double>(how.scale) : std::nullopt;
+  const auto out =
+      at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, plain, scale);
   return out.squeeze(0).transpose(0, 1).reshape({queries, heads * d});
 }
 
@@ -138,78 +140,9 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& ba
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-namespace {
-
-double number(const nlohmann::json& j, const char* key, double fallback, const std::string& where) {
-  const auto it = j.find(key);
-  if (it == j.end() || it->is_null()) return fallback;
-  if (!it->is_number()) fail("{}: {} must be a number, not {}", where, key, it->dump());
-  return it->get<double>();
-}
-
-/// llama3 scaling (golden/README 1): long wavelengths are divided by the factor, short ones kept.
-Tensor scale_llama3(const Tensor& f, const nlohmann::json& s, const std::string& where) {
-  const double factor = number(s, "factor", 8, where), low = number(s, "low_freq_factor", 1, where);
-  const double high = number(s, "high_freq_factor", 4, where);
-  const double length = number(s, "original_max_position_embeddings", 8192, where);
-  const auto wave = 2 * M_PI / f;
-  const auto smooth = (length / wave - low) / (high - low);
-  const auto middle = (1 - smooth) * f / factor + smooth * f;
-  auto out = at::where(wave > length / low, f / factor, f);
-  const auto between = (wave <= length / low) & (wave >= length / high);
-  return at::where(between, middle, out);
-}
-
-}  // namespace
-
-Rope::Rope(const nlohmann::json& config, int64_t head_dim, const std::string& where)
-    : head_dim_(head_dim) {
-  nlohmann::json p = nlohmann::json::object();
-  if (config.contains("rope_scaling") && config["rope_scaling"].is_object())
-    p = config["rope_scaling"];
-  if (config.contains("rope_parameters") && config["rope_parameters"].is_object())
-    p = config["rope_parameters"];
-  const double top =
-      number(config, "rope_theta", number(config, "rotary_emb_base", 10000, where), where);
-  const double theta = number(p, "rope_theta", top, where);
-  const double part =
-      number(p, "partial_rotary_factor",
-             number(config, "partial_rotary_factor", number(config, "rotary_pct", 1, where), where),
-             where);
-  rotary_ = static_cast<int64_t>(static_cast<double>(head_dim) * part);
-  const auto exponent = at::arange(0, rotary_, 2, at::kFloat) / static_cast<double>(rotary_);
-  frequencies_ = 1.0 / at::pow(theta, exponent);
-  const auto type = p.value("rope_type", p.value("type", std::string("default")));
-  if (type == "linear")
-    frequencies_ = frequencies_ / number(p, "factor", 1, where);
-  else if (type == "llama3")
-    frequencies_ = scale_llama3(frequencies_, p, where);
-  else if (type != "default")
-    fail("{}: the rope scaling '{}' is not supported; known: default, linear, llama3", where, type);
-}
-
-void Rope::reach(const Tensor& positions) const {
-  const int64_t needed = positions.numel() ? positions.max().item<int64_t>() + 1 : 1;
-  if (cos_.defined() && cos_.size(0) >= needed) return;
-  int64_t length = 256;
-  while (length < needed) length *= 2;
-  SingleThread alone;
-  const auto angle = at::arange(length, at::kFloat).unsqueeze(1) * frequencies_.unsqueeze(0);
-  const auto both = at::cat({angle, angle}, 1);
-  cos_ = both.cos().to(positions.device());
-  sin_ = both.sin().to(positions.device());
-}
-
-Tensor Rope::operator()(const Tensor& x, const Tensor& positions) const {
-  const auto heads = x.reshape({x.size(0), -1, head_dim_});
-  const auto turned = heads.narrow(2, 0, rotary_);
-  const auto c = cos_.index_select(0, positions).unsqueeze(1);
-  const auto s = sin_.index_select(0, positions).unsqueeze(1);
-  const auto half = rotary_ / 2;
-  const auto other = at::cat({-turned.narrow(2, half, half), turned.narrow(2, 0, half)}, 2);
-  auto out = turned * c + other * s;
-  if (rotary_ < head_dim_) out = at::cat({out, heads.narrow(2, rotary_, head_dim_ - rotary_)}, 2);
-  return out.reshape(x.sizes());
+Tensor fused_part(const Tensor& fused, int64_t i, int64_t head_dim) {
+  const auto n = fused.size(0);
+  return fused.reshape({n, -1, 3, head_dim}).select(2, i).reshape({n, -1});
 }
 
 }  // namespace bench

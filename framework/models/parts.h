@@ -6,12 +6,15 @@
 
 namespace bench {
 
+class Source;
+
 /// Weight and, where the file has one, bias of a linear or conv layer.
 Layer take_layer(const Checkpoint& c, const std::string& name);
 
 /// LayerNorm or RMSNorm (no bias), row by row.
 struct Norm {
-  Tensor weight, bias;
+  std::string name;
+  Tensor weight, bias;  // undefined: 1 and 0
   double eps = 1e-5;
   bool rms = false;
   Tensor operator()(const Tensor& x) const;
@@ -29,7 +32,11 @@ struct Attention {
   int64_t head_dim;
   int64_t window = 0;  // a position sees itself and the window - 1 before it; 0: all before it
   Tensor slopes;       // [heads]: ALiBi bias slope * key position; undefined without
+  double scale = 0;    // of the products; 0: 1 / sqrt(head_dim)
 };
+/// Part i of a fused projection whose rows are [q, k, v] head by head: [T, heads*3*d] -> [T,
+/// heads*d].
+Tensor fused_part(const Tensor& fused, int64_t i, int64_t head_dim);
 /// Causal attention inside each sequence of a ragged batch. q: [T, heads*d], k, v: [T, kv*d], query
 /// head h reads key/value head h / (heads/kv); -> [T, heads*d]. A segment with a parent sees its
 /// ancestors.
@@ -40,8 +47,10 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& ba
 class Rope {
  public:
   Rope() = default;
-  /// Reads rope_theta/rope_scaling (4.x) or rope_parameters (5.x): default, linear, llama3.
-  Rope(const nlohmann::json& config, int64_t head_dim, const std::string& where);
+  /// Reads rope_scaling (4.x) or rope_parameters (5.x): default, linear, llama3. theta and the
+  /// share of a head's dimensions that is rotated hold where those do not say.
+  Rope(Source& source, int64_t head_dim, double theta, double share);
+  bool whole() const { return rotary_ == head_dim_; }
   /// x: [T, heads*d] -> rotated by each token's position.
   Tensor operator()(const Tensor& x, const Tensor& positions) const;
   /// Makes the tables long enough; called in stem(), before anything runs in parallel.

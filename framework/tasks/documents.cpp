@@ -3,133 +3,140 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/near.h"
 #include "io/data.h"
+#include "io/gzip.h"
+#include "text/utf8.h"
 
 namespace bench {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
-int64_t characters(const std::string& utf8) {
-  int64_t n = 0;
-  for (const char c : utf8) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return n;
-}
-
-std::string text(const Json& doc, const char* field) {
-  return doc.at(field).get<std::string>();
-}
-
-Question question(std::string context, const std::vector<std::string>& choices, int64_t gold) {
-  Question q;
-  q.contexts = {std::move(context)};
-  for (const auto& c : choices) {
-    q.continuations.push_back(" " + c);
-    q.lengths.push_back(characters(c));
+Value converted(const Json& j) {
+  if (j.is_boolean()) return j.get<bool>();
+  if (j.is_number_integer()) return j.get<int64_t>();
+  if (j.is_number()) return j.get<double>();
+  if (j.is_string()) return j.get<std::string>();
+  if (j.is_array()) {
+    Value::List list;
+    for (const auto& item : j) list.push_back(converted(item));
+    return list;
   }
-  q.gold = gold;
-  return q;
+  if (!j.is_object()) return {};
+  Value::Map map;
+  for (const auto& [key, item] : j.items()) map.push_back({key, converted(item)});
+  return map;
 }
 
-/// The files hold choices with or without the blank in front; requests always have exactly one.
-std::vector<std::string> bare_choices(const Json& doc) {
-  std::vector<std::string> all;
-  for (const auto& c : doc.at("choices")) {
-    auto choice = c.get<std::string>();
-    if (!choice.empty() && choice[0] == ' ') choice.erase(0, 1);
-    all.push_back(std::move(choice));
+/// One record of CSV from `at` on: fields in quotes may hold line ends and doubled quotes.
+std::vector<std::string> csv_record(const std::string& text, size_t& at) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      if (c != '"')
+        fields.back() += c;
+      else if (at + 1 < text.size() && text[at + 1] == '"')
+        fields.back() += text[++at];
+      else
+        quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == ',') {
+      fields.emplace_back();
+    } else if (c == '\n') {
+      ++at;
+      break;
+    } else if (c != '\r') {
+      fields.back() += c;
+    }
+  }
+  return fields;
+}
+
+std::vector<Value> from_csv(const std::string& file, const std::string& text, int64_t limit) {
+  std::vector<Value> all;
+  size_t at = 0;
+  const auto header = csv_record(text, at);
+  while (at < text.size() && (!limit || static_cast<int64_t>(all.size()) < limit)) {
+    const auto fields = csv_record(text, at);
+    if (fields.size() == 1 && fields[0].empty()) continue;
+    if (fields.size() != header.size())
+      fail("{}: record {} has {} fields, the header {}", file, all.size() + 1, fields.size(),
+           header.size());
+    Value::Map row;
+    for (size_t i = 0; i < fields.size(); ++i) row.push_back({header[i], fields[i]});
+    all.emplace_back(std::move(row));
   }
   return all;
 }
 
-Question as_it_stands(const Json& d) {
-  return question(text(d, "query"), bare_choices(d), d.at("gold").get<int64_t>());
-}
-
-Question piqa(const Json& d) {
-  return question("Question: " + text(d, "goal") + "\nAnswer:", {text(d, "sol1"), text(d, "sol2")},
-                  d.at("label").get<int64_t>());
-}
-
-/// lm-eval sends the bare stem; the file wraps it.
-Question openbookqa(const Json& d) {
-  static const std::string kFront = "Question: ", kBack = "\nAnswer:";
-  auto stem = text(d, "query");
-  if (stem.rfind(kFront, 0) == 0) stem.erase(0, kFront.size());
-  if (stem.ends_with(kBack)) stem.erase(stem.size() - kBack.size());
-  return question(std::move(stem), bare_choices(d), d.at("gold").get<int64_t>());
-}
-
-/// lm-eval's order is no, yes; the file's gold counts yes, no.
-Question boolq(const Json& d) {
-  return question(text(d, "query"), {"no", "yes"}, 1 - d.at("gold").get<int64_t>());
-}
-
-Question winogrande(const Json& d) {
-  const auto sentence = text(d, "sentence");
-  const auto blank = sentence.find('_');
-  if (blank == std::string::npos) throw Json::other_error::create(501, "no blank", &d);
-  auto rest = sentence.substr(blank + 1);
-  const auto begin = rest.find_first_not_of(" \t\n");
-  rest = begin == std::string::npos
-             ? ""
-             : rest.substr(begin, rest.find_last_not_of(" \t\n") + 1 - begin);
-  Question q;
-  for (const char* option : {"option1", "option2"}) {
-    q.contexts.push_back(sentence.substr(0, blank) + text(d, option));
-    q.continuations.push_back(" " + rest);
-    q.lengths.push_back(characters(rest));
+std::vector<Value> from_lines(const std::string& file, const std::string& text, int64_t limit) {
+  std::vector<Value> all;
+  size_t line = 0;
+  for (size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    const auto row = text.substr(at, end - at);
+    at = end + 1;
+    ++line;
+    if (row.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (limit && static_cast<int64_t>(all.size()) == limit) break;
+    Value v;
+    if (!value_from_json(row, v) || !v.is_map()) fail("{}:{}: is no JSON object", file, line);
+    all.push_back(std::move(v));
   }
-  q.gold = text(d, "answer") == "1" ? 0 : 1;
-  return q;
+  return all;
 }
 
-using Recipe = Question (*)(const Json&);
-const std::vector<std::pair<std::string, Recipe>> kRecipes{
-    {"arc", as_it_stands},      {"boolq", boolq}, {"olmes", as_it_stands},
-    {"openbookqa", openbookqa}, {"piqa", piqa},   {"winogrande", winogrande}};
+std::vector<Value> from_array(const std::string& file, const std::string& text, int64_t limit) {
+  Value whole;
+  if (!value_from_json(text, whole) || !whole.is_list())
+    fail("{}: is no JSON array of documents", file);
+  auto& list = whole.list();
+  if (limit && static_cast<int64_t>(list.size()) > limit)
+    list.erase(list.begin() + limit, list.end());
+  for (const auto& row : list)
+    if (!row.is_map()) fail("{}: holds something that is no JSON object", file);
+  return std::move(list);
+}
 
 }  // namespace
 
-const std::vector<std::string>& recipes() {
-  static const auto names = [] {
-    std::vector<std::string> all;
-    for (const auto& [name, recipe] : kRecipes) all.push_back(name);
-    return all;
-  }();
-  return names;
+bool value_from_json(const std::string& text, Value& out) {
+  // The depth is bounded: converting is recursive.
+  int depth = 0;
+  bool deep = false;
+  const auto watch = [&](int d, Json::parse_event_t, Json&) {
+    depth = std::max(depth, d);
+    deep = depth > 100;
+    return !deep;
+  };
+  if (text::invalid_utf8(text) != std::string_view::npos) return false;
+  const auto json = Json::parse(text, watch, /*allow_exceptions=*/false);
+  if (json.is_discarded() || deep) return false;
+  out = converted(json);
+  return true;
 }
 
-std::vector<Question> read_questions(const std::string& name, const std::string& recipe,
-                                     int64_t limit) {
-  Recipe build = nullptr;
-  for (const auto& [known, function] : kRecipes)
-    if (known == recipe) build = function;
-  if (!build) fail("recipe '{}' is not known{}", recipe, suggestion(recipe, recipes()));
+std::vector<Value> read_documents_of(const std::string& name, int64_t limit) {
   const auto file = data_file(name);
-  const auto all = read_file(file);
-  std::vector<Question> questions;
-  size_t line = 0;
-  for (size_t at = 0; at < all.size();) {
-    const auto end = std::min(all.find('\n', at), all.size());
-    const auto row = all.substr(at, end - at);
-    at = end + 1;
-    ++line;
-    if (row.empty()) continue;
-    if (limit && static_cast<int64_t>(questions.size()) == limit) break;
-    try {
-      questions.push_back(build(Json::parse(row)));
-    } catch (const Json::exception& e) {
-      fail("{}:{}: is no document of the recipe {}: {}", file.string(), line, recipe, e.what());
-    }
-    const auto& q = questions.back();
-    if (q.gold < 0 || q.gold >= static_cast<int64_t>(q.continuations.size()))
-      fail("{}:{}: its gold answer {} is none of {} choices", file.string(), line, q.gold,
-           q.continuations.size());
-  }
-  if (questions.empty()) fail("{}: holds no document", file.string());
-  return questions;
+  auto kind = file;
+  const bool packed = kind.extension() == ".gz";
+  if (packed) kind.replace_extension();
+  const auto text = packed ? read_gzip(file) : read_file(file);
+  std::vector<Value> all;
+  if (kind.extension() == ".jsonl")
+    all = from_lines(file.string(), text, limit);
+  else if (kind.extension() == ".json")
+    all = from_array(file.string(), text, limit);
+  else if (kind.extension() == ".csv")
+    all = from_csv(file.string(), text, limit);
+  else
+    fail("{}: documents are read from .jsonl, .json and .csv files, and .gz of these",
+         file.string());
+  if (all.empty()) fail("{}: holds no document", file.string());
+  return all;
 }
 
 }  // namespace bench

@@ -2,20 +2,16 @@
 #include <string>
 #include <vector>
 
+#include "config/value.h"
+
 namespace bench {
 
-/// One multiple-choice question as it is sent: a context and a continuation per choice.
-struct Question {
-  std::vector<std::string> contexts;       // one, or one per choice (winogrande)
-  std::vector<std::string> continuations;  // with the delimiter in front
-  std::vector<int64_t> lengths;  // characters of each bare choice: what acc_norm divides by
-  int64_t gold = 0;
-};
+/// The rows of a local data file as maps: JSON lines (.jsonl), a JSON array (.json), CSV with a
+/// header (.csv), and .gz of these. The first `limit`, 0 for all. A broken row is an Error with its
+/// line.
+std::vector<Value> read_documents_of(const std::string& file, int64_t limit);
 
-/// Documents of a task's file as lm-eval builds its requests (evaluation.md 4). recipe: arc, piqa,
-/// openbookqa, boolq, winogrande, olmes (query and choices as they stand).
-std::vector<Question> read_questions(const std::string& file, const std::string& recipe,
-                                     int64_t limit);
-const std::vector<std::string>& recipes();
+/// A JSON text as a value; false where it is none.
+bool value_from_json(const std::string& json, Value& out);
 
 }  // namespace bench

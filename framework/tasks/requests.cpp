@@ -1,19 +1,17 @@
 #include "tasks/requests.h"
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "text/python_string.h"
 
 namespace bench {
-namespace {
 
 int64_t prefix_token(const Tokenizer& t, const Protocol& p) {
   if (p.prefix == "bos_or_eos" && t.bos()) return *t.bos();
   if (t.eos()) return *t.eos();
   fail("the tokenizer has neither a BOS nor an EOS token to stand before an empty context");
 }
-
-struct Pair {
-  Sequence context, continuation;
-};
 
 Pair encode_pair(std::string context, std::string continuation, const Tokenizer& t,
                  const Protocol& p) {
@@ -23,10 +21,9 @@ Pair encode_pair(std::string context, std::string continuation, const Tokenizer&
       pair.continuation.erase(pair.continuation.begin());
     return pair;
   }
-  const auto end = context.find_last_not_of(" \t\n\r\f\v");
-  const auto blanks = context.size() - (end == std::string::npos ? 0 : end + 1);
-  continuation.insert(0, context.substr(context.size() - blanks));
-  context.resize(context.size() - blanks);
+  const auto kept = text::rstrip(context).size();
+  continuation.insert(0, context.substr(kept));
+  context.resize(kept);
   if (!p.joint) return {t.encode(context, p.special), t.encode(continuation, false)};
   const auto whole = t.encode(context + continuation, p.special);
   Pair pair{t.encode(context, p.special), {}};
@@ -36,28 +33,44 @@ Pair encode_pair(std::string context, std::string continuation, const Tokenizer&
   return pair;
 }
 
-}  // namespace
+Item::Request to_request(const Pair& pair, int64_t max_length) {
+  const auto n = static_cast<int64_t>(pair.continuation.size());
+  if (n == 0) fail("a continuation has no token of its own after its context");
+  if (n > max_length) fail("a continuation has {} tokens, more than the model's {}", n, max_length);
+  Sequence tokens = pair.context;
+  tokens.insert(tokens.end(), pair.continuation.begin(), pair.continuation.end());
+  const auto limit = static_cast<size_t>(max_length) + 1;
+  if (tokens.size() > limit) tokens.erase(tokens.begin(), tokens.end() - static_cast<long>(limit));
+  return {std::move(tokens), n};
+}
 
 Item encode_question(const Question& q, const Tokenizer& tokenizer, const Protocol& protocol,
                      int64_t max_length) {
   Item item;
   for (size_t i = 0; i < q.continuations.size(); ++i) {
     const auto& context = q.contexts[q.contexts.size() == 1 ? 0 : i];
-    const auto pair = encode_pair(context, q.continuations[i], tokenizer, protocol);
-    const auto n = static_cast<int64_t>(pair.continuation.size());
-    if (n == 0)
-      fail("the choice '{}' has no token of its own after its context", q.continuations[i]);
-    if (n > max_length)
-      fail("the choice '{:.40}...' has {} tokens, more than the model's {}", q.continuations[i], n,
-           max_length);
-    Sequence tokens = pair.context;
-    tokens.insert(tokens.end(), pair.continuation.begin(), pair.continuation.end());
-    const auto limit = static_cast<size_t>(max_length) + 1;
-    if (tokens.size() > limit)
-      tokens.erase(tokens.begin(), tokens.end() - static_cast<long>(limit));
-    item.requests.push_back({std::move(tokens), n});
+    item.requests.push_back(
+        to_request(encode_pair(context, q.continuations[i], tokenizer, protocol), max_length));
   }
   return item;
+}
+
+std::vector<Item::Request> rolling_windows(const Sequence& tokens, int64_t prefix,
+                                           int64_t max_length) {
+  std::vector<Item::Request> windows;
+  const auto total = static_cast<int64_t>(tokens.size());
+  for (int64_t done = 0; done < total;) {
+    const auto count = std::min(max_length, total - done), end = done + count;
+    // The first window begins with the prefix; later ones with the token before their first input.
+    const auto begin = done == 0 ? 0 : end - max_length - 1;
+    Item::Request window;
+    if (done == 0) window.tokens.push_back(prefix);
+    window.tokens.insert(window.tokens.end(), tokens.begin() + begin, tokens.begin() + end);
+    window.continuation = count;
+    windows.push_back(std::move(window));
+    done = end;
+  }
+  return windows;
 }
 
 }  // namespace bench

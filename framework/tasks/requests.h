@@ -1,15 +1,35 @@
 #pragma once
 #include "core/protocol.h"
-#include "tasks/documents.h"
+#include "tasks/prompts.h"
 #include "tasks/scoring.h"
 #include "text/tokenizer.h"
 
 namespace bench {
 
-/// Requests of a question by a protocol's rules: pair encoding, prefix token, cut to max_length + 1
-/// ids from the left (evaluation.md 5). A continuation without a token, or longer than the model,
-/// is an Error; lm-eval stops with an assertion there.
+/// A context and a continuation as tokens, before anything is cut.
+struct Pair {
+  Sequence context, continuation;
+};
+/// Pair encoding by a protocol's rules: blanks at the end of the context move to the continuation,
+/// both are encoded together and cut by length; an empty context becomes the prefix token
+/// (evaluation.md 5).
+Pair encode_pair(std::string context, std::string continuation, const Tokenizer& tokenizer,
+                 const Protocol& protocol);
+
+/// Cut to max_length + 1 ids from the left. A continuation without a token, or longer than the
+/// model, is an Error; lm-eval stops with an assertion there.
+Item::Request to_request(const Pair& pair, int64_t max_length);
+
+/// One request per choice of a question.
 Item encode_question(const Question& question, const Tokenizer& tokenizer, const Protocol& protocol,
                      int64_t max_length);
+
+/// What stands before an empty context: BOS, or EOS where there is none (or the protocol says so).
+int64_t prefix_token(const Tokenizer& tokenizer, const Protocol& protocol);
+
+/// Windows of a whole document: every token is predicted once, the first after the prefix token,
+/// later windows behind as much context as fits (evaluation.md 6). Empty for an empty document.
+std::vector<Item::Request> rolling_windows(const Sequence& tokens, int64_t prefix,
+                                           int64_t max_length);
 
 }  // namespace bench

@@ -44,7 +44,8 @@ class Tokenizer {
 /// or one of those files. The same files give other ids in other software, hence the variant:
 ///   spm    sentencepiece itself: the text of a special token is ordinary text
 ///   slow4  transformers 4, slow class: cut at special tokens, sentencepiece on each part
-///   fast4  transformers 4, fast class: prepend "▁", " " becomes "▁", byte-pair encoding
+///   fast4  transformers 4, fast class: tokenizer.json where there is one; else prepend "▁", " "
+///          becomes "▁", byte-pair encoding
 ///   hf5    transformers 5: as fast4, but no "▁" where one is, merges in the order of the
 ///          vocabulary, and no unknown token
 ///   json   tokenizer.json as the tokenizers library runs it; vocab.json + merges.txt as GPT-2's

@@ -33,6 +33,10 @@ const std::vector<Case>& cases() {
       {"opt-ts-1m", make_pattern(Pattern::Structured, {"head", "neuron"}),
        Propagation::SequentialBlock},
       {"bloom-ts-1m", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::Dense},
+      {"tiny-gpt2", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::Dense},
+      {"tiny-gpt2", make_pattern(Pattern::NM), Propagation::PerLinear},
+      {"tiny-gpt_neox", make_pattern(Pattern::Structured, {"head", "neuron"}),
+       Propagation::SequentialBlock},
       {"resnet20", make_pattern(Pattern::Unstructured), Propagation::Dense},
       {"resnet20", make_pattern(Pattern::Structured, {"channel"}), Propagation::Dense}};
   return all;

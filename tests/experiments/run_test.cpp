@@ -164,3 +164,71 @@ TEST_CASE("NaN weights, truncated weights: each a row with its reason", "[run]")
   for (const auto& t : s.trials()) truncated += contains(t.error, "truncated");
   CHECK(truncated == 6);
 }
+
+TEST_CASE("a tokenizer that does not fit its model: a row with the reason", "[run]") {
+  Sandbox s;
+  const auto model = s.dir.path / "mixed";
+  std::filesystem::copy(root() / "data/models/stories260k", model);
+  // 2,048 pieces over 512 embeddings.
+  std::filesystem::remove(model / "tokenizer.model");
+  std::filesystem::copy(root() / "data/models/opt-ts-1m/tokenizer.json", model / "tokenizer.json");
+  CHECK(s.run("model.name=mixed +model.path=" + model.string()) == 1);
+  REQUIRE(s.trials().size() == 6);
+  for (const auto& t : s.trials()) {
+    CHECK(t.state == "failed");
+    CHECK(contains(t.error, "tokenizer"));
+  }
+}
+
+TEST_CASE("a database that is none, or cannot be opened, is one sentence and stays as it is",
+          "[run]") {
+  const Sandbox s;
+  std::ofstream(s.db) << "this is a letter, not a database";
+  std::string said;
+  CHECK(s.run("", &said) != 0);
+  CHECK(contains(said, s.db));
+  CHECK(slurp(s.db) == "this is a letter, not a database");
+  const Sandbox folder;
+  std::filesystem::create_directory(folder.db);
+  CHECK(folder.run("", &said) != 0);
+  CHECK(contains(said, folder.db));
+}
+
+TEST_CASE("a full disk loses no row: the same command finishes when there is room", "[run]") {
+  // A file size limit stands for the full disk: writing the database fails in the same place.
+  const Sandbox s;
+  REQUIRE(s.run("sparsity=0.1") == 0);
+  const auto blocks = std::filesystem::file_size(s.db) / 1024 + 4;
+  const auto log = (s.dir.path / "full").string();
+  const auto command = "ulimit -f " + std::to_string(blocks) + "; trap '' XFSZ; BENCH_HOME=" +
+                       root().string() + " " + kEngine + " run " + s.config + " --db " + s.db +
+                       " --no-report >" + log + " 2>&1";
+  std::ofstream(s.dir.path / "try.sh") << command;
+  const int status = std::system(("bash " + (s.dir.path / "try.sh").string()).c_str());
+  CHECK(WEXITSTATUS(status) != 0);
+  CHECK(contains(slurp(log), s.db));
+  REQUIRE(s.run() == 0);
+  const auto all = s.trials();
+  CHECK(all.size() == 6);
+  for (const auto& t : all) CHECK(t.state == "done");
+}
+
+TEST_CASE("two runs at once on one database share the work", "[run]") {
+  const Sandbox s;
+  std::thread other([&] { CHECK(s.run() == 0); });
+  const Sandbox& same = s;
+  const auto log = (s.dir.path / "second").string();
+  const auto command = "BENCH_HOME=" + root().string() + " " + kEngine + " run " + same.config +
+                       " --db " + same.db + " --no-report >" + log + " 2>&1";
+  const int status = std::system(command.c_str());
+  other.join();
+  CHECK(WEXITSTATUS(status) == 0);
+  const Store store(s.db, Store::Mode::ReadOnly);
+  const auto all = store.trials();
+  REQUIRE(all.size() == 6);
+  for (const auto& t : all) {
+    CHECK(t.state == "done");
+    CHECK(t.attempts == 1);
+  }
+  CHECK(store.metrics().size() == 6);
+}

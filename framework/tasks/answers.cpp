@@ -1,0 +1,85 @@
+#include "tasks/answers.h"
+
+#include <algorithm>
+#include <map>
+
+#include "text/python_regex.h"
+#include "text/python_string.h"
+#include "text/utf8.h"
+
+namespace bench {
+namespace {
+
+bool ascii_punctuation(char c) {
+  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+         (c >= '{' && c <= '~');
+}
+
+std::string first_group(const FilterStep& step, const std::string& text) {
+  const auto matches = text::PythonRegex(step.pattern).find_all(text);
+  const auto n = static_cast<int64_t>(matches.size());
+  const auto at = step.group < 0 ? step.group + n : step.group;
+  if (at < 0 || at >= n) return step.fallback;
+  for (const auto& group : matches[static_cast<size_t>(at)])
+    if (!group.empty() || matches[static_cast<size_t>(at)].size() == 1) return text::strip(group);
+  return step.fallback;
+}
+
+std::string comparable(const MetricChoice& how, std::string text) {
+  for (const auto& pattern : how.regexes_to_ignore) text = text::PythonRegex(pattern).sub(text, "");
+  if (how.ignore_case) text = text::lower_case(text);
+  if (how.ignore_punctuation) std::erase_if(text, ascii_punctuation);
+  if (how.ignore_numbers) std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
+}
+
+std::map<std::string, int> words_of(std::string text) {
+  text = text::lower_case(text);
+  std::erase_if(text, ascii_punctuation);
+  std::map<std::string, int> words;
+  for (const auto& w : text::split_blanks(text))
+    if (w != "a" && w != "an" && w != "the") ++words[w];
+  return words;
+}
+
+int total(const std::map<std::string, int>& words) {
+  int n = 0;
+  for (const auto& [word, count] : words) n += count;
+  return n;
+}
+
+}  // namespace
+
+std::string filtered(const FilterChain& chain, std::string text) {
+  for (const auto& step : chain.steps) {
+    if (step.function == "regex") text = first_group(step, text);
+    if (step.function == "remove_whitespace") text = text::lstrip(text);
+    if (step.function == "lowercase") text = text::lower_case(text);
+    if (step.function == "uppercase") text = text::upper_case(text);
+  }
+  return text;
+}
+
+double exact_match(const MetricChoice& how, const std::string& answer,
+                   const std::vector<std::string>& references) {
+  const auto ours = comparable(how, answer);
+  return std::any_of(references.begin(), references.end(),
+                     [&](const auto& r) { return comparable(how, r) == ours; });
+}
+
+double word_f1(const std::string& answer, const std::vector<std::string>& references) {
+  const auto ours = words_of(answer);
+  double best = 0;
+  for (const auto& reference : references) {
+    const auto theirs = words_of(reference);
+    int shared = 0;
+    for (const auto& [word, count] : ours)
+      if (const auto it = theirs.find(word); it != theirs.end())
+        shared += std::min(count, it->second);
+    const int both = total(ours) + total(theirs);
+    best = std::max(best, both == 0 ? 1.0 : 2.0 * shared / both);
+  }
+  return best;
+}
+
+}  // namespace bench

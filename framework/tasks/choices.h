@@ -1,0 +1,18 @@
+#pragma once
+#include <vector>
+
+#include "tasks/prompts.h"
+
+namespace bench {
+
+/// The first of the largest values.
+size_t first_maximum(const std::vector<double>& values);
+
+/// What acc_norm and its relatives compare: log-likelihoods divided, choice by choice.
+std::vector<double> per_character(const Question& question, const std::vector<double>& sums);
+std::vector<double> per_byte(const Question& question, const std::vector<double>& sums);
+
+/// Squared distance of the softmax of the sums to the gold answer.
+double brier(const std::vector<double>& sums, int64_t gold);
+
+}  // namespace bench

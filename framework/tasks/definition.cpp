@@ -1,0 +1,342 @@
+#include "tasks/definition.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/near.h"
+#include "config/config.h"
+#include "config/scalar.h"
+#include "config/yaml.h"
+#include "io/data.h"
+#include "tasks/functions.h"
+#include "text/python_regex.h"
+#include "text/python_string.h"
+
+namespace bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Keys of lm-eval's TaskConfig.
+Schema schema() {
+  using T = Key::Type;
+  Schema all{optional("task", T::Any, "its name")};
+  for (const char* name :
+       {"output_type", "dataset_path", "dataset_name", "training_split", "validation_split",
+        "test_split", "fewshot_split", "target_delimiter", "fewshot_delimiter", "task_alias"})
+    all = all + Schema{optional(name, T::String, "as in lm-eval")};
+  for (const char* name :
+       {"doc_to_text", "doc_to_target", "doc_to_choice", "description", "process_docs",
+        "process_results", "fewshot_config", "metric_list", "filter_list", "generation_kwargs",
+        "dataset_kwargs", "num_fewshot", "repeats", "use_prompt", "gen_prefix", "custom_dataset",
+        // said about the task, not part of a request
+        "tag", "group", "metadata", "should_decontaminate", "doc_to_decontamination_query",
+        "unsafe_code"})
+    all = all + Schema{optional(name, T::Any, "as in lm-eval")};
+  return all;
+}
+
+/// `!function module.name` is a tag of lm-eval's own: kept as text, and read by functions.h.
+Value load(const fs::path& file) {
+  const auto text = text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+[\\w.]+)")
+                        .sub(read_file(file), "\\1\\2\"\\3\"");
+  auto value = load_yaml(text, file.string());
+  if (!value.is_map()) fail("{}: is no task: a mapping is needed", file.string());
+  return value;
+}
+
+/// A definition over what it includes, the nearer key winning.
+Value with_includes(const fs::path& file, int depth = 0) {
+  if (depth > 8) fail("{}: includes itself, or too deep", file.string());
+  auto own = load(file);
+  const auto* named = own.find("include");
+  if (!named) return own;
+  std::vector<std::string> names;
+  if (named->is_string()) names = {named->string()};
+  if (named->is_list())
+    for (const auto& n : named->list())
+      if (n.is_string()) names.push_back(n.string());
+  if (names.empty()) fail("{}: include must name a file", file.string());
+  Value all{Value::Map{}};
+  for (const auto& name : names) {
+    const auto other = fs::path(name).is_absolute() ? fs::path(name) : file.parent_path() / name;
+    const auto included = with_includes(other, depth + 1);
+    for (const auto& e : included.map()) all.set(e.key, e.value);
+  }
+  own.erase("include");
+  for (const auto& e : own.map()) all.set(e.key, e.value);
+  return all;
+}
+
+std::string text_at(const Value& map, const char* key, const std::string& fallback) {
+  const auto* v = map.find(key);
+  return v && !v->is_null() ? python_str(*v) : fallback;
+}
+bool flag_at(const Value& map, const char* key, bool fallback) {
+  const auto* v = map.find(key);
+  return v && v->is_bool() ? std::get<bool>(v->data) : fallback;
+}
+std::vector<std::string> texts(const Value* v) {
+  std::vector<std::string> all;
+  if (v && v->is_string()) all.push_back(v->string());
+  if (v && v->is_list())
+    for (const auto& item : v->list()) all.push_back(python_str(item));
+  return all;
+}
+
+class Reader {
+ public:
+  Reader(fs::path file, const Value& written)
+      : file_(std::move(file)), value_(schema().complete(written, file_.string())) {}
+
+  TaskDefinition read() {
+    d_.file = file_;
+    if (value_.find("task")->is_list() || !value_.find("group")->is_null())
+      fail("{}: is a group of tasks; name one of its tasks", file_.string());
+    d_.name = text_at(value_, "task", file_.stem().string());
+    d_.output_type = text_at(value_, "output_type", "generate_until");
+    static const std::vector<std::string> kTypes{"multiple_choice", "loglikelihood",
+                                                 "loglikelihood_rolling", "generate_until"};
+    if (std::find(kTypes.begin(), kTypes.end(), d_.output_type) == kTypes.end())
+      fail("{}: output_type '{}' is not known{}", file_.string(), d_.output_type,
+           suggestion(d_.output_type, kTypes));
+    for (const char* key : {"use_prompt", "gen_prefix", "custom_dataset"}) refuse(key);
+    if (text_at(value_, "repeats", "1") != "1") refuse("repeats");
+    d_.text = part("doc_to_text");
+    d_.target = part("doc_to_target");
+    d_.choice = part("doc_to_choice");
+    d_.description = part("description");
+    d_.wikitext = is_wikitext_function(text_at(value_, "process_results", "")) ||
+                  is_wikitext_function(text_at(value_, "doc_to_target", ""));
+    if (!d_.wikitext) refuse("process_results");
+    refuse("process_docs");
+    d_.target_delimiter = text_at(value_, "target_delimiter", " ");
+    d_.fewshot_delimiter = text_at(value_, "fewshot_delimiter", "\n\n");
+    data();
+    fewshot();
+    metrics();
+    filters();
+    generation();
+    return std::move(d_);
+  }
+
+ private:
+  void refuse(const char* key) const {
+    const auto* v = value_.find(key);
+    if (v && !v->is_null())
+      fail("{}: {} = {} is not supported; write the documents' fields as templates", file_.string(),
+           key, python_str(*v));
+  }
+
+  DocumentPart part(const char* key) const {
+    const auto* v = value_.find(key);
+    if (!v || v->is_null()) return {};
+    const auto where = file_.string() + ": " + key;
+    if (v->is_string() && v->string().starts_with("!function"))
+      return {Value(template_of_function(v->string(), where)), where};
+    return {*v, where};
+  }
+
+  /// A file named beside the definition, shipped (by its path below data/, so that its bytes are
+  /// checked), or as a path.
+  std::string data_path(const std::string& name) const {
+    const auto beside = fs::absolute(file_.parent_path() / name).lexically_normal();
+    if (!fs::exists(beside)) return name;
+    const auto below = beside.lexically_relative(fs::absolute(home() / "data").lexically_normal());
+    return below.empty() || *below.begin() == ".." ? beside.string() : below.string();
+  }
+
+  void data() {
+    const auto path = text_at(value_, "dataset_path", "");
+    const auto test = text_at(value_, "test_split", ""),
+               valid = text_at(value_, "validation_split", "");
+    const auto train = text_at(value_, "training_split", "");
+    const auto scored = !test.empty() ? test : valid;
+    auto examples = text_at(value_, "fewshot_split", "");
+    // lm-eval compares the two keys as they are written.
+    d_.fewshot_from_documents = examples == test;
+    if (examples.empty()) examples = !train.empty() ? train : scored;
+    const auto* kwargs = value_.find("dataset_kwargs");
+    const auto* files = kwargs && kwargs->is_map() ? kwargs->find("data_files") : nullptr;
+    const auto of_split = [&](const std::string& split) -> std::string {
+      if (files->is_string()) return data_path(files->string());
+      const auto* one = files->is_map() ? files->find(split) : nullptr;
+      return one && one->is_string() ? data_path(one->string()) : "";
+    };
+    if (files) {
+      d_.documents = of_split(scored);
+      d_.fewshot_documents = of_split(examples);
+      if (d_.documents.empty())
+        fail("{}: dataset_kwargs.data_files names no file for the split '{}'", file_.string(),
+             scored);
+    } else if (path.ends_with(".jsonl") || path.ends_with(".json") || path.ends_with(".csv") ||
+               path.ends_with(".gz") || path.ends_with(".raw")) {
+      d_.documents = d_.fewshot_documents = data_path(path);
+    } else {
+      d_.hub = path;
+    }
+  }
+
+  void fewshot() {
+    const auto shots = text_at(value_, "num_fewshot", "0");
+    if (shots.find_first_not_of("0123456789") != std::string::npos || shots.size() > 4)
+      fail("{}: num_fewshot must be a number, not {}", file_.string(), shots);
+    d_.fewshot = std::stoll(shots);
+    const auto* config = value_.find("fewshot_config");
+    if (!config || !config->is_map()) return;
+    for (const auto& e : config->map()) {
+      if (e.key == "sampler" && e.value.is_string() && e.value.string() == "first_n")
+        d_.first_examples = true;
+      else if (e.key == "samples" && e.value.is_list())
+        d_.fewshot_samples = e.value;
+      else if (e.key != "sampler" || !e.value.is_string() || e.value.string() != "default")
+        fail("{}: fewshot_config.{} is not supported", file_.string(), e.key);
+    }
+  }
+
+  void metrics() {
+    const auto* list = value_.find("metric_list");
+    if (list && list->is_list())
+      for (const auto& m : list->list()) {
+        MetricChoice choice;
+        choice.name = text_at(m, "metric", "");
+        choice.higher_is_better = flag_at(m, "higher_is_better", true);
+        choice.ignore_case = flag_at(m, "ignore_case", false);
+        choice.ignore_punctuation = flag_at(m, "ignore_punctuation", false);
+        choice.ignore_numbers = flag_at(m, "ignore_numbers", false);
+        choice.regexes_to_ignore = texts(m.find("regexes_to_ignore"));
+        d_.metrics.push_back(std::move(choice));
+      }
+    const auto add = [&](std::initializer_list<const char*> names) {
+      if (!d_.metrics.empty()) return;
+      for (const char* n : names) d_.metrics.push_back({n});
+    };
+    if (d_.output_type == "multiple_choice") add({"acc", "acc_norm"});
+    if (d_.output_type == "loglikelihood") add({"perplexity", "acc"});
+    if (d_.output_type == "loglikelihood_rolling")
+      add({"word_perplexity", "byte_perplexity", "bits_per_byte"});
+    if (d_.output_type == "generate_until") add({"exact_match"});
+  }
+
+  void filters() {
+    const auto* list = value_.find("filter_list");
+    if (list && list->is_list())
+      for (const auto& f : list->list()) {
+        FilterChain chain;
+        chain.name = text_at(f, "name", "none");
+        const auto* steps = f.find("filter");
+        if (steps && steps->is_list())
+          for (const auto& s : steps->list()) chain.steps.push_back(filter_step(s));
+        d_.filters.push_back(std::move(chain));
+      }
+    if (d_.filters.empty()) d_.filters.push_back({"none", {{"take_first"}}});
+  }
+
+  FilterStep filter_step(const Value& s) const {
+    static const std::vector<std::string> kKnown{"regex", "take_first", "remove_whitespace",
+                                                 "lowercase", "uppercase"};
+    FilterStep step;
+    step.function = text_at(s, "function", "");
+    if (std::find(kKnown.begin(), kKnown.end(), step.function) == kKnown.end())
+      fail("{}: the filter '{}' is not supported{}", file_.string(), step.function,
+           suggestion(step.function, kKnown));
+    step.pattern = text_at(s, "regex_pattern", "#### (\\-?[0-9\\.\\,]+)");
+    step.fallback = text_at(s, "fallback", "[invalid]");
+    const auto* group = s.find("group_select");
+    if (group && group->is_int()) step.group = std::get<int64_t>(group->data);
+    if (step.function == "regex") text::PythonRegex{step.pattern};  // its mistakes, now
+    return step;
+  }
+
+  void generation() {
+    const auto* kwargs = value_.find("generation_kwargs");
+    d_.until = {d_.fewshot_delimiter};
+    if (!kwargs || !kwargs->is_map()) return;
+    for (const auto& e : kwargs->map()) {
+      const bool off = e.value.is_bool() && !std::get<bool>(e.value.data);
+      if (e.key == "until")
+        d_.until = texts(&e.value);
+      else if ((e.key == "max_gen_toks" || e.key == "max_new_tokens") && e.value.is_int())
+        d_.max_new_tokens = std::get<int64_t>(e.value.data);
+      else if (e.key == "do_sample" && !off)
+        fail("{}: generation_kwargs.do_sample: only greedy generation is built", file_.string());
+      else if (e.key != "do_sample" && e.key != "temperature" && e.key != "top_p")
+        fail("{}: generation_kwargs.{} is not supported", file_.string(), e.key);
+    }
+    if (d_.max_new_tokens < 1) fail("{}: max_gen_toks must be at least 1", file_.string());
+  }
+
+  fs::path file_;
+  Value value_;
+  TaskDefinition d_;
+};
+
+bool all_digits(const std::string& text) {
+  return !text.empty() && text.size() < 18 &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+}  // namespace
+
+DocumentPart::DocumentPart(const Value& written, std::string where)
+    : written_(written), where_(std::move(where)) {
+  if (written_.is_string())
+    template_ = std::make_shared<const text::Template>(written_.string(), where_);
+  else if (!written_.is_int() && !written_.is_list() && !written_.is_map())
+    fail("{}: must be a template, a number or a list, not {}", where_, type_name(written_));
+}
+
+Value DocumentPart::of(const Value& document, bool digits_count) const {
+  if (!written_.is_string()) return written_;
+  if (const auto* field = document.find(written_.string())) return *field;
+  auto text = template_->render(document);
+  if (digits_count && all_digits(text)) return static_cast<int64_t>(std::stoll(text));
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
+    try {
+      return template_->evaluate(document);
+    } catch (const Error&) {
+      return text;  // an answer in brackets is text
+    }
+  }
+  return text;
+}
+
+std::vector<std::string> DocumentPart::list_of(const Value& document) const {
+  Value all = written_;
+  if (written_.is_string()) {
+    const auto* field = document.find(written_.string());
+    all = field ? *field : template_->evaluate(document);
+  }
+  std::vector<std::string> out;
+  if (all.is_map())
+    for (const auto& e : all.map()) out.push_back(python_str(e.value));
+  else if (all.is_list())
+    for (const auto& item : all.list()) out.push_back(python_str(item));
+  else
+    fail("{}: gives {} where a list of choices is needed", where_, type_name(all));
+  if (out.empty()) fail("{}: gives no choice", where_);
+  return out;
+}
+
+std::vector<std::string> shipped_tasks() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(home() / "data/tasks"))
+    if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TaskDefinition read_task(const std::string& name) {
+  fs::path file;
+  if (name.ends_with(".yaml") || name.ends_with(".yml")) {
+    file = data_file(name);
+  } else {
+    const auto known = shipped_tasks();
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      fail("task '{}' is not shipped in data/tasks{}", name, suggestion(name, known));
+    file = data_file("tasks/" + name + ".yaml");
+  }
+  return Reader(file, with_includes(file)).read();
+}
+
+}  // namespace bench

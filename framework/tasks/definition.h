@@ -1,0 +1,75 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "text/jinja.h"
+
+namespace bench {
+
+/// What a task says about one part of a document (doc_to_text and the like): the name of a field, a
+/// template, a number or a list.
+class DocumentPart {
+ public:
+  DocumentPart() = default;
+  DocumentPart(const Value& written, std::string where);
+
+  bool given() const { return !written_.is_null(); }
+  /// A string, a number or a list. A template that renders to digits is a number where
+  /// `digits_count`, as lm-eval reads an answer's position.
+  Value of(const Value& document, bool digits_count) const;
+  /// A list of strings: choices.
+  std::vector<std::string> list_of(const Value& document) const;
+
+ private:
+  Value written_;
+  std::string where_;
+  std::shared_ptr<const text::Template> template_;
+};
+
+/// One step behind a generated answer.
+struct FilterStep {
+  std::string function;  // regex, take_first, remove_whitespace, lowercase, uppercase
+  std::string pattern, fallback = "[invalid]";
+  int64_t group = 0;  // which match
+};
+struct FilterChain {
+  std::string name = "none";
+  std::vector<FilterStep> steps;
+};
+
+struct MetricChoice {
+  std::string name;
+  bool higher_is_better = true, ignore_case = false, ignore_punctuation = false,
+       ignore_numbers = false;
+  std::vector<std::string> regexes_to_ignore;
+};
+
+/// A task as lm-eval's YAML files define it; the keys and their defaults are lm-eval's
+/// (lm_eval/config/task.py).
+struct TaskDefinition {
+  std::string name, output_type;
+  std::filesystem::path file;                // of the definition
+  std::string documents, fewshot_documents;  // data files; empty: must be given
+  std::string hub;                           // dataset_path where that is no file
+  bool fewshot_from_documents = false;       // examples come from the scored split itself
+  bool first_examples = false;               // sampler first_n
+  Value fewshot_samples;                     // a list of documents, or null
+  int64_t fewshot = 0;
+  DocumentPart text, target, choice, description;
+  std::string target_delimiter = " ", fewshot_delimiter = "\n\n";
+  std::vector<MetricChoice> metrics;
+  std::vector<FilterChain> filters;
+  std::vector<std::string> until{"\n\n"};
+  int64_t max_new_tokens = 256;
+  bool wikitext = false;  // pages, words and bytes counted on the original
+};
+
+/// Reads a definition and what it includes. `name_or_file`: a shipped task (data/tasks/NAME.yaml),
+/// or a path. Unknown keys, Python functions that have no counterpart and groups are Errors.
+TaskDefinition read_task(const std::string& name_or_file);
+/// Names of the shipped tasks.
+std::vector<std::string> shipped_tasks();
+
+}  // namespace bench

@@ -1,0 +1,291 @@
+// A task as lm-eval's YAML files define it: multiple choice, log-likelihood, rolling log-likelihood
+// and greedy generation, scored by a protocol (evaluation.md 4-7).
+#include "base/digest.h"
+#include "core/task.h"
+#include "io/data.h"
+#include "tasks/answers.h"
+#include "tasks/choices.h"
+#include "tasks/requests.h"
+#include "tasks/rolling.h"
+
+namespace bench {
+namespace {
+
+struct Prepared {
+  std::vector<Question> questions;
+  std::vector<Item> items;
+  std::vector<Item> alone;        // choices without their context, for acc_mutual_info
+  std::vector<Sequence> prompts;  // generate_until
+  int64_t left_out = 0;           // documents that cannot be encoded (no token, or too long)
+  std::string hash;
+};
+
+class LmEval : public Task {
+ public:
+  static Schema schema() {
+    return {required("task", Key::Type::String, "a shipped task, or a YAML file of lm-eval's form"),
+            key("documents", "", "a data file in place of the one that the task names"),
+            key("label", "", "the name in tables; empty: the task's, with what is not the default"),
+            key("limit", 0, "how many documents, from the first; 0: all").at_least(0),
+            key("fewshot", -1, "examples before each document; -1: as the task says").at_least(-1),
+            key("window", 0, "longest input of a rolling task; 0: the model's")
+                .at_least(0)
+                .in("tokens"),
+            key("protocol", "lm-eval@0.4.13", "the way of measuring"),
+            key("tokenizer", "", "variant of the tokenizer; empty: the protocol's")};
+  }
+  explicit LmEval(const Config& c)
+      : prompts_(read_task(c.get<std::string>("task")), c.get<int64_t>("fewshot"),
+                 c.get<std::string>("documents")),
+        task_(prompts_.definition()),
+        label_(c.get<std::string>("label")),
+        tokenizer_(c.get<std::string>("tokenizer")),
+        limit_(c.get<int64_t>("limit")),
+        window_(c.get<int64_t>("window")),
+        protocol_(protocol(c.get<std::string>("protocol"))) {
+    if (protocol_.kind != "loglikelihood")
+      fail("{}.protocol: '{}' measures windows of text, not documents", c.path(), protocol_.id);
+    if (!label_.empty()) return;
+    label_ = task_.name;
+    if (prompts_.shots() != task_.fewshot) label_ += fmt::format("-{}shot", prompts_.shots());
+    if (limit_) label_ += fmt::format("-first{}", limit_);
+  }
+
+  void check() const override { data_file(prompts_.documents()); }
+
+  std::vector<Metric> run(const TaskContext& c) const override {
+    const auto tokenizer = c.tokenizer(tokenizer_.empty() ? protocol_.tokenizer : tokenizer_);
+    const auto length = window_ ? window_ : c.model.max_length();
+    const auto ready = prepare(c, *tokenizer, length);
+    std::vector<Metric> all;
+    if (task_.output_type == "multiple_choice") all = choose(c, *ready);
+    if (task_.output_type == "loglikelihood") all = continue_text(c, *ready);
+    if (task_.output_type == "loglikelihood_rolling") all = roll(c, *ready, *tokenizer, length);
+    if (task_.output_type == "generate_until") all = generate_text(c, *ready, *tokenizer);
+    if (ready->left_out) {
+      auto m = blank("left_out", *ready);
+      m.value = static_cast<double>(ready->left_out);
+      m.unit = "documents";
+      m.higher_is_better = false;
+      all.push_back(std::move(m));
+    }
+    return all;
+  }
+
+ private:
+  bool asks(const char* metric) const {
+    return std::any_of(task_.metrics.begin(), task_.metrics.end(),
+                       [&](const MetricChoice& m) { return m.name == metric; });
+  }
+
+  std::shared_ptr<const Prepared> prepare(const TaskContext& c, const Tokenizer& tokenizer,
+                                          int64_t length) const {
+    const auto key =
+        fmt::format("requests|{}|{}|{}|{}|{}|{}|{}", task_.file.string(), prompts_.documents(),
+                    prompts_.shots(), limit_, protocol_.id, tokenizer.hash(), length);
+    return c.once<Prepared>(key, [&] {
+      auto out = std::make_shared<Prepared>();
+      std::string digest;
+      for (auto& q : prompts_.questions(limit_)) {
+        try {
+          digest += encode(*out, q, tokenizer, length);
+        } catch (const Error&) {
+          ++out->left_out;
+          continue;
+        }
+        out->questions.push_back(std::move(q));
+      }
+      if (out->questions.empty()) fail("task {}: no document can be encoded", label_);
+      out->hash = sha256_hex(digest);
+      return std::shared_ptr<const Prepared>(out);
+    });
+  }
+
+  /// Adds what a question needs; returns the text of its ids.
+  std::string encode(Prepared& out, const Question& q, const Tokenizer& t, int64_t length) const {
+    std::string digest;
+    if (task_.output_type == "loglikelihood_rolling")
+      return json_array_text(t.encode(q.continuations.front(), protocol_.special));
+    if (task_.output_type == "generate_until") {
+      auto ids = t.encode(q.contexts.front(), protocol_.special);
+      if (ids.empty()) ids = {prefix_token(t, protocol_)};
+      const auto room = std::max<int64_t>(length - task_.max_new_tokens, 1);
+      if (static_cast<int64_t>(ids.size()) > room) ids.erase(ids.begin(), ids.end() - room);
+      digest = json_array_text(ids);
+      out.prompts.push_back(std::move(ids));
+      return digest;
+    }
+    auto item = encode_question(q, t, protocol_, length);
+    for (const auto& r : item.requests) digest += json_array_text(r.tokens);
+    if (asks("acc_mutual_info"))
+      for (const auto& text : q.continuations)
+        out.alone.push_back({{to_request(encode_pair("", text, t, protocol_), length)}});
+    out.items.push_back(std::move(item));
+    return digest;
+  }
+
+  Metric blank(const std::string& name, const Prepared& ready) const {
+    Metric m;
+    m.task = label_;
+    m.name = name;
+    m.unit = "share";
+    m.protocol = protocol_.id;
+    m.items_hash = ready.hash;
+    m.n = static_cast<int64_t>(ready.questions.size());
+    return m;
+  }
+
+  Metric mean_of(const std::string& name, const std::vector<double>& values,
+                 const Prepared& ready) const {
+    auto m = blank(name, ready);
+    m.value = mean(values);
+    m.stderr_ = mean_stderr(values);
+    m.items.assign(values.begin(), values.end());
+    return m;
+  }
+
+  std::vector<Metric> choose(const TaskContext& c, const Prepared& ready) const {
+    const auto scores = likelihoods(c.model, ready.items, c.batch_tokens, c.progress);
+    std::vector<std::vector<Likelihood>> alone;
+    if (!ready.alone.empty()) alone = likelihoods(c.model, ready.alone, c.batch_tokens);
+    std::map<std::string, std::vector<double>> columns;
+    std::vector<Answer> answers;
+    size_t at = 0;
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const auto& q = ready.questions[i];
+      const auto gold = static_cast<size_t>(q.gold);
+      std::vector<double> sums, gained;
+      for (const auto& s : scores[i]) sums.push_back(s.sum);
+      if (!alone.empty())
+        for (const auto s : sums) gained.push_back(s - alone[at++].front().sum);
+      const auto hit = [&](const char* name, const std::vector<double>& values) {
+        columns[name].push_back(first_maximum(values) == gold);
+      };
+      hit("acc", sums);
+      hit("acc_norm", per_character(q, sums));
+      hit("acc_bytes", per_byte(q, sums));
+      if (!gained.empty()) hit("acc_mutual_info", gained);
+      columns["exact_match"].push_back(scores[i][gold].greedy);
+      columns["brier_score"].push_back(brier(sums, q.gold));
+      answers.push_back({q.gold, static_cast<int64_t>(first_maximum(sums))});
+    }
+    std::vector<Metric> all;
+    for (const auto& wanted : task_.metrics)
+      if (const auto it = columns.find(wanted.name); it != columns.end())
+        all.push_back(mean_of(wanted.name, it->second, ready));
+      else
+        all.push_back(of_answers(wanted.name, answers, ready));
+    for (auto& m : all) m.higher_is_better = m.name != "brier_score";
+    return all;
+  }
+
+  Metric of_answers(const std::string& name, const std::vector<Answer>& answers,
+                    const Prepared& ready) const {
+    auto* aggregate = name == "f1" ? f1_score : name == "mcc" ? matthews : nullptr;
+    if (!aggregate) unknown(name);
+    auto m = blank(name, ready);
+    m.value = aggregate(answers);
+    m.stderr_ = bootstrap_stderr<Answer>(answers, kBootstrapIterations, aggregate);
+    for (const auto& a : answers) m.items.push_back(a.gold == a.predicted ? 1.0f : 0.0f);
+    return m;
+  }
+
+  [[noreturn]] void unknown(const std::string& metric) const {
+    fail("{}: the metric '{}' does not exist for {}", task_.file.string(), metric,
+         task_.output_type);
+  }
+
+  std::vector<Metric> continue_text(const TaskContext& c, const Prepared& ready) const {
+    const auto scores = likelihoods(c.model, ready.items, c.batch_tokens, c.progress);
+    std::vector<double> sums, greedy;
+    for (const auto& s : scores) sums.push_back(s.front().sum), greedy.push_back(s.front().greedy);
+    std::vector<Metric> all;
+    for (const auto& wanted : task_.metrics) {
+      if (wanted.name == "acc") {
+        all.push_back(mean_of("acc", greedy, ready));
+        continue;
+      }
+      if (wanted.name != "perplexity") unknown(wanted.name);
+      auto m = mean_of("perplexity", sums, ready);
+      m.value = perplexity_of(sums);
+      m.stderr_ = bootstrap_stderr<double>(sums, kBootstrapIterations, perplexity_of);
+      m.unit = "perplexity";
+      m.higher_is_better = false;
+      all.push_back(std::move(m));
+    }
+    return all;
+  }
+
+  std::vector<Metric> roll(const TaskContext& c, const Prepared& ready, const Tokenizer& tokenizer,
+                           int64_t length) const {
+    const auto documents = score_rolling(c.model, ready.questions, tokenizer, protocol_, length,
+                                         c.batch_tokens, c.progress);
+    std::vector<Metric> all;
+    for (const auto& wanted : task_.metrics) {
+      const bool words = wanted.name == "word_perplexity", bits = wanted.name == "bits_per_byte";
+      if (!words && !bits && wanted.name != "byte_perplexity") unknown(wanted.name);
+      const auto values = words ? by_words(documents) : by_bytes(documents);
+      auto* aggregate = bits ? bits_per_byte : weighted_perplexity;
+      auto m = blank(wanted.name, ready);
+      m.task = fmt::format("{}@{}", label_, length);
+      m.value = aggregate(values);
+      // lm-eval states no error for these; ours resamples documents.
+      m.stderr_ = bootstrap_stderr<Weighted>(values, kBootstrapIterations, aggregate);
+      m.unit = bits ? "bits" : "perplexity";
+      m.higher_is_better = false;
+      for (const auto& v : values) m.items.push_back(static_cast<float>(-v.value / v.weight));
+      all.push_back(std::move(m));
+    }
+    return all;
+  }
+
+  std::vector<Metric> generate_text(const TaskContext& c, const Prepared& ready,
+                                    const Tokenizer& tokenizer) const {
+    const auto answer = [&](const Sequence& ids) {
+      auto text = tokenizer.decode(ids);
+      for (const auto& end : task_.until)
+        if (!end.empty()) text = text.substr(0, text.find(end));
+      return text;
+    };
+    const auto stop = [&](size_t, const Sequence& made) {
+      if (tokenizer.eos() && made.back() == *tokenizer.eos()) return true;
+      const auto text = tokenizer.decode(made);
+      return std::any_of(task_.until.begin(), task_.until.end(), [&](const std::string& end) {
+        return !end.empty() && text.find(end) != std::string::npos;
+      });
+    };
+    auto made =
+        generate(c.model, ready.prompts, task_.max_new_tokens, c.batch_tokens, stop, c.progress);
+    std::vector<std::string> texts;
+    for (auto& ids : made) {
+      if (tokenizer.eos() && !ids.empty() && ids.back() == *tokenizer.eos()) ids.pop_back();
+      texts.push_back(answer(ids));
+    }
+    std::vector<Metric> all;
+    for (const auto& chain : task_.filters)
+      for (const auto& wanted : task_.metrics) {
+        if (wanted.name != "exact_match" && wanted.name != "f1") unknown(wanted.name);
+        std::vector<double> values;
+        for (size_t i = 0; i < texts.size(); ++i) {
+          const auto text = filtered(chain, texts[i]);
+          const auto& references = ready.questions[i].references;
+          values.push_back(wanted.name == "f1" ? word_f1(text, references)
+                                               : exact_match(wanted, text, references));
+        }
+        const bool plain = task_.filters.size() == 1;
+        all.push_back(mean_of(plain ? wanted.name : wanted.name + "," + chain.name, values, ready));
+      }
+    return all;
+  }
+
+  Prompts prompts_;
+  const TaskDefinition& task_;
+  std::string label_, tokenizer_;
+  int64_t limit_, window_;
+  Protocol protocol_;
+};
+
+BENCH_REGISTER(Task, LmEval, "lm_eval", "a task of lm-eval's YAML form, shipped or one's own");
+
+}  // namespace
+}  // namespace bench

@@ -1,0 +1,144 @@
+// Every decoder family on random models made in memory: groups, batches, configs that would be
+// another function.
+#include "fixture.h"
+#include "tasks/scoring.h"
+
+using namespace bench;
+using namespace bench::test;
+
+namespace {
+
+const std::vector<std::string> kFamilies{"gpt2",  "gpt_neox", "llama", "mistral",
+                                         "qwen2", "opt",      "bloom"};
+
+Tensor forward(const Model& model) {
+  at::NoGradGuard no_grad;
+  return model.forward(tiny_text(3, 20, 3).batches.front());
+}
+
+/// What loading says once the config has these keys too.
+std::string refusal(const std::string& family, const nlohmann::json& keys) {
+  auto c = tiny_checkpoint(family);
+  c.config.update(keys);
+  return error_of([&] { build_model(c); });
+}
+
+Tensor forward_with(const std::string& family, const nlohmann::json& keys) {
+  auto c = tiny_checkpoint(family);
+  c.config.update(keys);
+  return forward(*build_model(c));
+}
+
+}  // namespace
+
+TEST_CASE("families: a group that is masked and one that is cut away are the same function",
+          "[models]") {
+  for (const auto& family : kFamilies)
+    for (const std::string kind : {"head", "neuron"}) {
+      INFO(family << " " << kind);
+      const auto model = build_model(tiny_checkpoint(family));
+      const auto dense = forward(*model);
+      for (auto& g : model->groups(kind)) {
+        REQUIRE(g.units >= 2);
+        auto keep = at::ones({g.units}, at::kBool);
+        keep[g.block % g.units] = false;
+        const auto masks = g.layer_masks(keep);
+        for (size_t i = 0; i < masks.size(); ++i) g.slices[i].layer->set_mask(masks[i]);
+        mask_followers(g, keep);
+        const auto masked = forward(*model);
+        shrink(g, keep);
+        const auto shrunk = forward(*model);
+        // 1e-5 of the largest logit: sums over fewer terms round differently.
+        CHECK((masked - shrunk).abs().max().item<double>() <=
+              1e-5 * masked.abs().max().item<double>());
+      }
+      CHECK((forward(*model) - dense).abs().max().item<double>() > 1e-3);
+      CHECK(model->groups("channel").empty());
+    }
+}
+
+TEST_CASE("families: the same bits alone, in a batch, with 2 threads; prefixes are shared",
+          "[models]") {
+  for (const auto& family : kFamilies) {
+    INFO(family);
+    const auto model = build_model(tiny_checkpoint(family));
+    std::vector<Sequence> all;
+    for (int64_t n : {7, 130, 3, 64}) {
+      Sequence ids{1};
+      for (int64_t i = 1; i < n; ++i) ids.push_back(3 + (i * i) % 90);
+      all.push_back(ids);
+    }
+    const auto together = window_losses(*model, all, 4096);
+    at::set_num_threads(2);
+    const auto threads = window_losses(*model, all, 4096);
+    at::set_num_threads(1);
+    CHECK(together == threads);
+    for (size_t i = 0; i < all.size(); ++i)
+      CHECK(window_losses(*model, {all[i]}, 4096).front() == together[i]);
+
+    Sequence first{1, 20, 31, 45, 60, 12, 77, 5, 9, 33}, second(first.begin(), first.end() - 3);
+    second.insert(second.end(), {8, 10});
+    const auto shared = likelihoods(*model, {Item{{{first, 3}, {second, 2}}}}, 4096).front();
+    const auto one = likelihoods(*model, {Item{{{first, 3}}}}, 4096).front().front();
+    const auto two = likelihoods(*model, {Item{{{second, 2}}}}, 4096).front().front();
+    CHECK(std::abs(shared[0].sum - one.sum) < 1e-5);
+    CHECK(std::abs(shared[1].sum - two.sum) < 1e-5);
+  }
+}
+
+TEST_CASE("families: a config that means another function is refused by name", "[models]") {
+  CHECK(contains(refusal("llama", {{"rope_scaling", {{"type", "yarn"}, {"factor", 2}}}}), "yarn"));
+  CHECK(
+      contains(refusal("llama", {{"rope_scaling", {{"mrope_section", {1, 2}}}}}), "mrope_section"));
+  CHECK(contains(refusal("llama", {{"hidden_act", "geglu"}}), "geglu"));
+  CHECK(contains(refusal("llama", {{"attention_multiplier", 0.5}}), "attention_multiplier"));
+  CHECK(contains(refusal("llama", {{"sliding_window", 4}}), "sliding_window"));
+  CHECK(contains(refusal("llama", {{"attention_bias", true}}), "q_proj.bias"));
+  CHECK(contains(refusal("llama", {{"tie_word_embeddings", false}}), "lm_head.weight"));
+  CHECK(contains(refusal("llama", {{"num_hidden_layers", 2}}), "model.layers.2"));
+  CHECK(contains(refusal("llama", {{"num_hidden_layers", "3"}}), "wrong type"));
+  CHECK(contains(refusal("qwen2", {{"layer_types", {"chunked", "x", "y"}}}), "layer_types"));
+  CHECK(contains(refusal("gpt2", {{"add_cross_attention", true}}), "add_cross_attention"));
+  CHECK(contains(refusal("gpt2", {{"tie_word_embeddings", false}}), "lm_head.weight"));
+  CHECK(contains(refusal("gpt2", {{"n_positions", 99}}), "wpe"));
+  CHECK(contains(refusal("gpt_neox", {{"attention_bias", false}}), "attention.dense.bias"));
+  CHECK(contains(refusal("gpt_neox", {{"rotary_pct", 1.5}}), "rotated"));
+  CHECK(contains(refusal("opt", {{"tie_word_embeddings", false}}), "lm_head.weight"));
+  CHECK(contains(refusal("opt", {{"word_embed_proj_dim", 12}}), "project_in"));
+  CHECK(contains(refusal("opt", {{"do_layer_norm_before", false}}), "final_layer_norm"));
+  CHECK(
+      contains(refusal("bloom", {{"alibi", false}, {"position_type", "rotary"}}), "position_type"));
+  CHECK(refusal("llama", {{"attention_dropout", 0.1}, {"_name_or_path", "x"}, {"new_thing", false}})
+            .empty());
+}
+
+TEST_CASE("families: keys that change the function do", "[models]") {
+  const auto differs = [](const std::string& family, const nlohmann::json& keys) {
+    return (forward_with(family, keys) - forward_with(family, nlohmann::json::object()))
+               .abs()
+               .max()
+               .item<double>() > 1e-4;
+  };
+  CHECK(differs("gpt2", {{"scale_attn_by_inverse_layer_idx", true}}));
+  CHECK(differs("gpt2", {{"scale_attn_weights", false}}));
+  CHECK(differs("gpt2", {{"activation_function", "relu"}}));
+  CHECK(!differs("gpt2", {{"reorder_and_upcast_attn", true}}));
+  CHECK(differs("gpt_neox", {{"use_parallel_residual", false}}));
+  CHECK(differs("gpt_neox", {{"rotary_emb_base", 100}}));
+  CHECK(differs("gpt_neox", {{"rotary_pct", 1.0}}));
+  CHECK(!differs(
+      "gpt_neox",
+      {{"rope_parameters",
+        {{"rope_type", "default"}, {"partial_rotary_factor", 0.67}, {"rope_theta", 10000}}}}));
+  CHECK(differs("mistral", {{"sliding_window", nullptr}}));
+  CHECK(differs("qwen2",
+                {{"use_sliding_window", true}, {"sliding_window", 4}, {"max_window_layers", 1}}));
+  CHECK(!differs("qwen2",
+                 {{"use_sliding_window", true}, {"sliding_window", 4}, {"max_window_layers", 3}}));
+  CHECK(differs("llama", {{"rope_scaling",
+                           {{"rope_type", "llama3"},
+                            {"factor", 8},
+                            {"low_freq_factor", 1},
+                            {"high_freq_factor", 4},
+                            {"original_max_position_embeddings", 8}}}}));
+}
