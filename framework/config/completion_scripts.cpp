@@ -20,7 +20,7 @@ const char* const kBash = R"(_bench_complete() {
     for word in $words; do
         COMPREPLY+=("${word#"$prefix"}")
     done
-    compopt -o nospace 2>/dev/null
+    case "${COMPREPLY[0]}" in *[=./]) compopt -o nospace 2>/dev/null ;; esac
 }
 complete -F _bench_complete bench
 )";
@@ -29,7 +29,7 @@ const char* const kZsh = R"(_bench_complete() {
     local -a words_found
     words_found=("${(@f)$(COMP_LINE="$BUFFER" COMP_POINT="$CURSOR" \
         ${words[1]} -sc query=zsh 2>/dev/null)}")
-    compadd -Q -S '' -a words_found
+    [[ -n $words_found ]] && compadd -Q -S '' -a words_found
 }
 compdef _bench_complete bench
 )";

@@ -28,9 +28,7 @@ void check_complete(const Value& config) {
   std::string path;
   const Value* missing = first_missing(config, path);
   if (!missing) return;
-  const auto& origin = missing->origin;
-  fail("{}Missing mandatory value: {}; give it one with {}=VALUE",
-       origin.file.empty() ? "" : fmt::format("{}:{}: ", origin.file, origin.line), path, path);
+  fail("{}Missing mandatory value: {}; give it one with {}=VALUE", where(*missing), path, path);
 }
 
 std::string job_name(size_t index, const std::string& origin,

@@ -18,12 +18,6 @@ bool is_interpolation(const Value& v) {
   return v.is_string() && has_interpolation(v.string());
 }
 
-std::string where(const Value& value) {
-  if (value.origin.file.empty()) return "";
-  return value.origin.line ? fmt::format("{}:{}: ", value.origin.file, value.origin.line)
-                           : value.origin.file + ": ";
-}
-
 [[noreturn]] void unknown_key(const Value& map, const std::string& key, const Value& value) {
   std::vector<std::string> known;
   for (const auto& entry : map.map()) known.push_back(entry.key);

@@ -56,8 +56,7 @@ class Registry {
     }
     const auto it = plugins_.find(name->string());
     if (it == plugins_.end()) {
-      const auto at = name->origin.file.empty() ? "" : name->origin.file + ": ";
-      mistakes.push_back(at + path + ".name: unknown name '" + name->string() + "'" +
+      mistakes.push_back(where(*name) + path + ".name: unknown name '" + name->string() + "'" +
                          suggestion(name->string(), names()));
       return given;
     }

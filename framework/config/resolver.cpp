@@ -46,11 +46,6 @@ std::string known_keys(const Value& container, const std::string& wrong) {
   return suggestion(wrong, keys);
 }
 
-std::string where(const Value& value) {
-  if (value.origin.file.empty()) return "";
-  return fmt::format("{}:{}: ", value.origin.file, value.origin.line);
-}
-
 }  // namespace
 
 Place Place::child(const Value* value, std::string name) const {
@@ -119,7 +114,7 @@ Place Resolver::follow(const Place& place) {
     const auto expression = parsed(place.node->string());
     return evaluate(*expression, place);
   } catch (const Error& e) {
-    if (!outermost) throw;
+    if (!outermost) fail("{}", e.what());  // no NoPath of the path that leads here
     fail("{}{}: {}\n  in '{}'", where(*place.node), full_key(place), e.what(),
          place.node->string().substr(0, 200));
   }
@@ -193,8 +188,9 @@ Place Resolver::find(const Place& from, const std::string& key, OnMissing on_mis
     if (!is_container(*at.node)) {
       std::string path;
       for (size_t k = 0; k < i; ++k) path += (k ? "." : "") + keys[k];
-      fail("Error trying to access {}: node `{}` is not a container and thus cannot contain `{}`",
-           key, path, keys[i]);
+      throw NoPath(fmt::format(
+          "Error trying to access {}: node `{}` is not a container and thus cannot contain `{}`",
+          key, path, keys[i]));
     }
     at = one(at, keys[i], on_missing);
     if (!at.node) return {};
@@ -207,9 +203,8 @@ Place Resolver::relative(const Place& at, const std::string& key, OnMissing on_m
   if (key.empty() || key[0] != '.') return find(root(), key, on_missing);
   size_t up = at.parents.size();  // parents[up - 1] is the container of the node
   size_t i = 1;
-  if (up == 0) fail("Error resolving key '{}'", key);
-  for (; i < key.size() && key[i] == '.'; ++i)
-    if (--up == 0) fail("Error resolving key '{}': it leads above the root", key);
+  for (; i < key.size() && key[i] == '.' && up > 0; ++i) --up;
+  if (up == 0) throw NoPath(fmt::format("Error resolving key '{}': it leads above the root", key));
   Place from;
   from.node = at.parents[up - 1];
   from.parents.assign(at.parents.begin(), at.parents.begin() + static_cast<ptrdiff_t>(up) - 1);

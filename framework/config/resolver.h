@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "config/interpolation.h"
 
 namespace bench {
@@ -20,6 +21,11 @@ struct Place {
 /// The position a key means in a list of that size (-1: the last), nothing beyond it; an Error if
 /// the key is no integer.
 std::optional<size_t> list_index(const std::string& key, size_t size);
+/// A path that leads through a value that holds nothing, or above the root.
+struct NoPath : Error {
+  using Error::Error;
+};
+
 /// As in a Python dict: 1, 1.0 and true are one key; an old key keeps its place.
 void put_like_python(Value::Map& map, Value::Entry entry);
 

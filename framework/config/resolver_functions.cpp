@@ -127,9 +127,7 @@ Place Resolver::select_or(const std::vector<Place>& arguments, const Place& at) 
   Place found;
   try {
     found = relative(at, key, OnMissing::Return);
-  } catch (const Error& e) {
-    // A path above the root is an absent key; a real failure inside the path stays one.
-    if (std::string(e.what()).rfind("Error resolving key", 0) != 0) throw;
+  } catch (const NoPath&) {  // an absent key, as in OmegaConf; a failure inside the path stays one
   }
   const bool missing =
       found.node && !found.final && found.node->is_string() && found.node->string() == "???";

@@ -28,12 +28,6 @@ Value list_of(const std::vector<T>& items) {
   return Value(std::move(list));
 }
 
-std::string where(const Value& value) {
-  if (value.origin.file.empty()) return "";
-  if (value.origin.line == 0) return value.origin.file + ": ";
-  return fmt::format("{}:{}: ", value.origin.file, value.origin.line);
-}
-
 std::optional<Value> scalar(const Value& v, Key::Type type) {
   switch (type) {
     case Key::Type::Bool: return v.is_bool() ? std::optional(v) : std::nullopt;

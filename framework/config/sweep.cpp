@@ -261,8 +261,7 @@ class Planner {
     for (const auto& o : job) known.push_back(bare_key(o));
     std::sort(known.begin(), known.end());
     known.erase(std::unique(known.begin(), known.end()), known.end());
-    const auto& origin = condition.value.origin;
-    fail("{}:{}: sweep.when: unknown key '{}'{}", origin.file, origin.line, condition.key,
+    fail("{}sweep.when: unknown key '{}'{}", where(condition.value), condition.key,
          suggestion(condition.key, known));
   }
 

@@ -9,11 +9,6 @@
 namespace bench {
 namespace {
 
-std::string where(const Value& v) {
-  if (v.origin.file.empty()) return "";
-  return fmt::format("{}:{}: ", v.origin.file, v.origin.line);
-}
-
 std::vector<std::vector<Element>> as_column(std::vector<Element> values) {
   std::vector<std::vector<Element>> column;
   column.push_back(std::move(values));

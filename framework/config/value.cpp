@@ -87,6 +87,12 @@ bool Value::operator==(const Value& other) const {
   return data == other.data;
 }
 
+std::string where(const Value& value) {
+  const auto& [file, line] = value.origin;
+  if (file.empty()) return "";
+  return line == 0 ? file.text() + ": " : fmt::format("{}:{}: ", file, line);
+}
+
 std::string type_name(const Value& value) {
   static const char* const kNames[] = {"null", "bool", "int", "float", "string", "list", "map"};
   return kNames[value.data.index()];

@@ -11,6 +11,7 @@ namespace bench {
 namespace {
 
 constexpr size_t kWidth = 80;
+constexpr size_t kKeyWidth = 128;  // a longer key is written "? key", as PyYAML does
 
 struct Analysis {
   bool multiline = false, plain = true, single = true;
@@ -134,7 +135,10 @@ class Emitter {
     for (const auto& entry : map) {
       if (!first) text += std::string(static_cast<size_t>(indent), ' ');
       first = false;
-      scalar(key_value(entry), indent, true);
+      const bool simple = entry.key.size() < kKeyWidth && entry.key.find('\n') == std::string::npos;
+      if (!simple) text += "? ";
+      scalar(key_value(entry), simple ? indent : indent + 2, simple);
+      if (!simple) new_line(indent);
       text += ':';
       const bool nested = (entry.value.is_map() && !entry.value.map().empty()) ||
                           (entry.value.is_list() && !entry.value.list().empty());

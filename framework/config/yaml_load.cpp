@@ -33,7 +33,7 @@ class Builder : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto at = static_cast<size_t>(mark.pos);
-    const auto wrong = property_problem(text_, at);
+    const auto wrong = property_problem(text_, at, in_flow());
     if (!wrong.empty()) error(mark, wrong);
     const char c = at < text_.size() ? text_[at] : '\0';
     if (in_flow_list() && (c == ',' || c == ']')) error(mark, "an element is missing here");
@@ -56,7 +56,7 @@ class Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& parsed) override {
     const auto at = scalar_start(text_, static_cast<size_t>(mark.pos));
-    const auto wrong = property_problem(text_, static_cast<size_t>(mark.pos));
+    const auto wrong = property_problem(text_, static_cast<size_t>(mark.pos), in_flow());
     if (!wrong.empty()) error(mark, wrong);
     if (tag == "?" && in_flow() && at < text_.size() && (text_[at] == ':' || text_[at] == '?'))
       error(mark, "a text in brackets may not begin with ':' or '?'; quote it");
@@ -152,7 +152,7 @@ class Builder : public YAML::EventHandler {
 
   void start(const YAML::Mark& mark, const std::string& tag, const char* kind, Value empty,
              YAML::anchor_t anchor, YAML::EmitterStyle::value style) {
-    const auto wrong = property_problem(text_, static_cast<size_t>(mark.pos));
+    const auto wrong = property_problem(text_, static_cast<size_t>(mark.pos), in_flow());
     if (!wrong.empty()) error(mark, wrong);
     if (key_expected()) error(mark, "a list or map cannot be a key; quote the text");
     if (!tag.empty() && tag != "?" && tag != "!" && tag != kCore + kind)

@@ -134,13 +134,19 @@ std::string properties(const std::string& text, size_t at) {
   return found;
 }
 
-std::string property_problem(const std::string& text, size_t at) {
+std::string property_problem(const std::string& text, size_t at, bool in_flow) {
   const auto found = properties(text, at);
-  const auto tag = found.find('!');
-  const auto end_of_tag =
-      tag == std::string::npos ? tag : found.find_first_of(" \t\r\n,[]{}\"'", tag);
-  if (end_of_tag != std::string::npos && (found[end_of_tag] == '"' || found[end_of_tag] == '\''))
-    return "a blank is due between a tag and its text";
+  const auto tag = found[0] == '!' ? 0 : found.find(" !") + 1;  // 0 of npos + 1 is no '!'
+  if (!found.empty() && found[tag] == '!' && found.compare(tag, 2, "!<") != 0) {
+    static const std::string kMarks =
+        "-_;/?:@&=+$.!~*()%";  // of a URI (libyaml scanner.c), but a quote
+    size_t end = tag;
+    while (end < found.size() && (std::isalnum(static_cast<unsigned char>(found[end])) ||
+                                  kMarks.find(found[end]) != std::string::npos))
+      ++end;
+    if (end < found.size() && !blank(found[end]) && !(in_flow && found[end] == ','))
+      return "a blank is due between a tag and its text";
+  }
   for (size_t i = found.find('&'); i != std::string::npos; i = found.find('&', i + 1)) {
     if (i > 0 && !blank(found[i - 1])) continue;
     size_t end = i + 1;

@@ -15,10 +15,21 @@ std::string json(const std::string& text) {
 }
 }  // namespace
 
+TEST_CASE("written tags read more than plain texts do, as in PyYAML", "[config]") {
+  CHECK(json("[!!int 011, !!int '11:60', !!int -0x1f, !!int 1_0, !!int +0b11, !!int 0o17]") ==
+        "[9, 720, -31, 10, 3, 15]");
+  CHECK(json("[!!float 011, !!float 1:30, !!float -.inf, !!float 1e3, !!float '1_0.5']") ==
+        R"([11.0, 90.0, "-inf", 1000.0, 10.5])");
+  CHECK(json("[!!bool tRUE, !!bool Off, !!str 1, !!null x]") == R"([true, false, "1", null])");
+  for (const char* text :
+       {"!!int 1.0", "!!int 08", "!!int x", "!!float x", "!!float 1:x", "!!bool y"})
+    CHECK(contains(error_of([&] { load(text); }), "' is no "));
+}
+
 TEST_CASE("a tag ends with a blank", "[config]") {
   CHECK(load_yaml("a: !!str \"x\"\n", "f").find("a")->string() == "x");
   CHECK(load_yaml("[!!str,\"x\"]\n", "f").list().size() == 2);
-  for (const char* text : {"a: !\"x\"\n", "a: !!str'x'\n"})
+  for (const char* text : {"a: !\"x\"\n", "a: !!str'x'\n", "a: !!str|\n x\n", "a: ![1]\n"})
     CHECK(contains(error_of([&] { load_yaml(text, "f"); }), "f:1: a blank is due between a tag"));
 }
 
