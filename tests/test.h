@@ -39,8 +39,8 @@ inline std::filesystem::path root() {
   return BENCH_ROOT;
 }
 
-/// The folder of recorded results beside the checkout, empty where there is none. Tests that need it
-/// are tagged [shared] and call SKIP_WITHOUT_SHARED first.
+/// The folder of recorded results beside the checkout, empty where there is none. Tests that need
+/// it are tagged [shared] and call SKIP_WITHOUT_SHARED first.
 inline std::filesystem::path shared() {
   const char* env = std::getenv("BENCH_SHARED");
   const std::filesystem::path folder = env ? env : root() / ".." / "shared";
@@ -70,9 +70,9 @@ struct TempDir {
 
 }  // namespace bench::test
 
-#define SKIP_WITHOUT_SHARED()                                                       \
-  if (bench::test::shared().empty()) {                                              \
-    WARN("skipped: the folder of recorded results (BENCH_SHARED) is not here");     \
-    SUCCEED();                                                                      \
-    return;                                                                         \
+#define SKIP_WITHOUT_SHARED()                                                   \
+  if (bench::test::shared().empty()) {                                          \
+    WARN("skipped: the folder of recorded results (BENCH_SHARED) is not here"); \
+    SUCCEED();                                                                  \
+    return;                                                                     \
   }

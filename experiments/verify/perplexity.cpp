@@ -12,10 +12,10 @@ namespace {
 constexpr int64_t kBatchTokens = 4096;
 constexpr const char* kText = "text/wikitext2/wiki.test.raw";
 
-/// How many tokens of a run are scored unless everything is asked for: minutes, not hours.
+/// How many tokens of a run are scored: all, or a first part of a large model's (hours otherwise).
 int64_t budget(const Run& run, const Run::Loaded& loaded) {
-  if (run.full()) return std::numeric_limits<int64_t>::max();
-  return loaded.model->block_count() > 20 ? kBatchTokens : 1 << 18;
+  const bool part = loaded.model->block_count() > 20 && !run.full();
+  return part ? kBatchTokens : std::numeric_limits<int64_t>::max();
 }
 
 class Corpus {

@@ -97,7 +97,8 @@ inline Value::Value(Map map) : data(std::move(map)) {}
 /// "null", "bool", "int", "float", "string", "list", "map".
 std::string type_name(const Value& value);
 
-/// What stands in front of a message about the value: "FILE:LINE: ", "FILE: ", or "" if it is unknown.
+/// What stands in front of a message about the value: "FILE:LINE: ", "FILE: ", or "" if it is not
+/// known.
 std::string where(const Value& value);
 
 /// As Python prints it: 1.0, 1e-05, inf; the text of floats in mixed strings and job overrides.

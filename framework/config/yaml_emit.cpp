@@ -91,7 +91,8 @@ bool needs_quotes(const std::string& text) {
       std::regex::icase);
   if (trimmed.size() < 200 && std::regex_match(trimmed, kNumber)) return true;
   static const std::regex kDate(
-      R"(\d\d\d\d-\d\d-\d\d|\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?([ \t]*(Z|[-+]\d\d?(:\d\d)?))?)");
+      R"(\d\d\d\d-\d\d-\d\d|\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?)"
+      R"(([ \t]*(Z|[-+]\d\d?(:\d\d)?))?)");
   return text.size() < 64 && std::regex_match(text, kDate);
 }
 

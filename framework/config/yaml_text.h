@@ -20,8 +20,8 @@ size_t scalar_start(const std::string& text, size_t at);
 /// The tag and anchor at `at`, as written ("!!str", "&x", "!!str &x"); "" if there are none.
 std::string properties(const std::string& text, size_t at);
 
-/// "" or what is wrong with a tag or anchor there: text right behind a tag, or a name of an anchor of
-/// more than letters, digits, _ and -.
+/// "" or what is wrong with a tag or anchor there: text right behind a tag, or a name of an anchor
+/// of more than letters, digits, _ and -.
 std::string property_problem(const std::string& text, size_t at, bool in_flow);
 
 /// "" or what is wrong with the scalar at `at`: a quote that never ends, or, where a key is due in

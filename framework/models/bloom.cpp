@@ -91,10 +91,7 @@ class Bloom : public Decoder {
   bool post_norm_residual_ = false;
 };
 
-std::unique_ptr<Model> make(const Checkpoint& c) {
-  return std::make_unique<Bloom>(c);
-}
-[[maybe_unused]] const bool registered = enroll_model("bloom", {make, {"head", "neuron"}});
+[[maybe_unused]] const bool registered = enroll_decoder<Bloom>("bloom");
 
 }  // namespace
 }  // namespace bench

@@ -29,8 +29,7 @@ class Decoder : public Model {
 
   /// Embedding and head under their names; untied without a head is an Error.
   void take_ends(Source& source, const std::string& embed, const std::string& head, bool tied);
-  /// Token embeddings of a batch.
-  /// An id without a row says that the tokenizer is another model's: an Error.
+  /// Token embeddings. An id without a row says that the tokenizer is another model's: an Error.
   Tensor embedded(const Batch& batch) const;
   /// A table of positions has an end: a longer sequence is an Error.
   void check_positions(const Batch& batch) const;
@@ -46,5 +45,14 @@ class Decoder : public Model {
  private:
   std::string embed_name_, head_name_;
 };
+
+/// Registers a family of this file's kind under its model_type, at namespace scope.
+template <class Family>
+bool enroll_decoder(const char* model_type) {
+  const ModelFactory make = [](const Checkpoint& c) -> std::unique_ptr<Model> {
+    return std::make_unique<Family>(c);
+  };
+  return enroll_model(model_type, {make, {"head", "neuron"}});
+}
 
 }  // namespace bench

@@ -77,10 +77,7 @@ class Gpt2 : public Decoder {
   bool scale_weights_ = true, scale_by_layer_ = false;
 };
 
-std::unique_ptr<Model> make(const Checkpoint& c) {
-  return std::make_unique<Gpt2>(c);
-}
-[[maybe_unused]] const bool registered = enroll_model("gpt2", {make, {"head", "neuron"}});
+[[maybe_unused]] const bool registered = enroll_decoder<Gpt2>("gpt2");
 
 }  // namespace
 }  // namespace bench

@@ -74,10 +74,7 @@ class GptNeox : public Decoder {
   bool parallel_ = true;
 };
 
-std::unique_ptr<Model> make(const Checkpoint& c) {
-  return std::make_unique<GptNeox>(c);
-}
-[[maybe_unused]] const bool registered = enroll_model("gpt_neox", {make, {"head", "neuron"}});
+[[maybe_unused]] const bool registered = enroll_decoder<GptNeox>("gpt_neox");
 
 }  // namespace
 }  // namespace bench

@@ -122,13 +122,9 @@ class Llama : public Decoder {
   bool qkv_bias_ = false, o_bias_ = false, mlp_bias_ = false;
 };
 
-std::unique_ptr<Model> make(const Checkpoint& c) {
-  return std::make_unique<Llama>(c);
-}
-
-[[maybe_unused]] const bool registered = enroll_model("llama", {make, {"head", "neuron"}}) &&
-                                         enroll_model("mistral", {make, {"head", "neuron"}}) &&
-                                         enroll_model("qwen2", {make, {"head", "neuron"}});
+[[maybe_unused]] const bool registered = enroll_decoder<Llama>("llama") &&
+                                         enroll_decoder<Llama>("mistral") &&
+                                         enroll_decoder<Llama>("qwen2");
 
 }  // namespace
 }  // namespace bench

@@ -98,10 +98,7 @@ class Opt : public Decoder {
   Activation act_ = nullptr;
 };
 
-std::unique_ptr<Model> make(const Checkpoint& c) {
-  return std::make_unique<Opt>(c);
-}
-[[maybe_unused]] const bool registered = enroll_model("opt", {make, {"head", "neuron"}});
+[[maybe_unused]] const bool registered = enroll_decoder<Opt>("opt");
 
 }  // namespace
 }  // namespace bench

@@ -33,8 +33,8 @@ std::unique_ptr<Tokenizer> load(const std::filesystem::path& place, const std::s
     fail("{} has no tokenizer.json; its variants are spm, slow4, fast4 and hf5", place.string());
   }
   if (variant == "hf5" && (has_model || has_json)) return load_hf5(files);
-  // A fast class of transformers 4 reads tokenizer.json as it stands, and stands in for a slow class
-  // where there is nothing else to read.
+  // A fast class of transformers 4 reads tokenizer.json as it stands, and stands in for a slow
+  // class where there is nothing else to read.
   const bool nothing_else = !has_model && !files.vocabulary_and_merges();
   if (has_json && (variant == "fast4" || (variant == "slow4" && nothing_else)))
     return text::build_json(files, variant);

@@ -24,11 +24,11 @@ TEST_CASE("every recorded case of Hydra and OmegaConf", "[config][shared]") {
 TEST_CASE("records are judged, not believed", "[config]") {
   const bench::test::TempDir folder;
   std::ofstream(folder.path / "cases.jsonl")
-      << R"({"id": "good", "input": "a=1", "ok": true, "key": "a", "package": null, "type": "CHANGE", )"
-      << R"("value_type": "ELEMENT", "value": 1, "canonical": "a=1"})"
+      << R"({"id": "good", "input": "a=1", "ok": true, "key": "a", "package": null, )"
+      << R"("type": "CHANGE", "value_type": "ELEMENT", "value": 1, "canonical": "a=1"})"
       << "\n"
-      << R"({"id": "bad", "input": "a=1", "ok": true, "key": "a", "package": null, "type": "CHANGE", )"
-      << R"("value_type": "ELEMENT", "value": 1.0, "canonical": "a=1"})"
+      << R"({"id": "bad", "input": "a=1", "ok": true, "key": "a", "package": null, )"
+      << R"("type": "CHANGE", "value_type": "ELEMENT", "value": 1.0, "canonical": "a=1"})"
       << "\n"
       << R"({"id": "quirk", "doc": "1: a\n1: b\n", "ok": true, "type": "dict", "value": {}, )"
       << R"("class": "resolve", "quirk": "the last one wins"})"

@@ -1,6 +1,5 @@
-#include "fixture.h"
-
 #include "base/digest.h"
+#include "fixture.h"
 #include "io/gguf.h"
 #include "io/mapped_file.h"
 
@@ -38,13 +37,13 @@ TEST_CASE("safetensors: what is written is read back; every malformed file is a 
     write(file, good.substr(0, cut));
     CHECK(contains(error_of([&] { read_safetensors(file); }), "x.safetensors"));
   }
-  for (
-      const std::string header :
-      {"[]", "{\"a\":1}", R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,8]}})",
-       R"({"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}})",
-       R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",
-       R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})",
-       R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})"}) {
+  for (const std::string header :
+       {"[]", "{\"a\":1}", R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,8]}})",
+        R"({"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}})",
+        R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",
+        R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}})",
+        R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+        R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})"}) {
     write(file, safetensors_bytes(header, 16));
     INFO(header);
     CHECK(contains(error_of([&] { read_safetensors(file); }), "x.safetensors"));

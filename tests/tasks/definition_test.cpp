@@ -55,12 +55,12 @@ TEST_CASE("tasks: few-shot examples are drawn as random.Random(1234) draws them"
 
 TEST_CASE("tasks: a multiple choice as it is written upstream", "[tasks]") {
   Folder dir;
-  dir.write(
-      "d.jsonl",
-      R"({"id": "1", "question": "Which?", "choices": {"text": ["an é", "b"], "label": ["A", "B"]}, "answerKey": "B"})"
-      "\n"
-      R"({"id": "2", "question": "What?", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "1"})"
-      "\n");
+  dir.write("d.jsonl", R"({"id": "1", "question": "Which?", "choices": {"text": ["an é", "b"], )"
+                       R"("label": ["A", "B"]}, "answerKey": "B"})"
+                       "\n"
+                       R"({"id": "2", "question": "What?", "choices": {"text": ["x", "y"], )"
+                       R"("label": ["1", "2"]}, "answerKey": "1"})"
+                       "\n");
   const auto file = dir.write("arc.yaml", R"(tag:
   - ai2_arc
 task: arc_easy
