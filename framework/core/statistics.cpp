@@ -1,6 +1,23 @@
 #include "core/statistics.h"
 
+#include "kernels/moments.h"
+
 namespace bench {
+
+void InputMoments::on_input(const Tensor& x, int64_t n) {
+  if (x.is_cpu() && x.scalar_type() == at::kFloat) {
+    const auto rows_of_x = x.contiguous();
+    kernels::add_moments(rows_of_x.const_data_ptr<float>(), x.size(0), x.size(1),
+                         sum.mutable_data_ptr<double>(), abs_sum.mutable_data_ptr<double>(),
+                         square_sum.mutable_data_ptr<double>());
+  } else {
+    sum += x.sum(0, false, at::kDouble);
+    abs_sum += x.abs().sum(0, false, at::kDouble);
+    square_sum += x.square().sum(0, false, at::kDouble);
+  }
+  rows += x.size(0);
+  count += n;
+}
 
 void InputGram::on_input(const Tensor& x, int64_t n) {
   // Running mean as the authors keep it: H <- H c/(c+n) + 2/(c+n) x^T x.

@@ -12,14 +12,7 @@ struct InputMoments : Statistic {
       : sum(at::zeros({l.columns()}, l.weight.options().dtype(at::kDouble))),
         abs_sum(at::zeros_like(sum)),
         square_sum(at::zeros_like(sum)) {}
-  void on_input(const Tensor& x, int64_t n) override {
-    // Each sequence by itself first: bits then do not depend on how sequences were batched.
-    sum += x.sum(0, false, at::kDouble);
-    abs_sum += x.abs().sum(0, false, at::kDouble);
-    square_sum += x.square().sum(0, false, at::kDouble);
-    rows += x.size(0);
-    count += n;
-  }
+  void on_input(const Tensor& x, int64_t n) override;
   /// Wanda's scaler_row: mean over sequences of the squared column norm (layerwrapper.py:31-35).
   Tensor scaler_row() const { return square_sum / static_cast<double>(count); }
 
