@@ -6,36 +6,14 @@
 
 #include <chrono>
 
-#include "base/error.h"
 #include "core/rows.h"
-#include "io/checkpoint.h"
-#include "io/data.h"
+#include "subject.h"
 #include "tasks/scoring.h"
 
 namespace {
 
 using namespace bench;
 using at::Tensor;
-
-struct Subject {
-  Checkpoint checkpoint;
-  std::unique_ptr<Model> model;
-};
-
-Subject* subject(const std::string& name) {
-  static std::map<std::string, std::unique_ptr<Subject>> all;
-  auto& s = all[name];
-  if (s) return s.get();
-  try {
-    auto found = std::make_unique<Subject>();
-    found->checkpoint = read_checkpoint(resolve_model(name, model_folders()));
-    found->model = build_model(found->checkpoint);
-    s = std::move(found);
-  } catch (const Error&) {
-    return nullptr;
-  }
-  return s.get();
-}
 
 template <class F>
 double best_of(int times, F&& once) {

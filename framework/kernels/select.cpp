@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <limits>
 #include <vector>
 
 #include "core/tensor.h"
@@ -10,123 +10,140 @@
 namespace bench::kernels {
 namespace {
 
-/// Unsigned keys in the order of the floats.
-inline uint32_t ordered(float f) {
-  uint32_t u;
-  const float plus = f + 0.0f;  // -0 becomes +0
-  std::memcpy(&u, &plus, sizeof u);
-  return u ^ (static_cast<uint32_t>(static_cast<int32_t>(u) >> 31) | 0x80000000u);
-}
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr int64_t kBlock = 1024;  // scores that a step looks at before the next one does
+constexpr int64_t kFew = 384;     // so few are simply partitioned
+
+struct Scratch {
+  std::vector<float> rest, sample;
+};
 
 /// Simple loops, vectorised for the machine at hand; one operation an element, so the same bits on
 /// each.
 #define BENCH_VECTORISED [[gnu::optimize("O3"), gnu::target_clones("avx2", "default")]]
 
-BENCH_VECTORISED void to_keys(const float* score, int64_t n, uint32_t* keys) {
-  for (int64_t i = 0; i < n; ++i) keys[i] = ordered(score[i]);
-}
-
-BENCH_VECTORISED void keep_from(const uint32_t* keys, int64_t n, uint32_t cut, uint8_t* keep) {
-  for (int64_t i = 0; i < n; ++i) keep[i] = keys[i] >= cut;
-}
-
 BENCH_VECTORISED void scale_row(const float* w, const float* a, int64_t n, float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = std::abs(w[i]) * a[i];
 }
 
-constexpr int kFirstBits = 11;
-constexpr int64_t kSmall = 64;
+BENCH_VECTORISED void keep_from(const float* s, int64_t n, float cut, uint8_t* keep) {
+  for (int64_t i = 0; i < n; ++i) keep[i] = s[i] >= cut;
+}
 
-/// The key of the `drop`-th lowest (1-based) and how many equal to it go.
+BENCH_VECTORISED void is_between(const float* s, int64_t n, float low, float high, uint8_t* in) {
+  for (int64_t i = 0; i < n; ++i) in[i] = (s[i] >= low) & (s[i] <= high);
+}
+
+struct Counts {
+  int64_t below, upto;  // scores < low, scores <= high
+};
+
+BENCH_VECTORISED Counts count(const float* s, int64_t n, float low, float high) {
+  Counts all{0, 0};
+  for (int64_t begin = 0; begin < n; begin += kBlock) {  // 32-bit sums: eight lanes at once
+    const int64_t end = std::min(n, begin + kBlock);
+    int32_t below = 0, upto = 0;
+    for (int64_t i = begin; i < end; ++i) below += s[i] < low, upto += s[i] <= high;
+    all.below += below, all.upto += upto;
+  }
+  return all;
+}
+
+/// The scores in [low, high], in their order. Without a branch that nobody can predict: each is
+/// written, and the place moves on only behind one that stays. `out` has room for one more than
+/// stays; it may be `s` itself, since it reads ahead of what it writes.
+void keep_between(const float* s, int64_t n, float low, float high, float* out) {
+  uint8_t in[kBlock];
+  int64_t kept = 0;
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t size = std::min(kBlock, n - begin);
+    is_between(s + begin, size, low, high, in);
+    for (int64_t i = 0; i < size; ++i) {
+      out[kept] = s[begin + i];
+      kept += in[i];
+    }
+  }
+}
+
+struct Bracket {
+  float low, high;
+};
+
+/// Two scores between which the `drop`-th lowest almost surely lies: three standard deviations to
+/// each side of its place in a sample (Floyd and Rivest, CACM 18(3), 1975, algorithm 489). The
+/// sample stands at even distances, so the same input takes the same steps.
+Bracket bracket(const float* s, int64_t n, int64_t drop, std::vector<float>& sample) {
+  const int64_t size = n < (int64_t{1} << 20) ? 256 : 8192;
+  sample.resize(static_cast<size_t>(size));
+  for (int64_t i = 0; i < size; ++i)
+    sample[static_cast<size_t>(i)] = s[(2 * i + 1) * n / (2 * size)];
+  const double share = static_cast<double>(drop) / static_cast<double>(n);
+  const auto place = static_cast<int64_t>(share * static_cast<double>(size));
+  const auto margin =
+      2 + static_cast<int64_t>(3 * std::sqrt(static_cast<double>(size) * share * (1 - share)));
+  Bracket found{-kInfinity, kInfinity};
+  const auto low = sample.begin() + std::max<int64_t>(place - margin, 0);
+  if (place > margin) {
+    std::nth_element(sample.begin(), low, sample.end());
+    found.low = *low;
+  }
+  if (place + margin < size) {
+    const auto high = sample.begin() + place + margin;
+    std::nth_element(low, high, sample.end());
+    found.high = *high;
+  }
+  return found;
+}
+
+/// The `drop`-th lowest score (1-based) and how many equal to it go.
 struct Cut {
-  uint32_t key;
-  int64_t equal;  // of those with this key, the first so many go
+  float score;
+  int64_t equal;  // of those with this score, the first so many go
 };
 
-Cut cut_small(const uint32_t* keys, int64_t n, int64_t drop) {
-  uint32_t sorted[kSmall];
-  std::copy(keys, keys + n, sorted);
-  std::nth_element(sorted, sorted + drop - 1, sorted + n);
-  const uint32_t key = sorted[drop - 1];
-  int64_t below = 0;
-  for (int64_t i = 0; i < n; ++i) below += keys[i] < key;
-  return {key, drop - below};
-}
-
-/// How many keys fall into each bucket. Neighbours count into tables of their own: scores lie close
-/// together, and an increment that waits for the one before it takes five times as long.
-class Histogram {
- public:
-  void count(const uint32_t* keys, int64_t n, int shift, uint32_t low) {
-    std::memset(tables_, 0, sizeof tables_);
-    int64_t i = 0;
-    for (; i + kTables <= n; i += kTables) {
-      ++tables_[0][(keys[i] >> shift) & low];
-      ++tables_[1][(keys[i + 1] >> shift) & low];
-      ++tables_[2][(keys[i + 2] >> shift) & low];
-      ++tables_[3][(keys[i + 3] >> shift) & low];
+/// Narrows to the scores between two sampled ones, again and again, and partitions the few that
+/// are left. Expected time is linear for any input: whatever a bracket tells, the side that holds
+/// the cut is exact, and std::nth_element takes over where narrowing does not (ties).
+Cut find_cut(const float* s, int64_t n, int64_t drop, Scratch& scratch) {
+  auto& rest = scratch.rest;
+  int64_t size = n, left = drop;
+  for (int64_t before = 2 * n; size > kFew && 4 * size < 3 * before;) {
+    auto [low, high] = bracket(s, size, left, scratch.sample);
+    auto [below, upto] = count(s, size, low, high);
+    if (left <= below) {  // a miss: the cut is on the left
+      high = std::nextafter(low, -kInfinity), low = -kInfinity;
+      upto = below, below = 0;
+    } else if (left > upto) {  // or on the right
+      low = std::nextafter(high, kInfinity), high = kInfinity;
+      below = upto, upto = size;
     }
-    for (; i < n; ++i) ++tables_[0][(keys[i] >> shift) & low];
+    if (s != rest.data()) rest.resize(static_cast<size_t>(upto - below) + 1);
+    keep_between(s, size, low, high, rest.data());
+    s = rest.data();
+    before = size, size = upto - below, left -= below;
   }
-  int64_t operator[](uint32_t bucket) const {
-    int64_t sum = 0;
-    for (const auto& table : tables_) sum += table[bucket];
-    return sum;
-  }
-
- private:
-  static constexpr int64_t kTables = 4;
-  uint32_t tables_[kTables][1 << kFirstBits];
-};
-
-/// Radix selection: 11 bits first, the candidates of that bucket then by the 11 and 10 bits left.
-Cut find_cut(const uint32_t* keys, int64_t n, int64_t drop, std::vector<uint32_t>& candidates) {
-  if (n <= kSmall) return cut_small(keys, n, drop);
-  uint32_t prefix = 0;
-  int shift = 32;
-  int64_t left = drop;
-  const uint32_t* data = keys;
-  int64_t count = n;
-  for (const int bits : {kFirstBits, 11, 10}) {
-    Histogram histogram;
-    shift -= bits;
-    const uint32_t low = (1u << bits) - 1;
-    histogram.count(data, count, shift, low);
-    uint32_t bucket = 0;
-    int64_t in_bucket = histogram[0];
-    for (; in_bucket < left; in_bucket = histogram[++bucket]) left -= in_bucket;
-    prefix |= bucket << shift;
-    if (shift == 0) break;
-    // Keep this bucket's keys only, without a branch that nobody can predict: each is written, and
-    // the place moves on only behind one that stays. In place it reads ahead of what it writes.
-    if (data == keys) candidates.resize(static_cast<size_t>(in_bucket) + 1);
-    uint32_t* out = candidates.data();
-    int64_t kept = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      out[kept] = data[i];
-      kept += ((data[i] >> shift) & low) == bucket;
-    }
-    data = out;
-    count = kept;
-  }
-  return {prefix, left};
+  if (s != rest.data()) rest.assign(s, s + size);
+  const auto cut = rest.begin() + left - 1;
+  std::nth_element(rest.begin(), cut, rest.begin() + size);
+  const auto lower = std::count_if(rest.begin(), cut, [&](float f) { return f < *cut; });
+  return {*cut, left - lower};
 }
 
-void mark(const uint32_t* keys, int64_t n, Cut cut, uint8_t* keep) {
-  keep_from(keys, n, cut.key, keep);
-  for (int64_t i = 0; cut.equal > 0 && i < n; ++i)
-    if (keys[i] == cut.key) keep[i] = 0, --cut.equal;
+void mark(const float* s, int64_t n, Cut cut, uint8_t* keep) {
+  keep_from(s, n, cut.score, keep);
+  for (int64_t begin = 0; cut.equal > 0 && begin < n; begin += kBlock) {
+    const int64_t end = std::min(n, begin + kBlock);
+    const auto [below, upto] = count(s + begin, end - begin, cut.score, cut.score);
+    for (int64_t i = begin; upto > below && cut.equal > 0 && i < end; ++i)
+      if (s[i] == cut.score) keep[i] = 0, --cut.equal;
+  }
 }
 
-void select(const float* score, int64_t n, int64_t drop, uint8_t* keep, std::vector<uint32_t>& keys,
-            std::vector<uint32_t>& candidates) {
-  if (drop <= 0 || drop >= n) {
+void select(const float* s, int64_t n, int64_t drop, uint8_t* keep, Scratch& scratch) {
+  if (drop <= 0 || drop >= n)
     std::fill(keep, keep + n, static_cast<uint8_t>(drop <= 0));
-    return;
-  }
-  keys.resize(static_cast<size_t>(n));
-  to_keys(score, n, keys.data());
-  mark(keys.data(), n, find_cut(keys.data(), n, drop, candidates), keep);
+  else
+    mark(s, n, find_cut(s, n, drop, scratch), keep);
 }
 
 /// 2:4 without branches: an element goes if two or more of its group rank above it.
@@ -152,18 +169,18 @@ void one_group(const float* s, int64_t size, int64_t drop, uint8_t* keep) {
 }  // namespace
 
 void select_lowest(const float* score, int64_t n, int64_t drop, uint8_t* keep) {
-  std::vector<uint32_t> keys, candidates;
-  select(score, n, drop, keep, keys, candidates);
+  Scratch scratch;
+  select(score, n, drop, keep, scratch);
 }
 
 void select_rows(const float* score, int64_t rows, int64_t columns, const int64_t* drop,
                  int64_t drop_count, uint8_t* keep) {
   const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(columns, 1));
   at::parallel_for(0, rows, grain, [&](int64_t begin, int64_t end) {
-    std::vector<uint32_t> keys, candidates;
+    Scratch scratch;
     for (int64_t r = begin; r < end; ++r)
-      select(score + r * columns, columns, drop[drop_count == 1 ? 0 : r], keep + r * columns, keys,
-             candidates);
+      select(score + r * columns, columns, drop[drop_count == 1 ? 0 : r], keep + r * columns,
+             scratch);
   });
 }
 

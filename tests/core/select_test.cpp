@@ -33,6 +33,19 @@ TEST_CASE("selection drops exactly the asked number, of equals the lower index f
     }
 }
 
+TEST_CASE("selection is exact where its sample misleads it, and on whole layers", "[select]") {
+  at::manual_seed(4);
+  // The sample of find_cut stands at these places: all of it lies above, or below, the cut.
+  for (const float odd : {1e9f, -1e9f}) {
+    auto s = at::rand({20000});
+    for (int64_t i = 0; i < 256; ++i) s[(2 * i + 1) * 20000 / 512] = odd;
+    for (const int64_t count : {300, 10000, 19700})
+      CHECK(select_units(s, count).equal(naive(s, count)));
+  }
+  const auto layer = with_ties(int64_t{1} << 21, 1000000);
+  CHECK(select_units(layer, 1000001).equal(naive(layer, 1000001)));
+}
+
 TEST_CASE("negative zero equals zero and -inf goes first", "[select]") {
   const auto s = at::tensor({0.0f, -0.0f, 1.0f, -INFINITY});
   CHECK(select_units(s, 2).equal(at::tensor({0, 1, 1, 0}).to(at::kBool)));

@@ -4,20 +4,14 @@
 #include <sys/resource.h>
 
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "limit.h"
 #include "targets.h"
 
 namespace {
-
-double processor_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 double peak_mib() {
   rusage usage{};
@@ -39,9 +33,9 @@ int replay(const std::filesystem::path& folder, void (*target)(const std::string
   std::string name;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const auto text = slurp(entry.path());
-    const double mib = peak_mib(), start = processor_seconds();
+    const double mib = peak_mib(), start = bench::fuzz::processor_seconds();
     target(text);
-    const double seconds = processor_seconds() - start, more = peak_mib() - mib;
+    const double seconds = bench::fuzz::processor_seconds() - start, more = peak_mib() - mib;
     if (seconds > 0.1 * factor || more > 200 * factor) {
       std::printf("%s: %.3f s, %.0f MiB\n", entry.path().c_str(), seconds, more);
       ++bad;

@@ -1,9 +1,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "limit.h"
 #include "targets.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const bench::fuzz::TimeLimit limit(0.1);
   bench::fuzz::yaml_text(std::string(reinterpret_cast<const char*>(data), size));
   return 0;
 }
