@@ -17,6 +17,7 @@ class Phase {
   Phase(Outcome& out, std::string name, const at::Device& device)
       : out_(out), device_(device), start_(Clock::now()) {
     row_.phase = std::move(name);
+    since_ = reset_peak_resident() ? "in this phase" : "since the start of the worker";
     reset_peak_memory(device_);
   }
   ~Phase() {
@@ -30,7 +31,7 @@ class Phase {
     synchronize(device_);
     row_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     row_.peak_rss = peak_resident_bytes();
-    row_.method = "steady clock; getrusage ru_maxrss of the worker since its start";
+    row_.method = fmt::format("steady clock; VmHWM of the worker {}", since_);
     if (device_.is_cuda()) {
       const auto peak = peak_memory(device_);
       row_.peak_allocated = peak.allocated, row_.peak_reserved = peak.reserved;
@@ -43,6 +44,7 @@ class Phase {
   Outcome& out_;
   at::Device device_;
   Clock::time_point start_;
+  const char* since_ = "";
   PhaseRow row_;
 };
 
@@ -80,10 +82,16 @@ void record_sparsity(Outcome& out, Model& model, const std::string& stage) {
       {stage, "model", "parameters", s.parameters, s.linear_masked(), s.linear_zeros()});
 }
 
+/// In pieces, so that checking a large matrix takes no second one.
+bool finite(const Tensor& t) {
+  for (const auto& piece : t.reshape({-1}).split(int64_t{1} << 20))
+    if (!at::isfinite(piece).all().item<bool>()) return false;
+  return true;
+}
+
 void check_finite(Model& model) {
   for (const auto& t : model.tensors())
-    if (t.parameter && t.tensor->defined() && t.tensor->is_floating_point() &&
-        !at::isfinite(*t.tensor).all().item<bool>())
+    if (t.parameter && t.tensor->defined() && t.tensor->is_floating_point() && !finite(*t.tensor))
       fail("the weights of {} hold NaN or infinity: the checkpoint is broken or training diverged",
            t.name);
 }

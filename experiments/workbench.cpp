@@ -1,6 +1,5 @@
 #include "workbench.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -17,9 +16,15 @@ int64_t resident_bytes() {
 }
 
 int64_t peak_resident_bytes() {
-  struct rusage usage {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+  std::ifstream in("/proc/self/status");
+  for (std::string word; in >> word;)
+    if (int64_t kilobytes = 0; word == "VmHWM:" && in >> kilobytes) return kilobytes * 1024;
+  return 0;
+}
+
+bool reset_peak_resident() {
+  std::ofstream out("/proc/self/clear_refs");
+  return static_cast<bool>(out << "5" << std::flush);
 }
 
 std::shared_ptr<const void> Workbench::get(const std::string& key, const Make& make) {

@@ -63,5 +63,7 @@ class WorkbenchShelf : public Shelf {
 /// Resident set of this process now, and its peak since the start, in bytes.
 int64_t resident_bytes();
 int64_t peak_resident_bytes();
+/// The peak counts from now on (proc(5), clear_refs); false where the system does not allow it.
+bool reset_peak_resident();
 
 }  // namespace bench

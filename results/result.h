@@ -27,7 +27,7 @@ struct MetricRow {
 struct PhaseRow {
   std::string phase;  // load, calibrate, prune, evaluate
   double seconds = 0;
-  int64_t peak_rss = 0;                           // bytes; of the process, since its start
+  int64_t peak_rss = 0;                           // bytes; of the process, see method
   int64_t peak_allocated = 0, peak_reserved = 0;  // bytes on a GPU, 0 without one
   std::string method;                             // how it was measured
 };

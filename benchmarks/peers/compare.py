@@ -54,7 +54,7 @@ def bench(*overrides):
 def perplexity(model, folder, threads):
     windows, length = (10, 2048) if model == "smollm2-135m" else (100, 512)
     ours = bench(f"model={model}", "sparsity=0", "task=[wikitext2_10]",
-                 f"task.wikitext2_10.windows={windows}", f"task.wikitext2_10.window={length}")
+                 f"task.wikitext2_10.windows={windows}", f"+task.wikitext2_10.window={length}")
     return ours, peer("perplexity", folder, windows, length, threads=threads), "seconds"
 
 
@@ -66,9 +66,9 @@ def choices(model, folder, threads):
 def cell(model, folder, threads):
     large = model == "smollm2-135m"
     windows, length, samples = (10, 2048, 32) if large else (10, 512, 32)
-    calibration = 2048 if large else 128
+    calibration = 512 if large else 128
     ours = bench(f"model={model}", "task=[wikitext2_10,arc_easy_100,piqa_100,boolq_100]",
-                 f"task.wikitext2_10.window={length}", f"data.nsamples={samples}",
+                 f"+task.wikitext2_10.window={length}", f"data.nsamples={samples}",
                  f"data.seqlen={calibration}")
     theirs = peer("cell", folder, windows, length, samples, calibration, 100, threads=threads)
     return ours, theirs, "process"

@@ -63,6 +63,7 @@ def task(name):
     definition = yaml.safe_load((DATA / f"tasks/{name}.yaml").read_text())
     split = definition.get("test_split") or definition.get("validation_split")
     file = DATA / "tasks" / definition["dataset_path"]
+    definition["fewshot_split"], definition["num_fewshot"] = split, 0
     definition["dataset_path"] = "json"
     definition["dataset_kwargs"] = {"data_files": {split: str(file)}}
     return definition

@@ -97,6 +97,7 @@ Tensor dequantise(const MappedFile& file, const std::string& name, uint32_t type
     format->decode(block, last);
     std::copy(last, last + rest, to + blocks * kBlock);
   }
+  file.drop(offset, bytes);
   return out;
 }
 

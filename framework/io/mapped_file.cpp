@@ -36,6 +36,12 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
       new MappedFile(path, static_cast<const uint8_t*>(data), size));
 }
 
+void MappedFile::drop(uint64_t begin, uint64_t size) const {
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t from = (begin + page - 1) / page * page, to = (begin + size) / page * page;
+  if (from < to && to <= size_) madvise(const_cast<uint8_t*>(data_) + from, to - from, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (size_ > 0) munmap(const_cast<uint8_t*>(data_), size_);
 }

@@ -16,6 +16,9 @@ class MappedFile {
   const uint8_t* data() const { return data_; }
   uint64_t size() const { return size_; }
   const std::string& path() const { return path_; }
+  /// Gives back the memory of the pages inside [begin, begin + size): they were read for the last
+  /// time. Nothing is lost, since nobody writes here; a later read goes to the file again.
+  void drop(uint64_t begin, uint64_t size) const;
 
  private:
   MappedFile(std::string path, const uint8_t* data, uint64_t size)

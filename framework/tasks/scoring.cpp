@@ -1,6 +1,7 @@
 #include "tasks/scoring.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/rows.h"
 
@@ -13,24 +14,28 @@ Tensor run_blocks(const Model& model, const Batch& batch) {
   return hidden;
 }
 
-/// Items laid out as segments: the common prefix of an item's inputs once, then the rests.
+/// Items laid out as segments: the common prefix of an item's inputs once, then the rests. The
+/// prefix of several choices is cut at fixed places, and a whole piece that an earlier item of the
+/// batch began with, too (the examples of few-shot prompts), is not computed again.
 class Layout {
  public:
   void add(const Item& item) {
     const size_t shared = common(item);
-    const auto& first = item.requests[0].tokens;
-    const int64_t root = segment(first, 0, shared, -1);
+    const auto prefix = pieces(item, shared);
     for (const auto& r : item.requests) {
       const size_t inputs = r.tokens.size() - 1;
       const int64_t rest =
-          inputs > shared ? segment(r.tokens, shared, inputs, shared > 0 ? root : -1) : -1;
+          inputs > shared ? segment(r.tokens, shared, inputs, prefix.empty() ? -1 : prefix.back())
+                          : -1;
       const auto begin = inputs + 1 - static_cast<size_t>(r.continuation);
       for (size_t t = begin; t <= inputs; ++t) {  // token t is predicted by input t - 1
         const auto at = t - 1;
-        const int64_t row =
-            at < shared ? starts_[static_cast<size_t>(root)] + static_cast<int64_t>(at)
-                        : starts_[static_cast<size_t>(rest)] + static_cast<int64_t>(at - shared);
-        targets_.push_back({row, r.tokens[t]});
+        const size_t piece = prefix.empty() ? 0 : std::min(at / kPiece, prefix.size() - 1);
+        const int64_t inside = at < shared ? prefix[piece] : rest;
+        const size_t begin_of = at < shared ? piece * kPiece : shared;
+        targets_.push_back({starts_[static_cast<size_t>(inside)] +
+                                static_cast<int64_t>(at - begin_of),
+                            r.tokens[t]});
       }
     }
   }
@@ -47,6 +52,30 @@ class Layout {
   }
 
  private:
+  static constexpr size_t kPiece = 256;  // tokens
+
+  /// Segments of the first `shared` tokens. One request alone is one segment: it is never cut.
+  std::vector<int64_t> pieces(const Item& item, size_t shared) {
+    const auto& tokens = item.requests[0].tokens;
+    std::vector<int64_t> all;
+    const size_t step = item.requests.size() > 1 ? kPiece : shared;
+    for (size_t begin = 0; begin < shared; begin += step) {
+      const int64_t parent = all.empty() ? -1 : all.back();
+      const size_t end = std::min(shared, begin + step);
+      const auto make = [&] { return segment(tokens, begin, end, parent); };
+      if (end - begin != kPiece) {
+        all.push_back(make());
+        continue;
+      }
+      Sequence piece(tokens.begin() + static_cast<long>(begin),
+                     tokens.begin() + static_cast<long>(end));
+      const auto [known, added] = known_.try_emplace({parent, std::move(piece)}, 0);
+      if (added) known->second = make();
+      all.push_back(known->second);
+    }
+    return all;
+  }
+
   static size_t common(const Item& item) {
     const auto& first = item.requests[0].tokens;
     size_t n = first.size() - 1;
@@ -71,6 +100,7 @@ class Layout {
   }
   std::vector<int64_t> ids_, positions_, starts_, parent_;
   std::vector<Target> targets_;
+  std::map<std::pair<int64_t, Sequence>, int64_t> known_;  // (parent, whole piece) -> segment
 };
 
 }  // namespace

@@ -115,3 +115,28 @@ TEST_CASE("a shared prefix gives the scores of separate requests", "[models]") {
     CHECK(likelihoods(*s.model, {both, both}, 1)[1][1].sum == shared[1].sum);
   }
 }
+
+TEST_CASE("long contexts that begin alike, as few-shot prompts do, change no score", "[models]") {
+  auto& s = shipped("stories260k");
+  const auto question = [](int64_t own) {
+    Sequence context{1};
+    for (int64_t i = 1; i < 480; ++i) context.push_back(3 + (i * i + (i < 300 ? 0 : own)) % 400);
+    Item item;
+    for (const Sequence& choice : {Sequence{5, 9, 33}, Sequence{8}}) {
+      Sequence tokens = context;
+      tokens.insert(tokens.end(), choice.begin(), choice.end());
+      item.requests.push_back({tokens, static_cast<int64_t>(choice.size())});
+    }
+    return item;
+  };
+  const std::vector<Item> items{question(1), question(2), question(3)};
+  const auto together = likelihoods(*s.model, items, 4096);
+  for (size_t i = 0; i < items.size(); ++i) {
+    const auto alone = likelihoods(*s.model, {items[i]}, 4096).front();
+    for (size_t c = 0; c < 2; ++c) {
+      CHECK(together[i][c].sum == alone[c].sum);  // bit for bit
+      const auto plain = likelihoods(*s.model, {Item{{items[i].requests[c]}}}, 4096);
+      CHECK(std::abs(plain.front().front().sum - alone[c].sum) < 1e-5);
+    }
+  }
+}
