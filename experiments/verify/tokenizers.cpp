@@ -1,4 +1,5 @@
 // Text -> ids vectors of the real tokenizers, by variant.
+#include <algorithm>
 #include <fstream>
 
 #include "verify/verify.h"
@@ -17,6 +18,37 @@ std::pair<std::string, std::string> name_and_variant(const fs::path& file) {
   return {stem, "auto"};
 }
 
+bool holds_tokenizer(const fs::path& at) {
+  if (at.extension() == ".gguf") return true;
+  if (!fs::is_directory(at)) return false;
+  return std::any_of(fs::directory_iterator(at), fs::directory_iterator(), [](const auto& file) {
+    const auto& name = file.path().filename();
+    return name == "tokenizer.json" || name == "tokenizer.model" || name == "vocab.json" ||
+           name.extension() == ".gguf";
+  });
+}
+
+/// The model of that name, or else one with a size behind it: smollm2 is smollm2-135m. Random
+/// models that stand beside the records without a tokenizer are none.
+fs::path model_named(Run& run, const std::string& name) {
+  fs::path longer;
+  for (const auto& folder : run.model_folders()) {
+    if (!fs::is_directory(folder)) continue;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      const auto& at = entry.path();
+      if (!holds_tokenizer(at)) continue;
+      if (at.stem() == name) return at;
+      const auto stem = at.stem().string();
+      if (stem.starts_with(name + "-") && stem.find_first_of("0123456789", name.size()) ==
+                                              name.size() + 1)
+        longer = at;
+    }
+  }
+  if (longer.empty())
+    throw Missing("no tokenizer or model named " + name + "; --models DIR adds one");
+  return longer;
+}
+
 std::unique_ptr<Tokenizer> find_tokenizer(Run& run, const fs::path& file, const std::string& name,
                                           const std::string& variant) {
   if (fs::exists(file.parent_path() / name / "tokenizer.json"))
@@ -24,16 +56,7 @@ std::unique_ptr<Tokenizer> find_tokenizer(Run& run, const fs::path& file, const 
   for (const auto& folder : run.model_folders())
     for (const auto& at : {folder / ".." / "tokenizers" / name, folder / "tokenizers" / name})
       if (fs::is_directory(at)) return load_tokenizer(at, variant);
-  fs::path where;
-  // A fetched model may carry a longer name than the record: smollm2 is smollm2-135m.
-  for (const auto& folder : run.model_folders())
-    if (fs::is_directory(folder))
-      for (const auto& entry : fs::directory_iterator(folder))
-        if (entry.path().stem() == name || entry.path().stem().string().rfind(name + "-", 0) == 0)
-          where = entry.path();
-  if (where.empty())
-    throw Missing("no tokenizer or model named " + name + "; --models DIR adds one");
-  return read_checkpoint(where).tokenizer(variant);
+  return read_checkpoint(model_named(run, name)).tokenizer(variant);
 }
 
 std::string shown(const std::string& text) {

@@ -108,15 +108,28 @@ std::unique_ptr<Tokenizer> Checkpoint::tokenizer(const std::string& variant) con
   return load_tokenizer(folder, variant);
 }
 
-Checkpoint read_checkpoint(const fs::path& path) {
-  if (path.extension() == ".gguf") return from_gguf(path);
-  if (path.extension() == ".safetensors") return from_folder(path.parent_path(), path);
+namespace {
+
+/// The file that a folder's weights are read from, or the file itself; empty: there is none.
+fs::path weights_at(const fs::path& path) {
+  if (path.extension() == ".gguf" || path.extension() == ".safetensors") return path;
   for (const char* file : {"model.safetensors", "model.safetensors.index.json"})
-    if (fs::exists(path / file)) return from_folder(path, path / file);
+    if (fs::exists(path / file)) return path / file;
   if (fs::is_directory(path))
     for (const auto& f : fs::directory_iterator(path))
-      if (f.path().extension() == ".gguf") return from_gguf(f.path());
-  fail("{}: holds no model.safetensors, model.safetensors.index.json or .gguf file", path.string());
+      if (f.path().extension() == ".gguf") return f.path();
+  return {};
+}
+
+}  // namespace
+
+Checkpoint read_checkpoint(const fs::path& path) {
+  const auto weights = weights_at(path);
+  if (weights.empty())
+    fail("{}: holds no model.safetensors, model.safetensors.index.json or .gguf file",
+         path.string());
+  return weights.extension() == ".gguf" ? from_gguf(weights)
+                                        : from_folder(weights.parent_path(), weights);
 }
 
 fs::path resolve_model(const std::string& name, const std::vector<fs::path>& folders) {
@@ -124,15 +137,20 @@ fs::path resolve_model(const std::string& name, const std::vector<fs::path>& fol
   if (fs::exists(name) && name.find('/') != std::string::npos) return name;
   std::string tried;
   std::vector<std::string> known;
+  fs::path without_weights;  // a folder of that name with a tokenizer alone is the last resort
   for (const auto& folder : folders) {
     for (const auto& candidate :
          {folder / name, folder / (name + ".safetensors"), folder / (name + ".gguf")})
-      if (fs::exists(candidate)) return candidate;
+      if (fs::exists(candidate)) {
+        if (!weights_at(candidate).empty()) return candidate;
+        if (without_weights.empty()) without_weights = candidate;
+      }
     tried += (tried.empty() ? "" : ", ") + folder.string();
     if (fs::is_directory(folder))
       for (const auto& f : fs::directory_iterator(folder))
         known.push_back(f.path().stem().string());
   }
+  if (!without_weights.empty()) return without_weights;
   if (fs::exists(name)) return name;
   std::sort(known.begin(), known.end());
   fail("model '{}': no such folder, and not found in {}{}", name, tried, suggestion(name, known));
