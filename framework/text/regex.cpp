@@ -4,6 +4,7 @@
 #include <pcre2.h>
 
 #include "base/error.h"
+#include "text/json_file.h"
 #include "text/oniguruma.h"
 #include "text/utf8.h"
 
@@ -64,7 +65,7 @@ Pattern Pattern::regex(const std::string& oniguruma) {
   PCRE2_SIZE offset = 0;
   // No PCRE2_UCP: the translation asks for Unicode properties by name.
   code->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                             PCRE2_UTF, &error, &offset, context);
+                             PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &offset, context);
   pcre2_compile_context_free(context);
   if (code->code == nullptr) {
     fail("the regular expression \"{}\" of a tokenizer cannot be compiled: {} (in \"{}\" at {})",
@@ -130,9 +131,13 @@ std::vector<Span> Pattern::pieces(std::string_view text) const {
 }
 
 std::string Pattern::replace(std::string_view text, std::string_view by) const {
+  const auto all = pieces(text);
+  size_t size = 0;
+  for (const Span& piece : all) size += piece.match ? by.size() : piece.end - piece.begin;
+  check_growth(size, text.size());
   std::string out;
-  out.reserve(text.size());
-  for (const Span& piece : pieces(text)) {
+  out.reserve(size);
+  for (const Span& piece : all) {
     out += piece.match ? by : text.substr(piece.begin, piece.end - piece.begin);
   }
   return out;
