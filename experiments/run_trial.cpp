@@ -176,7 +176,10 @@ class Runner {
   /// The tasks of a model of text or images send something; `size` does not.
   void show_logits() const {
     for (const auto& [label, task] : tasks_from(config_)) {
-      auto probe = task->probe(context(label));
+      const auto key = path_.string() + "|probe|" + to_json(*config_.find("task")->find(label));
+      Batch probe = *bench_.get_as<const Batch>(key, [&, &one = *task, &name = label] {
+        return std::make_shared<const Batch>(one.probe(context(name)));
+      });
       if (!probe.is_text() && !probe.images.defined()) continue;
       to_device(probe);
       watch_("logits", label, loaded_->model->forward(probe));

@@ -74,7 +74,9 @@ Pattern Pattern::regex(const std::string& oniguruma) {
   pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);  // where there is no JIT, it is only slower
   code->limits = pcre2_match_context_create(nullptr);
   require(code->limits != nullptr, "PCRE2 gives a match context");
-  pcre2_set_heap_limit(code->limits, 1u << 20);  // KiB: a gigabyte of backtracking is a mistake
+  // Backtracking without end is a mistake of the pattern: said, not waited for.
+  pcre2_set_heap_limit(code->limits, 1u << 17);  // KiB
+  pcre2_set_match_limit(code->limits, 2'000'000);
   pattern.code_ = std::move(code);
   return pattern;
 }
