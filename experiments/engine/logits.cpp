@@ -7,6 +7,7 @@
 #include "engine/words.h"
 #include "io/data.h"
 #include "io/safetensors.h"
+#include "io/safetensors_file.h"
 
 namespace bench::engine {
 namespace {

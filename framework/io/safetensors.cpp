@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "io/mapped_file.h"
+#include "io/safetensors_file.h"
 
 namespace bench {
 namespace {

@@ -59,9 +59,9 @@ std::vector<Merge> generate_merges(const Vocabulary& vocabulary, const std::vect
     std::string_view left, right;
   };
   // A part can only be a token where some token is as long: a very long one then costs no square.
-  std::set<size_t> lengths;
+  std::set<size_t> sizes;
   for (int64_t id = 0; id < vocabulary.size(); ++id)
-    if (const std::string* token = vocabulary.token(id)) lengths.insert(token->size());
+    if (const std::string* token = vocabulary.token(id)) sizes.insert(token->size());
   std::vector<Ranked> ranked;
   for (int64_t id = 0; id < vocabulary.size(); ++id) {
     const std::string* token = vocabulary.token(id);
@@ -75,7 +75,7 @@ std::vector<Merge> generate_merges(const Vocabulary& vocabulary, const std::vect
       const std::string_view left = std::string_view(*token).substr(0, at);
       const std::string_view right = std::string_view(*token).substr(at);
       at += char_length((*token)[at]);
-      if (!lengths.contains(left.size()) || !lengths.contains(right.size())) continue;
+      if (!sizes.contains(left.size()) || !sizes.contains(right.size())) continue;
       const auto left_id = vocabulary.id(left), right_id = vocabulary.id(right);
       if (left_id && right_id)
         local.push_back(

@@ -2,6 +2,7 @@
 #include "fixture.h"
 #include "io/gguf.h"
 #include "io/mapped_file.h"
+#include "io/safetensors_file.h"
 
 using namespace bench;
 using namespace bench::test;
