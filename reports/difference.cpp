@@ -23,9 +23,9 @@ std::string text_of(const Json& value) {
                                 : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Leaves of a tree as dotted keys; lists count as leaves.
+/// Leaves of a tree as dotted keys; lists count as leaves, empty maps as nothing.
 void flatten(const Json& node, const std::string& path, std::map<std::string, std::string>& out) {
-  if (!node.is_object() || node.empty()) {
+  if (!node.is_object()) {
     out[path] = text_of(node);
     return;
   }

@@ -25,6 +25,7 @@ Value task_named(const std::string& name) {
     for (const auto& entry : fs::directory_iterator(home() / "configs/task"))
       known.push_back(entry.path().stem().string());
     std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
     fail("show request: '{}' is no task of configs/task or data/tasks and no file{}", name,
          suggestion(name, nearest(name, known)));
   }
