@@ -18,6 +18,7 @@ struct IfsoScore : Statistic {
         lambda(lambda_),
         step(step_),
         score(at::zeros({l.weight.size(1)}, at::kDouble)) {}
+  Values values() const override { return {{"score", score}}; }
   bool exact, wide;     // double backward; float64
   double lambda, step;  // weight decay; r of the differences
   Tensor score;         // S, [in channels]: mean over batches of |s|

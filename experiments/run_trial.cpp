@@ -1,52 +1,17 @@
 #include "run_trial.h"
 
-#include <chrono>
 #include <fstream>
+#include <set>
 
+#include "base/digest.h"
 #include "core/device.h"
 #include "core/zeroth_order.h"
 #include "io/calibration.h"
 #include "io/data.h"
+#include "phase.h"
 
 namespace bench {
 namespace {
-
-/// Seconds and peak memory of one phase, written when it ends.
-class Phase {
- public:
-  Phase(Outcome& out, std::string name, const at::Device& device)
-      : out_(out), device_(device), start_(Clock::now()) {
-    row_.phase = std::move(name);
-    since_ = reset_peak_resident() ? "in this phase" : "since the start of the worker";
-    reset_peak_memory(device_);
-  }
-  ~Phase() {
-    if (std::uncaught_exceptions() == 0) measure();
-  }
-  Phase(const Phase&) = delete;
-  Phase& operator=(const Phase&) = delete;
-
- private:
-  void measure() {
-    synchronize(device_);
-    row_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    row_.peak_rss = peak_resident_bytes();
-    row_.method = fmt::format("steady clock; VmHWM of the worker {}", since_);
-    if (device_.is_cuda()) {
-      const auto peak = peak_memory(device_);
-      row_.peak_allocated = peak.allocated, row_.peak_reserved = peak.reserved;
-      row_.method += "; peaks of LibTorch's caching allocator in this phase";
-    }
-    out_.phases.push_back(row_);
-  }
-
-  using Clock = std::chrono::steady_clock;
-  Outcome& out_;
-  at::Device device_;
-  Clock::time_point start_;
-  const char* since_ = "";
-  PhaseRow row_;
-};
 
 std::string cpu_name() {
   std::ifstream in("/proc/cpuinfo");
@@ -122,21 +87,45 @@ class Runner {
 
   Outcome run() {
     record_environment(out_, device_.str());
-    {
-      Phase phase(out_, "load", device_);
-      say("load", 0, 1);
-      loaded_ = bench_.model(path_, device_);
-      check_finite(*loaded_->model);
-      out_.hashes.emplace_back("weights", loaded_->weights);
-    }
+    watch_ = [&](const std::string& level, const std::string& name, const Tensor& values) {
+      out_.hashes.emplace_back(level + "/" + name, value_hash(values));
+    };
+    load();
     if (!is_dense(config_)) prune_model();
     measure();
     return std::move(out_);
   }
 
+  std::vector<std::pair<std::string, std::string>> watch(const Watch& watch) {
+    watch_ = watch;
+    load();
+    for (const auto& t : loaded_->model->tensors())
+      if (t.parameter && t.tensor->defined()) watch("model", t.name, *t.tensor);
+    for (const auto& [label, task] : tasks_from(config_)) {
+      say("tokens", 0, 1);
+      task->requests(context(label), 0, [&, l = label](const SentRequest& r) {
+        const auto part = r.part.empty() ? "" : ", " + r.part;
+        if (r.left_out.empty())
+          watch("tokens", fmt::format("{} {} item {}{}", l, r.protocol, r.item, part),
+                at::tensor(r.ids, at::kLong));
+      });
+    }
+    if (!is_dense(config_)) prune_model(true);
+    show_logits();
+    return std::move(out_.hashes);
+  }
+
  private:
   void say(const std::string& phase, int64_t done, int64_t of) const {
     if (progress_) progress_(phase, done, of);
+  }
+
+  void load() {
+    Phase phase(out_, "load", device_);
+    say("load", 0, 1);
+    loaded_ = bench_.model(path_, device_);
+    check_finite(*loaded_->model);
+    out_.hashes.emplace_back("weights", loaded_->weights);
   }
 
   std::shared_ptr<const Tokenizer> tokenizer(const std::string& variant) const {
@@ -159,7 +148,52 @@ class Runner {
         });
   }
 
-  void prune_model() {
+  void show_calibration(const Calibration& data) const {
+    int64_t sample = 0;
+    for (const auto& b : split(data.batches)) {
+      const auto& values = b.is_text() ? b.ids : b.images;
+      watch_("calibration", fmt::format("{} {}", b.is_text() ? "sample" : "batch", sample++),
+             values);
+    }
+  }
+
+  /// Shows layer by layer what pruning finds and leaves.
+  Onlooker onlooker() const {
+    return {[&](const Layer& l, const Stats& stats) {
+              for (const auto& [name, value] : stats.values(l.name))
+                watch_("statistics", l.name + " " + name, value);
+            },
+            [&](const Layer& l) {
+              if (l.mask.defined()) watch_("mask", l.name, l.mask);
+              watch_("weights", l.weight_name(), l.weight);
+            }};
+  }
+
+  /// Repairs reach biases, and masks of channels the norms behind them.
+  void show_other_weights() const {
+    std::set<const Tensor*> shown;
+    for (const Layer* l : loaded_->model->layers())
+      if (l->mask.defined()) shown.insert(&l->weight);
+    for (const auto& t : loaded_->model->tensors())
+      if (t.parameter && t.tensor->defined() && !shown.count(t.tensor))
+        watch_("weights", t.name, *t.tensor);
+  }
+
+  /// The tasks of a model of text or images send something; `size` does not.
+  void show_logits() const {
+    for (const auto& [label, task] : tasks_from(config_)) {
+      const auto key = path_.string() + "|probe|" + to_json(*config_.find("task")->find(label));
+      Batch probe = *bench_.get_as<const Batch>(key, [&, &one = *task, &name = label] {
+        return std::make_shared<const Batch>(one.probe(context(name)));
+      });
+      if (!probe.is_text() && !probe.images.defined()) continue;
+      to_device(probe);
+      watch_("logits", label, loaded_->model->forward(probe));
+      return;
+    }
+  }
+
+  void prune_model(bool with_calibration = false) {
     Model& model = *loaded_->model;
     const auto method = method_from(config_);
     Calibration data;
@@ -168,14 +202,18 @@ class Runner {
       say("calibrate", 0, 1);
       data = *calibration();  // a copy of handles: the walk moves its hidden states
       out_.hashes.emplace_back("data", data.hash);
-      if (!device_.is_cpu()) to_device(data);
+      if (with_calibration) show_calibration(data);
+      if (!device_.is_cpu())
+        for (auto& b : data.batches) to_device(b);
     }
     std::vector<Removed> removed;
     {
       Phase phase(out_, "prune", device_);
       WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
-      removed = prune(model, method, std::get<double>(config_.find("sparsity")->data), data, &shelf,
-                      [&](int64_t done, int64_t of) { say("prune", done, of); });
+      removed = prune(
+          model, method, std::get<double>(config_.find("sparsity")->data), data, &shelf,
+          [&](int64_t done, int64_t of) { say("prune", done, of); }, onlooker());
+      show_other_weights();
     }
     certify(out_, model, method.pattern);
     record_sparsity(out_, model, "prune");
@@ -187,24 +225,27 @@ class Runner {
     out_.hashes.emplace_back("pruned_weights", weight_hash(model));
   }
 
-  void to_device(Calibration& data) const {
-    for (auto& b : data.batches)
-      for (Tensor* t : {&b.ids, &b.positions, &b.images, &b.labels})
-        if (t->defined()) *t = t->to(device_);
+  void to_device(Batch& b) const {
+    for (Tensor* t : {&b.ids, &b.positions, &b.images, &b.labels})
+      if (t->defined()) *t = t->to(device_);
+  }
+
+  TaskContext context(const std::string& label) const {
+    return {*loaded_->model,
+            [&](const std::string& variant) { return tokenizer(variant); },
+            [&](const std::string& key, const Workbench::Make& make) {
+              return bench_.get(path_.string() + "|" + key, make);
+            },
+            [&, label](int64_t done, int64_t of) { say(label, done, of); },
+            batch_tokens_,
+            device_};
   }
 
   void measure() {
     Phase phase(out_, "evaluate", device_);
+    show_logits();
     for (const auto& [label, task] : tasks_from(config_)) {
-      TaskContext context{*loaded_->model,
-                          [&](const std::string& variant) { return tokenizer(variant); },
-                          [&](const std::string& key, const Workbench::Make& make) {
-                            return bench_.get(path_.string() + "|" + key, make);
-                          },
-                          [&, l = label](int64_t done, int64_t of) { say(l, done, of); },
-                          batch_tokens_,
-                          device_};
-      for (auto& m : task->run(context)) {
+      for (auto& m : task->run(context(label))) {
         if (!std::isfinite(m.value))
           fail("task {}: {} is no number: the pruned model is broken", label, m.name);
         out_.metrics.push_back({m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
@@ -220,10 +261,23 @@ class Runner {
   at::Device device_;
   int64_t batch_tokens_;
   std::shared_ptr<Workbench::Loaded> loaded_;
+  Watch watch_;
   Outcome out_;
 };
 
 }  // namespace
+
+std::string value_hash(const Tensor& values) {
+  const auto bytes = values.detach().cpu().contiguous();
+  return quick_hash(bytes.const_data_ptr(), bytes.nbytes());
+}
+
+std::vector<std::pair<std::string, std::string>> watch_trial(const Value& config, Workbench& bench,
+                                                             const Watch& watch,
+                                                             const TrialProgress& progress) {
+  at::NoGradGuard no_grad;
+  return Runner(config, bench, progress).watch(watch);
+}
 
 Outcome run_trial(const Value& config, Workbench& bench, const TrialProgress& progress) {
   at::NoGradGuard no_grad;

@@ -87,6 +87,8 @@ Value identity_of(const Value& config) {
   const bool dense = is_dense(config);
   Value id{Value::Map{}};
   id.set("model", cached_digest(model_path(config)));
+  if (const auto& variant = config.find("model")->find("tokenizer")->string(); variant != "auto")
+    id.set("tokenizer", variant);
   const auto settings = trial_schema().canonical(config);
   for (const auto& e : settings.map())
     if (e.key == "device" || (!dense && (e.key == "sparsity" || e.key == "shrink")))

@@ -80,7 +80,11 @@ Json provenance(const Trial& t, const Outcome& outcome, bool whole) {
   json["phases"] = std::move(phases);
   json["sparsity_measured"] = std::move(sparsity);
   json["verdicts"] = std::move(verdicts);
-  json["hashes"] = pairs(outcome.hashes);
+  auto hashes = outcome.hashes;
+  // One a tensor: for bench diff and why, not for a page.
+  if (!whole)
+    std::erase_if(hashes, [](const auto& h) { return h.first.find('/') != h.first.npos; });
+  json["hashes"] = pairs(hashes);
   if (whole) {
     Json notes = Json::object();
     for (const auto& [name, value] : outcome.notes) notes[name] = parsed(value);

@@ -17,5 +17,10 @@ int verify(const Arguments& arguments);
 int criteria(const Arguments& arguments);
 int explain(const Arguments& arguments);
 int tokenize(const Arguments& arguments);
+int score(const Arguments& arguments);
+int generate(const Arguments& arguments);
+int logits(const Arguments& arguments);
+int request(const Arguments& arguments);  // show request
+int why(const Arguments& arguments);
 
 }  // namespace bench::engine

@@ -1,5 +1,6 @@
 // show: one trial, as text or JSON.
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "front/verbs.h"
@@ -104,9 +105,41 @@ std::string pairs(const char* title, const std::vector<std::pair<std::string, st
   return out;
 }
 
+int show_request(Options options) {
+  if (options.arguments.size() != 3)
+    throw Usage(
+        "show request: a task and the number of an item are needed, as in: bench show "
+        "request arc_easy 0 --model stories260k");
+  if (options.has("--db")) throw Usage("show request: --db belongs to 'bench show TRIAL'");
+  options.verb = "request";
+  options.arguments.erase(options.arguments.begin());
+  return ask(options);
+}
+
+/// A row a tensor would hide the others: `bench diff` and --json tell them.
+std::vector<std::pair<std::string, std::string>> whole_hashes(const Outcome& o) {
+  std::vector<std::pair<std::string, std::string>> out;
+  std::map<std::string, int> parts;
+  for (const auto& hash : o.hashes)
+    if (const auto slash = hash.first.find('/'); slash == std::string::npos)
+      out.push_back(hash);
+    else
+      ++parts[hash.first.substr(0, slash + 1) + "..."];
+  for (const auto& [level, count] : parts)
+    out.emplace_back(level, fmt::format("{} of parts, see --json", count));
+  return out;
+}
+
 }  // namespace
 
 int show(const Options& options) {
+  if (options.arguments[0] == "request") return show_request(options);
+  if (options.arguments.size() > 1)
+    throw Usage(
+        fmt::format("show: '{}' is too much; see 'bench show --help'", options.arguments[1]));
+  for (const auto& flag : request_flags())
+    if (options.has(flag.name))
+      throw Usage(fmt::format("show: {} belongs to 'bench show request TASK I'", flag.name));
   const std::string path = options.get("--db", "out/bench.db");
   const Store store(path, Store::Mode::ReadOnly);
   const auto trial = store.trial(options.arguments[0]);
@@ -120,7 +153,7 @@ int show(const Options& options) {
     print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     return 0;
   }
-  std::string out = head(*trial) + measured(outcome) + pairs("hashes", outcome.hashes) +
+  std::string out = head(*trial) + measured(outcome) + pairs("hashes", whole_hashes(outcome)) +
                     pairs("notes", outcome.notes) + pairs("environment", outcome.environment) +
                     heading("config");
   const Json config = Json::parse(trial->config, nullptr, false);

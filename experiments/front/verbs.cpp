@@ -9,6 +9,12 @@ constexpr size_t kAny = 1'000'000;
 const Flag kDb{"--db", "PATH", "the database of results (default: out/bench.db)"};
 const Flag kModels{"--models", "DIR", "where models are looked up, besides data/models", true};
 
+std::vector<Flag> show_flags() {
+  std::vector<Flag> flags{kDb, {"--json", "", "as JSON, whole"}};
+  for (auto& flag : request_flags()) flags.push_back(std::move(flag));
+  return flags;
+}
+
 std::vector<Verb> read_verbs() {
   return {{"list",
            "",
@@ -23,13 +29,10 @@ std::vector<Verb> read_verbs() {
              .choices = {"pending", "running", "done", "failed", "interrupted"}},
             {"--model", "NAME", "only those of this model", true}},
            list},
-          {"show",
-           "TRIAL",
-           "everything that is known about one trial (the beginning of its id will do)",
-           1,
-           1,
-           {kDb, {"--json", "", "as JSON, whole"}},
-           show},
+          {"show", "TRIAL | request TASK I",
+           "everything about one trial (the beginning of its id will do), or what a task sends for "
+           "its item I",
+           1, 3, show_flags(), show},
           {"report",
            "",
            "tables: method against sparsity for each model, task and protocol",
@@ -105,13 +108,6 @@ std::vector<Verb> engine_verbs() {
        {kModels, {"--full", "", "large models whole, not only their first parts"}},
        verify},
       {"criteria", "", "the pruning criteria, allocators, updates and tasks", 0, 0, {}, nullptr},
-      {"tokenize",
-       "MODEL [VARIANT]",
-       "token ids of JSON lines {\"text\": ...} from standard input",
-       1,
-       2,
-       {},
-       nullptr},
       {"explain",
        "[KEY]",
        "what a configuration key means; without a key: all of them",
@@ -131,6 +127,8 @@ const std::vector<Verb>& verbs() {
     auto list = engine_verbs();
     const auto readers = read_verbs();
     list.insert(list.begin() + 2, readers.begin(), readers.end());  // after run and plan
+    const auto checking = checking_verbs();
+    list.insert(list.end(), checking.begin(), checking.end());
     return list;
   }();
   return all;

@@ -9,6 +9,10 @@ namespace bench::front {
 
 /// Every verb and its flags, in the order of the help.
 const std::vector<Verb>& verbs();
+/// Those with which people check what is measured: score, generate, logits, tokenize, diff, why.
+std::vector<Verb> checking_verbs();
+/// The flags of `show request`, which bench-engine answers.
+std::vector<Flag> request_flags();
 
 int run(const Options& options);  // also plan: composes or shows, then hands over
 int verify(const Options& options);
@@ -16,6 +20,9 @@ int list(const Options& options);
 int show(const Options& options);
 int report(const Options& options);
 int leaderboard(const Options& options);
+int diff(const Options& options);
+/// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
+int ask(const Options& options);
 
 /// Prints what a shell's completion asks for: install=bash, uninstall=zsh, query=fish.
 int shell_completion(const std::string& request);

@@ -245,7 +245,8 @@ std::vector<Layer*> prunable(Model& model, const Pattern& pattern) {
 }
 
 std::vector<Removed> prune(Model& model, const Method& how, double target, Calibration& data,
-                           Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress) {
+                           Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress,
+                           const Onlooker& onlooker) {
   at::NoGradGuard no_grad;
   Walk w{model, how, data, shelf, candidates_of(model, how.pattern), {}, nullptr};
   if (how.propagation != Propagation::Dense)
@@ -266,7 +267,12 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
   for (const auto& stop : walk) {
     const bool dense = was_dense && removed.empty() && (done == 0);
     const auto stats = stats_at(w, stop, needs, Pass::Local, dense);
+    const auto layers = layers_of(w, stop.candidates);
+    if (onlooker.measured)
+      for (const Layer* l : layers) onlooker.measured(*l, *stats);
     decide(w, stop, *stats, removed);
+    if (onlooker.pruned)
+      for (const Layer* l : layers) onlooker.pruned(*l);
     if (stop.advance && !needs.empty()) data.advance(model, stop.scope);
     if (progress)
       progress(++done, static_cast<int64_t>(walk.size()));

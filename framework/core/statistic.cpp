@@ -106,6 +106,14 @@ const Statistic* Stats::find(const std::string& layer, const std::string& key) c
   return behind_ ? behind_->find(layer, key) : nullptr;
 }
 
+Statistic::Values Stats::values(const std::string& layer) const {
+  auto all = behind_ ? behind_->values(layer) : Statistic::Values();
+  for (auto it = all_.lower_bound({layer, ""}); it != all_.end() && it->first.first == layer; ++it)
+    for (auto& [name, value] : it->second->values())
+      all.emplace_back(it->first.second + " " + name, value);
+  return all;
+}
+
 std::shared_ptr<Stats> collect(const Probe& probe, const Needs& needs, Pass::Reach reach,
                                std::shared_ptr<const Stats> behind) {
   auto stats = std::make_shared<Stats>(std::move(behind));

@@ -37,6 +37,9 @@ class Statistic {
   virtual void on_input(const Tensor& /*x*/, int64_t /*count*/) {}
   /// g: as matrix(), the gradient of one sequence's mean loss; share: its part of all predictions.
   virtual void on_gradient(const Tensor& /*g*/, double /*share*/) {}
+  /// What it holds, by name, for whoever compares two runs (bench why).
+  using Values = std::vector<std::pair<std::string, Tensor>>;
+  virtual Values values() const { return {}; }
 };
 
 using Listeners = std::map<Layer*, std::vector<Statistic*>>;
@@ -99,6 +102,8 @@ class Stats {
   }
   Statistic* add(const StatisticKind& kind, const Layer& layer);  // null: somebody asked before
   const Statistic* find(const std::string& layer, const std::string& key) const;
+  /// "KEY VALUE" -> tensor of all that is known about a layer, what stands behind included.
+  Statistic::Values values(const std::string& layer) const;
 
  private:
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Statistic>> all_;

@@ -13,6 +13,8 @@ struct InputMoments : Statistic {
         abs_sum(at::zeros_like(sum)),
         square_sum(at::zeros_like(sum)) {}
   void on_input(const Tensor& x, int64_t n) override;
+  /// Rows: sum, abs_sum, square_sum.
+  Values values() const override { return {{"sums", at::stack({sum, abs_sum, square_sum})}}; }
   /// Wanda's scaler_row: mean over sequences of the squared column norm (layerwrapper.py:31-35).
   Tensor scaler_row() const { return square_sum / static_cast<double>(count); }
 
@@ -27,6 +29,7 @@ struct InputGram : Statistic {
   explicit InputGram(const Layer& l)
       : gram(at::zeros({l.columns(), l.columns()}, l.weight.options().dtype(at::kFloat))) {}
   void on_input(const Tensor& x, int64_t n) override;
+  Values values() const override { return {{"gram", gram}}; }
   /// Upper Cholesky factor U of the inverse of the damped Hessian, dead inputs given H_ii = 1
   /// (sparsegpt.py:48-100). Computed once per damping; tries ten times the damping where the matrix
   /// is not positive definite, up to ten times the mean of its diagonal.
@@ -47,6 +50,7 @@ struct MeanGradient : Statistic {
   static const Pass& pass() { return kBackwardPass; }
   explicit MeanGradient(const Layer& l) : mean(at::zeros_like(l.matrix()).detach()) {}
   void on_gradient(const Tensor& g, double share) override { mean += g * share; }
+  Values values() const override { return {{"mean", mean}}; }
 
   Tensor mean;
 };

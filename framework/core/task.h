@@ -48,6 +48,21 @@ struct TaskContext {
   }
 };
 
+/// One input as a task sends it to the model.
+struct SentRequest {
+  std::string protocol;
+  int64_t item = 0;      // window, document or page: its number in the file
+  std::string part;      // "choice 1", "window 0"; empty where an item is one request
+  Sequence ids;          // cut to what the model takes
+  int64_t scored = 0;    // how many of them, at the end, are predicted; 0: the answer is generated
+  int64_t cut = 0;       // how many were cut off in front
+  bool right = false;    // the choice that counts as right
+  std::string left_out;  // why nothing is sent; empty: it is
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::string context, continuation;  // the texts, where there are two
+};
+using SeeRequest = std::function<void(const SentRequest&)>;
+
 /// Model in, metrics out.
 class Task {
  public:
@@ -55,6 +70,13 @@ class Task {
   /// Missing data, unknown protocols: found while a sweep is planned.
   virtual void check() const {}
   virtual std::vector<Metric> run(const TaskContext& context) const = 0;
+  /// What run() sends, in its order, without running the model: of the first `items`, 0 for all.
+  /// Tasks that send no text show nothing.
+  virtual void requests(const TaskContext&, int64_t /*items*/, const SeeRequest&) const {}
+  /// A small input of the task, the same whatever was pruned, on which two models are compared.
+  /// Its ids and images are undefined where the task sends nothing. By default: the first tokens of
+  /// the first request.
+  virtual Batch probe(const TaskContext& context) const;
 };
 
 }  // namespace bench

@@ -31,6 +31,12 @@ struct ZerothOrder : Statistic {
         eps(size),
         kind(rademacher ? Directions::Rademacher : Directions::Normal),
         seed(static_cast<uint64_t>(base_seed)) {}
+  Values values() const override {
+    auto p = at::empty({static_cast<int64_t>(differences.size())}, at::kDouble);
+    for (size_t i = 0; i < differences.size(); ++i)
+      p.mutable_data_ptr<double>()[i] = differences[i].p;
+    return {{"p", p}};
+  }
 
   int64_t count;
   double eps;

@@ -126,6 +126,24 @@ Info read_info(Cursor& in) {
   return info;
 }
 
+/// For messages: keys and strings of the file need not be UTF-8.
+std::string shown(const Json& value) {
+  auto text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > 60) text = text.substr(0, 60) + "...";
+  return text;
+}
+
+int64_t whole(const MappedFile& file, const std::string& key, const Json& value, int64_t least,
+              int64_t most) {
+  const bool fits = value.is_number_integer() &&
+                    (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
+  const auto number = fits ? value.get<int64_t>() : 0;
+  if (!fits || number < least || number > most)
+    fail("{}: {} is {}, no whole number from {} to {}", file.path(), key, shown(value), least,
+         most);
+  return number;
+}
+
 const Json& need(const MappedFile& file, const Json& meta, const std::string& key) {
   const auto it = meta.find(key);
   if (it == meta.end()) fail("{}: the key {} is missing", file.path(), key);
@@ -136,7 +154,7 @@ Json config_of(const MappedFile& file, const Json& meta, bool tied) {
   const auto llama = [&](const std::string& key) { return need(file, meta, "llama." + key); };
   if (need(file, meta, "general.architecture") != "llama")
     fail("{}: architecture {} is not supported; llama is", file.path(),
-         meta["general.architecture"].dump());
+         shown(meta["general.architecture"]));
   Json c;
   c["model_type"] = "llama";
   c["hidden_size"] = llama("embedding_length");
@@ -177,7 +195,7 @@ std::string hf_name(const MappedFile& file, const std::string& name) {
 /// GGUF rotates neighbouring pairs, Hugging Face the two halves of a head: even rows, then odd
 /// ones.
 Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads) {
-  if (heads <= 0 || t.size(0) % (2 * heads) != 0)
+  if (t.dim() != 2 || t.size(0) % (2 * heads) != 0)
     fail("{}: q or k does not split into heads", file.path());
   return t.reshape({heads, t.size(0) / heads / 2, 2, t.size(1)})
       .transpose(1, 2)
@@ -185,21 +203,28 @@ Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads) {
       .contiguous();
 }
 
+int64_t heads_of(const MappedFile& file, const Json& config, const char* key) {
+  constexpr int64_t kMost = 1 << 20;
+  return whole(file, key, config.at(key), 1, kMost);
+}
+
 BpeVocabulary vocabulary_of(const MappedFile& file, const Json& meta) {
   BpeVocabulary v;
   if (need(file, meta, "tokenizer.ggml.model") != "gpt2")
     fail("{}: tokenizer model {} is not supported; gpt2 is", file.path(),
-         meta["tokenizer.ggml.model"].dump());
+         shown(meta["tokenizer.ggml.model"]));
   try {
     v.tokens = need(file, meta, "tokenizer.ggml.tokens").get<std::vector<std::string>>();
     v.merges = need(file, meta, "tokenizer.ggml.merges").get<std::vector<std::string>>();
     if (meta.contains("tokenizer.ggml.token_type"))
-      v.types = meta["tokenizer.ggml.token_type"].get<std::vector<int>>();
+      for (const auto& type : meta["tokenizer.ggml.token_type"])
+        v.types.push_back(static_cast<int>(
+            whole(file, "tokenizer.ggml.token_type", type, 0, INT32_MAX)));
     v.pre = meta.value("tokenizer.ggml.pre", "default");
-    if (meta.contains("tokenizer.ggml.bos_token_id"))
-      v.bos = meta["tokenizer.ggml.bos_token_id"].get<int64_t>();
-    if (meta.contains("tokenizer.ggml.eos_token_id"))
-      v.eos = meta["tokenizer.ggml.eos_token_id"].get<int64_t>();
+    for (auto [role, key] : {std::pair(&v.bos, "tokenizer.ggml.bos_token_id"),
+                             {&v.eos, "tokenizer.ggml.eos_token_id"}})
+      if (const auto it = meta.find(key); it != meta.end())
+        *role = whole(file, key, *it, 0, INT32_MAX);
     v.add_bos = meta.value("tokenizer.ggml.add_bos_token", false);
   } catch (const Json::exception& e) {
     fail("{}: its tokenizer is malformed: {}", file.path(), e.what());
@@ -225,20 +250,23 @@ Gguf read_gguf(const std::string& path) {
   }
   std::vector<Info> infos;
   for (uint64_t i = 0; i < tensors; ++i) infos.push_back(read_info(in));
-  const uint64_t alignment = meta.value("general.alignment", uint64_t{32});
-  if (alignment == 0 || alignment > 65536) in.bad("impossible alignment");
+  const auto it = meta.find("general.alignment");
+  const auto alignment = static_cast<uint64_t>(
+      it == meta.end() ? 32 : whole(*file, "general.alignment", *it, 1, 65536));
   const uint64_t data = (in.at() + alignment - 1) / alignment * alignment;
   Gguf out;
   const bool tied = std::none_of(infos.begin(), infos.end(),
                                  [](const Info& i) { return i.name == "output.weight"; });
   out.config = config_of(*file, meta, tied);
   for (const auto& info : infos) {
+    if (info.offset > file->size())
+      fail("{}: tensor {} runs past the end of the file, which may be truncated", path, info.name);
     auto t = dequantise(*file, info.name, info.type, info.shape, data + info.offset);
     const auto name = hf_name(*file, info.name);
     if (name.ends_with("q_proj.weight"))
-      t = unpermute(*file, t, out.config["num_attention_heads"].get<int64_t>());
+      t = unpermute(*file, t, heads_of(*file, out.config, "num_attention_heads"));
     if (name.ends_with("k_proj.weight"))
-      t = unpermute(*file, t, out.config["num_key_value_heads"].get<int64_t>());
+      t = unpermute(*file, t, heads_of(*file, out.config, "num_key_value_heads"));
     out.tensors.emplace(name, std::move(t));
   }
   out.vocabulary = vocabulary_of(*file, meta);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "io/mapped_file.h"
+#include "io/safetensors_file.h"
 
 namespace bench {
 namespace {
@@ -24,6 +25,8 @@ const std::map<std::string, at::ScalarType>& dtypes() {
 }
 
 constexpr uint64_t kMaxHeader = 100u << 20;  // the format's own limit
+constexpr size_t kMaxDims = 16;
+constexpr double kMaxSpan = 1e15;  // elements, where none of the sizes were 0
 
 struct Header {
   Json json;
@@ -66,9 +69,13 @@ Span read_span(const std::string& path, const std::string& name, const Json& ent
   s.end = entry["data_offsets"][1].get<uint64_t>();
   if (s.begin > s.end || s.end > available) bad("lies outside the file, which may be truncated");
   uint64_t bytes = c10::elementSize(s.dtype);
+  if (entry["shape"].size() > kMaxDims) bad("has more dimensions than any tensor");
+  double span = 1;  // LibTorch multiplies the sizes of empty tensors too
   for (const auto& d : entry["shape"]) {
     if (!d.is_number_unsigned()) bad("has a size that is no number");
     const auto size = d.get<uint64_t>();
+    span *= std::max(1.0, static_cast<double>(size));
+    if (span > kMaxSpan) bad("is too large");
     if (size != 0 && bytes > available / size + c10::elementSize(s.dtype)) bad("is too large");
     bytes *= size;
     s.shape.push_back(static_cast<int64_t>(size));
@@ -142,42 +149,68 @@ TensorMap read_safetensors_index(const std::string& index_path) {
   return tensors;
 }
 
-void write_safetensors(const std::string& path, const TensorMap& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  Json header = Json::object();
+SafetensorsFile::SafetensorsFile(std::string path, const std::vector<Entry>& entries,
+                                 const std::map<std::string, std::string>& metadata)
+    : path_(std::move(path)), partial_(path_ + ".partial") {
+  auto header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
-  uint64_t offset = 0;
-  std::vector<Tensor> data;
-  for (const auto& [name, tensor] : tensors) {
-    data.push_back(tensor.detach().cpu().contiguous());
+  for (const auto& e : entries) {
     std::string dtype;
     for (const auto& [text, type] : dtypes())
-      if (type == tensor.scalar_type()) dtype = text;
-    if (dtype.empty()) fail("{}: tensor {} has a dtype that the format lacks", path, name);
-    const uint64_t bytes = data.back().nbytes();
-    header[name] = {{"dtype", dtype},
-                    {"shape", data.back().sizes().vec()},
-                    {"data_offsets", {offset, offset + bytes}}};
-    offset += bytes;
+      if (type == e.dtype) dtype = text;
+    if (dtype.empty()) fail("{}: tensor {} has a dtype that the format lacks", path_, e.name);
+    if (header.contains(e.name)) fail("{}: tensor {} is written twice", path_, e.name);
+    uint64_t bytes = c10::elementSize(e.dtype);
+    for (const auto size : e.shape) bytes *= static_cast<uint64_t>(size);
+    header[e.name] = {
+        {"dtype", dtype}, {"shape", e.shape}, {"data_offsets", {left_, left_ + bytes}}};
+    left_ += bytes;
   }
   auto text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // keeps the data aligned
-  const auto partial = path + ".partial";
-  {
-    std::ofstream out(partial, std::ios::binary);
-    const uint64_t length = text.size();
-    out.write(reinterpret_cast<const char*>(&length), 8);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    for (const auto& t : data)
-      out.write(static_cast<const char*>(t.const_data_ptr()),
-                static_cast<std::streamsize>(t.nbytes()));
-    out.flush();
-    if (!out) {
-      std::filesystem::remove(partial);
-      fail("{}: could not be written; is the disk full?", path);
-    }
-  }
-  std::filesystem::rename(partial, path);
+  const uint64_t length = text.size();
+  out_.open(partial_, std::ios::binary);
+  out_.write(reinterpret_cast<const char*>(&length), 8);
+  out_.write(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!out_) broken();
+}
+
+SafetensorsFile::~SafetensorsFile() {
+  std::error_code ignored;
+  if (!partial_.empty()) std::filesystem::remove(partial_, ignored);
+}
+
+void SafetensorsFile::broken() const {
+  std::error_code ignored;
+  std::filesystem::remove(partial_, ignored);
+  fail("{}: cannot be written; check that its folder is there and the disk is not full", path_);
+}
+
+void SafetensorsFile::append(const Tensor& values) {
+  const auto data = values.detach().cpu().contiguous();
+  require(data.nbytes() <= left_, "no more values are written than were announced");
+  left_ -= data.nbytes();
+  out_.write(static_cast<const char*>(data.const_data_ptr()),
+             static_cast<std::streamsize>(data.nbytes()));
+  if (!out_) broken();
+}
+
+void SafetensorsFile::finish() {
+  require(left_ == 0, "all values that were announced are written");
+  out_.close();
+  std::error_code error;
+  if (out_) std::filesystem::rename(partial_, path_, error);
+  if (!out_ || error) broken();
+  partial_.clear();
+}
+
+void write_safetensors(const std::string& path, const TensorMap& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<SafetensorsFile::Entry> entries;
+  for (const auto& [name, t] : tensors) entries.push_back({name, t.scalar_type(), t.sizes().vec()});
+  SafetensorsFile file(path, entries, metadata);
+  for (const auto& [name, t] : tensors) file.append(t);
+  file.finish();
 }
 
 }  // namespace bench

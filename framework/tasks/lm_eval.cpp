@@ -8,6 +8,7 @@
 #include "tasks/generation.h"
 #include "tasks/requests.h"
 #include "tasks/rolling.h"
+#include "tasks/shown.h"
 
 namespace bench {
 namespace {
@@ -73,6 +74,14 @@ class LmEval : public Task {
     return all;
   }
 
+  void requests(const TaskContext& c, int64_t items, const SeeRequest& see) const override {
+    const auto questions =
+        prompts_.questions(items && (!limit_ || items < limit_) ? items : limit_);
+    for (const auto& p : protocols_)
+      show_questions(questions, task_, c.tokenizer(tokenizer_.empty() ? p.tokenizer : tokenizer_),
+                     p, window_ ? window_ : c.model.max_length(), see);
+  }
+
  private:
   std::vector<Metric> measure(const TaskContext& c, const Prepared& ready,
                               const Tokenizer& tokenizer, const Protocol& protocol,
@@ -130,13 +139,9 @@ class LmEval : public Task {
           "{}|{}", prefix_token(t, protocol),
           json_array_text(t.encode(q.continuations.front(), protocol.rolled_special)));
     if (task_.output_type == "generate_until") {
-      auto ids = t.encode(q.contexts.front(), protocol.special);
-      if (ids.empty()) ids = {prefix_token(t, protocol)};
-      const auto room = std::max<int64_t>(length - task_.max_new_tokens, 1);
-      if (static_cast<int64_t>(ids.size()) > room) ids.erase(ids.begin(), ids.end() - room);
-      digest = json_array_text(ids);
-      out.prompts.push_back(std::move(ids));
-      return digest;
+      out.prompts.push_back(
+          encode_prompt(q.contexts.front(), t, protocol, length, task_.max_new_tokens));
+      return json_array_text(out.prompts.back());
     }
     auto item = encode_question(q, t, protocol, length);
     for (const auto& r : item.requests) digest += json_array_text(r.tokens);

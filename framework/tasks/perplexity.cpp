@@ -49,7 +49,7 @@ class Perplexity : public Task {
     std::map<std::string, Metric> measured;
     for (const auto& p : protocols_) {
       const auto variant = tokenizer_.empty() ? p.tokenizer : tokenizer_;
-      const auto length = window_ ? window_ : p.window ? p.window : c.model.max_length();
+      const auto length = length_of(p, c.model);
       const auto key = fmt::format("{}|{}|{}", variant, p.special, length);
       auto it = measured.find(key);
       if (it == measured.end())
@@ -60,25 +60,53 @@ class Perplexity : public Task {
     return all;
   }
 
+  void requests(const TaskContext& c, int64_t items, const SeeRequest& see) const override {
+    for (const auto& p : protocols_) {
+      const auto variant = tokenizer_.empty() ? p.tokenizer : tokenizer_;
+      SentRequest r{p.id};
+      r.tokenizer = c.tokenizer(variant);
+      for (auto& window : cut(*ids_of(c, variant, p.special), length_of(p, c.model), items)) {
+        r.ids = std::move(window);
+        r.scored = static_cast<int64_t>(r.ids.size()) - 1;
+        see(r);
+        ++r.item;
+      }
+    }
+  }
+
  private:
-  Metric measure(const TaskContext& c, const std::string& variant, bool special,
-                 int64_t length) const {
-    const auto tokenizer = c.tokenizer(variant);
-    const auto ids = c.once<Sequence>(
+  int64_t length_of(const Protocol& p, const Model& model) const {
+    return window_ ? window_ : p.window ? p.window : model.max_length();
+  }
+
+  std::shared_ptr<const Sequence> ids_of(const TaskContext& c, const std::string& variant,
+                                         bool special) const {
+    return c.once<Sequence>(
         fmt::format("ids|{}|{}|{}|{}|{}", text_, format_, join_, variant, special), [&] {
           return std::make_shared<const Sequence>(
-              tokenizer->encode(join(read_documents(text_, format_), join_), special));
+              c.tokenizer(variant)->encode(join(read_documents(text_, format_), join_), special));
         });
+  }
+
+  /// The first `most`, 0 for all that are measured.
+  std::vector<Sequence> cut(const Sequence& ids, int64_t length, int64_t most) const {
     std::vector<Sequence> windows;
-    for (auto at = ids->begin(); ids->end() - at >= length; at += length) {
-      if (windows_ && static_cast<int64_t>(windows.size()) == windows_) break;
+    if (windows_ && (!most || windows_ < most)) most = windows_;
+    for (auto at = ids.begin(); ids.end() - at >= length; at += length) {
+      if (most && static_cast<int64_t>(windows.size()) == most) break;
       windows.emplace_back(at, at + length);
     }
     if (windows.empty())
-      fail("task perplexity: {} has {} tokens, fewer than one window of {}", text_, ids->size(),
+      fail("task perplexity: {} has {} tokens, fewer than one window of {}", text_, ids.size(),
            length);
-    const auto losses = window_losses(c.model, windows, c.batch_tokens, c.progress);
-    return metric(losses, length, *ids);
+    return windows;
+  }
+
+  Metric measure(const TaskContext& c, const std::string& variant, bool special,
+                 int64_t length) const {
+    const auto ids = ids_of(c, variant, special);
+    const auto windows = cut(*ids, length, 0);
+    return metric(window_losses(c.model, windows, c.batch_tokens, c.progress), length, *ids);
   }
 
   Metric metric(const std::vector<double>& losses, int64_t length, const Sequence& ids) const {

@@ -44,6 +44,15 @@ Item::Request to_request(const Pair& pair, int64_t max_length) {
   return {std::move(tokens), n};
 }
 
+Sequence encode_prompt(const std::string& context, const Tokenizer& tokenizer,
+                       const Protocol& protocol, int64_t max_length, int64_t most) {
+  auto ids = tokenizer.encode(context, protocol.special);
+  if (ids.empty()) ids = {prefix_token(tokenizer, protocol)};
+  const auto room = std::max<int64_t>(max_length - most, 1);
+  if (static_cast<int64_t>(ids.size()) > room) ids.erase(ids.begin(), ids.end() - room);
+  return ids;
+}
+
 Item encode_question(const Question& q, const Tokenizer& tokenizer, const Protocol& protocol,
                      int64_t max_length) {
   Item item;

@@ -20,6 +20,11 @@ Pair encode_pair(std::string context, std::string continuation, const Tokenizer&
 /// model, is an Error; lm-eval stops with an assertion there.
 Item::Request to_request(const Pair& pair, int64_t max_length);
 
+/// What a generated answer follows: the context's ids (the prefix token where it has none), cut
+/// from the left so that `most` new tokens fit behind them.
+Sequence encode_prompt(const std::string& context, const Tokenizer& tokenizer,
+                       const Protocol& protocol, int64_t max_length, int64_t most);
+
 /// One request per choice of a question.
 Item encode_question(const Question& question, const Tokenizer& tokenizer, const Protocol& protocol,
                      int64_t max_length);

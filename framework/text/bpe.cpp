@@ -112,7 +112,8 @@ bool Bpe::is_fallback(std::string_view token) const {
 }
 
 int64_t Bpe::id_of_char(std::string_view character) const {
-  if (character.size() == 1) return ascii_[static_cast<unsigned char>(character[0])];
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1 && first < ascii_.size()) return ascii_[first];
   return vocabulary().id(character).value_or(-1);
 }
 

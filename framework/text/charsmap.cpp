@@ -1,6 +1,7 @@
 #include "text/charsmap.h"
 
 #include "base/error.h"
+#include "text/utf8.h"
 
 namespace bench::text {
 
@@ -37,6 +38,7 @@ Charsmap::Charsmap(std::string_view blob, const std::string& source) : source_(s
   if (size == 0 || size % 4 != 0 || size > blob.size() - 4) broken("state a wrong size");
   for (size_t at = 4; at < 4 + size; at += 4) units_.push_back(little_endian(blob, at));
   texts_ = blob.substr(4 + size);
+  if (invalid_utf8(texts_) != std::string_view::npos) broken("put in what is not UTF-8");
 }
 
 uint32_t Charsmap::unit(size_t at) const {
@@ -60,7 +62,9 @@ std::optional<Charsmap::Rule> Charsmap::find(std::string_view text, bool first) 
     if (byte == 0 || label(here) != byte) break;
     if (!has_leaf(here)) continue;
     const size_t at = value(unit(node ^ offset(here)));
-    if (at > texts_.size()) unit(units_.size());
+    const bool within =
+        at < texts_.size() && (static_cast<unsigned char>(texts_[at]) & 0xC0) == 0x80;
+    if (at > texts_.size() || within) unit(units_.size());
     const size_t end = texts_.find('\0', at);
     const size_t length = (end == std::string::npos ? texts_.size() : end) - at;
     found = Rule{i + 1, std::string_view(texts_).substr(at, length)};

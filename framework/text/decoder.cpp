@@ -109,7 +109,16 @@ class DecoderSequence : public Decoder {
   explicit DecoderSequence(std::vector<std::unique_ptr<Decoder>> parts)
       : parts_(std::move(parts)) {}
   void apply(Tokens& tokens) const override {
-    for (const auto& part : parts_) part->apply(tokens);
+    const auto size = [&] {
+      size_t sum = 0;
+      for (const auto& token : tokens) sum += token.size();
+      return sum;
+    };
+    const size_t before = size();
+    for (const auto& part : parts_) {
+      part->apply(tokens);
+      check_growth(size(), before);
+    }
   }
 
  private:
@@ -126,8 +135,10 @@ std::unique_ptr<Decoder> make_strip(const Json& spec, const std::string& where) 
 std::unique_ptr<Decoder> make_metaspace(const Json& spec, const std::string& where) {
   const bool prefix = get_bool(spec, "add_prefix_space", true, where);
   const auto scheme = get_string(spec, "prepend_scheme", prefix ? "always" : "never", where);
-  return std::make_unique<MetaspaceDecoder>(
-      get_string(spec, "replacement", std::string(kBlank), where), scheme != "never");
+  const auto replacement = get_string(spec, "replacement", std::string(kBlank), where);
+  if (count_chars(replacement) != 1)
+    fail("{} puts blanks for \"{}\", not for one character", where, replacement);
+  return std::make_unique<MetaspaceDecoder>(replacement, scheme != "never");
 }
 
 }  // namespace
@@ -146,10 +157,8 @@ std::unique_ptr<Decoder> make_decoder(const Json& spec, const std::string& where
   }
   if (type == "Sequence") {
     std::vector<std::unique_ptr<Decoder>> parts;
-    for (const Json& part : get_array(spec, "decoders", where)) {
-      parts.push_back(make_decoder(part, where));
-      if (!parts.back()) fail("{} has an empty part in its Sequence", where);
-    }
+    for (const Json* part : sequence_parts(spec, "decoders", where))
+      parts.push_back(make_decoder(*part, where));
     return std::make_unique<DecoderSequence>(std::move(parts));
   }
   fail("{} is of type {}, which is not supported{}", where, type,

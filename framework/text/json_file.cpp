@@ -78,6 +78,26 @@ const Json& get_array(const Json& object, const std::string& key, const std::str
   return value;
 }
 
+std::vector<const Json*> sequence_parts(const Json& sequence, const char* key,
+                                        const std::string& where) {
+  std::vector<const Json*> parts;
+  for (const Json& part : get_array(sequence, key, where)) {
+    if (part.is_null()) fail("{} has an empty part in its Sequence", where);
+    if (get_string(part, "type", where) != "Sequence") {
+      parts.push_back(&part);
+      continue;
+    }
+    const auto inner = sequence_parts(part, key, where);
+    parts.insert(parts.end(), inner.begin(), inner.end());
+  }
+  return parts;
+}
+
+void check_growth(size_t now, size_t before) {
+  if (now > 64 * before + (size_t{1} << 20))
+    fail("a tokenizer makes {} bytes out of {}; its steps do not fit together", now, before);
+}
+
 std::string get_string(const Json& object, const std::string& key, const std::string& where) {
   const Json& value = get(object, key, where);
   if (!value.is_string()) wrong_type(key, where, "a text");

@@ -27,4 +27,13 @@ bool has(const Json& object, const std::string& key);
 const Json& get(const Json& object, const std::string& key, const std::string& where);
 const Json& get_array(const Json& object, const std::string& key, const std::string& where);
 
+/// The parts of a "Sequence" under `key`, those of sequences within it in their place. An empty
+/// part is an Error.
+std::vector<const Json*> sequence_parts(const Json& sequence, const char* key,
+                                        const std::string& where);
+
+/// Steps that each make a text a little longer make it too long for any memory when there are many:
+/// more than 64 times what it was, and a megabyte, is an Error.
+void check_growth(size_t now, size_t before);
+
 }  // namespace bench::text

@@ -1,6 +1,7 @@
 #include "text/llama.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "text/builders.h"
@@ -57,6 +58,10 @@ std::vector<Merge> generate_merges(const Vocabulary& vocabulary, const std::vect
     size_t left_chars = 0, right_chars = 0;
     std::string_view left, right;
   };
+  // A part can only be a token where some token is as long: a very long one then costs no square.
+  std::set<size_t> sizes;
+  for (int64_t id = 0; id < vocabulary.size(); ++id)
+    if (const std::string* token = vocabulary.token(id)) sizes.insert(token->size());
   std::vector<Ranked> ranked;
   for (int64_t id = 0; id < vocabulary.size(); ++id) {
     const std::string* token = vocabulary.token(id);
@@ -69,11 +74,12 @@ std::vector<Merge> generate_merges(const Vocabulary& vocabulary, const std::vect
     for (size_t at = char_length((*token + " ")[0]); at < token->size(); ++left_chars) {
       const std::string_view left = std::string_view(*token).substr(0, at);
       const std::string_view right = std::string_view(*token).substr(at);
+      at += char_length((*token)[at]);
+      if (!sizes.contains(left.size()) || !sizes.contains(right.size())) continue;
       const auto left_id = vocabulary.id(left), right_id = vocabulary.id(right);
       if (left_id && right_id)
         local.push_back(
             {{*left_id, *right_id}, {rank, left_chars, chars - left_chars, left, right}});
-      at += char_length((*token)[at]);
     }
     std::stable_sort(local.begin(), local.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });

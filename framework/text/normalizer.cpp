@@ -106,6 +106,7 @@ class Precompiled : public Normalizer {
     for (size_t at = 0; at < text.size();) {
       const size_t end = grapheme_end(text, at);
       add(std::string_view(text).substr(at, end - at), out);
+      check_growth(out.size(), text.size());
       at = end;
     }
     text = std::move(out);
@@ -148,7 +149,11 @@ class NormalizerSequence : public Normalizer {
   explicit NormalizerSequence(std::vector<std::unique_ptr<Normalizer>> parts)
       : parts_(std::move(parts)) {}
   void apply(std::string& text, bool& at_start) const override {
-    for (const auto& part : parts_) part->apply(text, at_start);
+    const size_t before = text.size();
+    for (const auto& part : parts_) {
+      part->apply(text, at_start);
+      check_growth(text.size(), before);
+    }
   }
 
  private:
@@ -181,10 +186,8 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& spec, const std::string&
   }
   if (type == "Sequence") {
     std::vector<std::unique_ptr<Normalizer>> parts;
-    for (const Json& part : get_array(spec, "normalizers", where)) {
-      parts.push_back(make_normalizer(part, where));
-      if (!parts.back()) fail("{} has an empty part in its Sequence", where);
-    }
+    for (const Json* part : sequence_parts(spec, "normalizers", where))
+      parts.push_back(make_normalizer(*part, where));
     return std::make_unique<NormalizerSequence>(std::move(parts));
   }
   fail("{} is of type {}, which is not supported{}", where, type,

@@ -75,6 +75,7 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
   require(parts_.model != nullptr, "a pipeline has a model");
   int64_t next = parts_.model->vocabulary().size();
   std::vector<AddedToken> tokens;
+  std::map<std::string, size_t> places;  // of the last entry of a token, which counts
   for (AddedToken token : parts_.added) {
     if (token.content.empty()) continue;
     const auto known = parts_.model->vocabulary().id(token.content);
@@ -87,14 +88,13 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
     }
     // Of a token added twice the last entry counts, but where it is looked for is settled by the
     // first (added_vocabulary.rs, add_tokens).
-    const auto before = std::find_if(tokens.begin(), tokens.end(), [&](const AddedToken& other) {
-      return other.content == token.content;
-    });
-    if (before != tokens.end()) token.normalized = before->normalized;
-    if (before != tokens.end()) tokens.erase(before);
+    if (const auto before = places.find(token.content); before != places.end())
+      token.normalized = tokens[before->second].normalized;
+    places[token.content] = tokens.size();
     tokens.push_back(std::move(token));
   }
-  for (const AddedToken& token : tokens) look_for(token);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    if (places.at(tokens[i].content) == i) look_for(tokens[i]);
   const auto find = [&](const std::optional<std::string>& name) {
     return name ? id(*name) : std::nullopt;
   };

@@ -161,6 +161,8 @@ class Metaspace : public PreTokenizer {
         split_(get_bool(spec, "split", true, where)),
         blank_(Pattern::literal(" ")),
         pattern_(Pattern::literal(replacement_)) {
+    if (count_chars(replacement_) != 1)
+      fail("{} replaces blanks by \"{}\", not by one character", where, replacement_);
     // Files from before prepend_scheme have add_prefix_space in its place.
     if (!get_bool(spec, "add_prefix_space", true, where)) scheme_ = "never";
     if (scheme_ != "always" && scheme_ != "first" && scheme_ != "never") {
@@ -192,10 +194,16 @@ class PreTokenizerSequence : public PreTokenizer {
       : parts_(std::move(parts)) {}
 
   void cut(Piece piece, std::vector<Piece>& out) const override {
+    const size_t before = piece.text.size();
     std::vector<Piece> pieces{std::move(piece)};
     for (const auto& part : parts_) {
       std::vector<Piece> finer;
-      for (Piece& coarse : pieces) part->cut(std::move(coarse), finer);
+      size_t now = 0, counted = 0;
+      for (Piece& coarse : pieces) {
+        part->cut(std::move(coarse), finer);
+        for (; counted < finer.size(); ++counted) now += finer[counted].text.size();
+        check_growth(now, before);
+      }
       pieces.swap(finer);
     }
     for (Piece& fine : pieces) out.push_back(std::move(fine));
@@ -207,10 +215,8 @@ class PreTokenizerSequence : public PreTokenizer {
 
 std::unique_ptr<PreTokenizer> make_sequence(const Json& spec, const std::string& where) {
   std::vector<std::unique_ptr<PreTokenizer>> parts;
-  for (const Json& part : get_array(spec, "pretokenizers", where)) {
-    parts.push_back(make_pre_tokenizer(part, where));
-    if (!parts.back()) fail("{} has an empty part in its Sequence", where);
-  }
+  for (const Json* part : sequence_parts(spec, "pretokenizers", where))
+    parts.push_back(make_pre_tokenizer(*part, where));
   return std::make_unique<PreTokenizerSequence>(std::move(parts));
 }
 

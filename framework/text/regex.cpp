@@ -4,6 +4,7 @@
 #include <pcre2.h>
 
 #include "base/error.h"
+#include "text/json_file.h"
 #include "text/oniguruma.h"
 #include "text/utf8.h"
 
@@ -64,7 +65,7 @@ Pattern Pattern::regex(const std::string& oniguruma) {
   PCRE2_SIZE offset = 0;
   // No PCRE2_UCP: the translation asks for Unicode properties by name.
   code->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                             PCRE2_UTF, &error, &offset, context);
+                             PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &offset, context);
   pcre2_compile_context_free(context);
   if (code->code == nullptr) {
     fail("the regular expression \"{}\" of a tokenizer cannot be compiled: {} (in \"{}\" at {})",
@@ -73,7 +74,9 @@ Pattern Pattern::regex(const std::string& oniguruma) {
   pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE);  // where there is no JIT, it is only slower
   code->limits = pcre2_match_context_create(nullptr);
   require(code->limits != nullptr, "PCRE2 gives a match context");
-  pcre2_set_heap_limit(code->limits, 1u << 20);  // KiB: a gigabyte of backtracking is a mistake
+  // Backtracking without end is a mistake of the pattern: said, not waited for.
+  pcre2_set_heap_limit(code->limits, 1u << 17);  // KiB
+  pcre2_set_match_limit(code->limits, 2'000'000);
   pattern.code_ = std::move(code);
   return pattern;
 }
@@ -130,9 +133,13 @@ std::vector<Span> Pattern::pieces(std::string_view text) const {
 }
 
 std::string Pattern::replace(std::string_view text, std::string_view by) const {
+  const auto all = pieces(text);
+  size_t size = 0;
+  for (const Span& piece : all) size += piece.match ? by.size() : piece.end - piece.begin;
+  check_growth(size, text.size());
   std::string out;
-  out.reserve(text.size());
-  for (const Span& piece : pieces(text)) {
+  out.reserve(size);
+  for (const Span& piece : all) {
     out += piece.match ? by : text.substr(piece.begin, piece.end - piece.begin);
   }
   return out;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "text/json_file.h"
 #include "text/utf8.h"
 
 namespace bench::text {
@@ -81,6 +82,7 @@ std::string SentencePiece::normalize(std::string_view text) const {
   const std::string_view blank = model_.escape_whitespaces ? kBlank : std::string_view(" ");
   std::string out;
   out.reserve(text.size() + text.size() / 2);
+  const size_t whole = text.size();
   if (collapse) text.remove_prefix(skip_blanks(text));
   if (text.empty()) return out;
   if (model_.add_dummy_prefix) out += blank;
@@ -96,6 +98,7 @@ std::string SentencePiece::normalize(std::string_view text) const {
         out += c;
       }
     }
+    check_growth(out.size(), whole);
     if (!part.empty()) after_blank = collapse && part.ends_with(' ');
     text.remove_prefix(prefix.length);
   }

@@ -46,7 +46,7 @@ TEST_CASE("a default that is written out, and how trials are run, change no id",
     CHECK(ids_of("smoke.yaml", {"sparsity=0.5", more}) == id);
   }
   for (const char* more : {"criterion=magnitude", "seed=1", "protocol=llm_pruner", "data.seqlen=64",
-                           "+task.stories_10.window=256"}) {
+                           "+model.tokenizer=spm", "+task.stories_10.window=256"}) {
     const auto other = ids_of("smoke.yaml", {"sparsity=0.5", more});
     CAPTURE(more, other);
     CHECK(other.size() == 16);

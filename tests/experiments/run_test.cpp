@@ -200,9 +200,9 @@ TEST_CASE("a full disk loses no row: the same command finishes when there is roo
   REQUIRE(s.run("sparsity=0.1") == 0);
   const auto blocks = std::filesystem::file_size(s.db) / 1024 + 4;
   const auto log = (s.dir.path / "full").string();
-  const auto command = "ulimit -f " + std::to_string(blocks) + "; trap '' XFSZ; BENCH_HOME=" +
-                       root().string() + " " + kEngine + " run " + s.config + " --db " + s.db +
-                       " --no-report >" + log + " 2>&1";
+  const auto command = "ulimit -f " + std::to_string(blocks) +
+                       "; trap '' XFSZ; BENCH_HOME=" + root().string() + " " + kEngine + " run " +
+                       s.config + " --db " + s.db + " --no-report >" + log + " 2>&1";
   std::ofstream(s.dir.path / "try.sh") << command;
   const int status = std::system(("bash " + (s.dir.path / "try.sh").string()).c_str());
   CHECK(WEXITSTATUS(status) != 0);

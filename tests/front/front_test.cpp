@@ -14,8 +14,9 @@ TEST_CASE("help is there for the program and each verb", "[front]") {
     CHECK(contains(r.output, "leaderboard"));
     CHECK(contains(r.output, "verify FOLDER"));
   }
-  for (const char* verb : {"run", "plan", "list", "show", "report", "leaderboard", "verify",
-                           "criteria", "tokenize", "explain"}) {
+  for (const char* verb :
+       {"run", "plan", "list", "show", "report", "leaderboard", "verify", "criteria", "tokenize",
+        "explain", "score", "generate", "logits", "diff", "why"}) {
     const Ran r = run(std::string(verb) + " --help");
     CHECK(r.code == 0);
     CHECK(contains(r.output, std::string("usage: bench ") + verb));
@@ -43,8 +44,11 @@ TEST_CASE("mistakes on the command line are exit code 2 with the near names", "[
                                                        {"report --format cvs", "csv"},
                                                        {"report --format", "needs a value (NAME)"},
                                                        {"report extra", "'extra' is too much"},
+                                                       {"show a b", "'b' is too much"},
+                                                       {"score", "MODEL is missing"},
+                                                       {"why a", "A B is missing"},
                                                        {"report --db a --db b", "given twice"},
-                                                       {"show", "TRIAL is missing"},
+                                                       {"show", "request TASK I is missing"},
                                                        {"show x --json=1", "takes no value"},
                                                        {"list --state dnoe", "done"}};
   for (const auto& [words, part] : cases) {
@@ -112,6 +116,10 @@ TEST_CASE("other verbs go to bench-engine with two variables set", "[front]") {
   const Ran ran = engine.run("verify 'a b' --models c");
   CHECK(ran.code == 7);
   CHECK(ran.output == "verify a b --models c|1|passive\n");
+  const auto asked = "generate --ignore-eos --until=a b --until=c -- m -x|1|passive\n";
+  CHECK(engine.run("generate m --until 'a b' --ignore-eos --until=c -- -x").output == asked);
+  CHECK(engine.run("show request arc_easy 3 --json --model m").output ==
+        "request --json --model=m -- arc_easy 3|1|passive\n");
   setenv("OMP_WAIT_POLICY", "active", 1);
   CHECK(engine.run("criteria").output == "criteria|1|active\n");
   unsetenv("OMP_WAIT_POLICY");

@@ -2,6 +2,7 @@
 #include "fixture.h"
 #include "io/gguf.h"
 #include "io/mapped_file.h"
+#include "io/safetensors_file.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -48,6 +49,35 @@ TEST_CASE("safetensors: what is written is read back; every malformed file is a 
     INFO(header);
     CHECK(contains(error_of([&] { read_safetensors(file); }), "x.safetensors"));
   }
+}
+
+TEST_CASE("safetensors written piece by piece are whole or not there", "[io]") {
+  TempDir dir;
+  const auto file = (dir.path / "x.safetensors").string();
+  const auto rows = at::arange(12).to(at::kFloat).reshape({4, 3});
+  const std::vector<SafetensorsFile::Entry> entries{{"z", at::kLong, {2}},
+                                                    {"a", at::kFloat, {4, 3}}};
+  {
+    SafetensorsFile out(file, entries);
+    out.append(at::tensor({7, 8}, at::kLong));
+    out.append(rows.slice(0, 0, 1));
+    CHECK(contains(error_of([&] { out.finish(); }), "all values"));
+  }
+  CHECK(std::filesystem::is_empty(dir.path));
+  SafetensorsFile out(file, entries, {{"who", "test"}});
+  out.append(at::tensor({7, 8}, at::kLong));
+  for (int64_t r = 0; r < 4; ++r) out.append(rows[r]);
+  CHECK(contains(error_of([&] { out.append(rows); }), "no more values"));
+  CHECK(!std::filesystem::exists(file));
+  out.finish();
+  const auto back = read_safetensors(file);
+  CHECK(back.at("a").equal(rows));
+  CHECK(back.at("z").equal(at::tensor({7, 8}, at::kLong)));
+  CHECK(contains(error_of([&] { SafetensorsFile("/no/such/x", entries); }), "/no/such/x"));
+  CHECK(contains(error_of([&] {
+                   SafetensorsFile(file, {{"a", at::kLong, {1}}, {"a", at::kLong, {1}}});
+                 }),
+                 "written twice"));
 }
 
 TEST_CASE("a changed byte of a shipped file is an error that names it", "[io]") {

@@ -33,3 +33,15 @@ TEST_CASE("a list of ids as JSON text", "[text][digest]") {
   CHECK(json_array_text({}) == "[]");
   CHECK(json_array_text({1, 2, 3}) == "[1, 2, 3]");
 }
+
+TEST_CASE("XXH64 of its published examples, and of every kind of tail", "[text][digest]") {
+  const auto hash = [](const std::string& text) { return quick_hash(text.data(), text.size()); };
+  CHECK(hash("") == "ef46db3751d8e999");
+  CHECK(hash("a") == "d24ec4f1a98c6e5b");
+  CHECK(hash("abc") == "44bc2cf5ad770999");
+  CHECK(hash("Nobody inspects the spammish repetition") == "fbcea83c8a378bf1");
+  std::string bytes;
+  for (int i = 0; i < 77; ++i) bytes += static_cast<char>(i);
+  CHECK(hash(bytes) == "93f85c1b6280ead3");
+  CHECK(hash(bytes.substr(0, 64)) == "f7c67301db6713f0");
+}

@@ -123,3 +123,35 @@ TEST_CASE("a part that is not known is an error that names it", "[text]") {
   CHECK(contains(error("normalizer", 3), "lacks \"type\""));
   CHECK(contains(error("normalizer", {{"type", 3}}), "not a text"));
 }
+
+TEST_CASE("steps that double a text again and again are refused, whatever their nesting",
+          "[text]") {
+  const Json twice = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  const auto chain = [&](const char* key, size_t count, int depth) {
+    Json steps = Json::array();
+    for (size_t i = 0; i < count; ++i) steps.push_back(twice);
+    for (; depth > 0; --depth) steps = Json::array({{{"type", "Sequence"}, {key, steps}}, twice});
+    return Json{{"type", "Sequence"}, {key, steps}};
+  };
+  CHECK(normalized(chain("normalizers", 3, 0), "ab") == "aaaaaaaab");
+  CHECK(normalized(chain("normalizers", 2, 2), "ab") == "aaaaaaaaaaaaaaaab");
+  for (const int depth : {0, 5}) {
+    const auto said =
+        error_of([&] { normalized(chain("normalizers", 48, depth), "aaaaaaaaaaaaaaaaaaaa"); });
+    CHECK(contains(said, "its steps do not fit together"));
+  }
+  const auto decoding = from_json(
+      {{"decoder", chain("decoders", 48, 0)}, {"added_tokens", Json::array({Json{{"id", 256}, {"content", "a"}}})}});
+  CHECK(contains(error_of([&] { decoding->decode({256, 256}); }), "do not fit together"));
+  const Json byte_level = {{"type", "ByteLevel"}, {"use_regex", false}};
+  Json many = Json::array();
+  for (int i = 0; i < 48; ++i) many.push_back(byte_level);
+  CHECK(contains(error_of([&] {
+                   cut({{"type", "Sequence"}, {"pretokenizers", many}}, "a b c d e f");
+                 }),
+                 "do not fit together"));
+  CHECK(contains(error_of([&] {
+                   cut({{"type", "Metaspace"}, {"replacement", "  "}}, "a b");
+                 }),
+                 "not by one character"));
+}

@@ -1,0 +1,96 @@
+// The verbs with which people check us, and the way of their words to the engine.
+#include "front/verbs.h"
+
+namespace bench::front {
+
+namespace {
+
+constexpr size_t kAny = 1'000'000;
+
+const Flag kDb{"--db", "PATH", "the database of results (default: out/bench.db)"};
+const Flag kOtherDb{"--db-b", "PATH", "the database that holds B (default: that of A)"};
+const Flag kProtocol{"--protocol", "ID", "how text becomes tokens (default: lm-eval@0.4.13)"};
+const Flag kTokenizer{"--tokenizer", "VARIANT",
+                      "whose ids: spm, slow4, fast4, hf5, json (default: the protocol's)"};
+
+}  // namespace
+
+std::vector<Flag> request_flags() {
+  return {{"--model", "NAME", "request: the model (default: stories260k)"},
+          {"--protocol", "ID", "request: the protocol (default: the task's)"},
+          kTokenizer,
+          {"--fewshot", "N", "request: examples before the document"},
+          {"--documents", "PATH", "request: a data file in place of the task's"},
+          {"--window", "N", "request: tokens of a window"},
+          {"--count", "N", "request: how many tokens to show (default: 12)"}};
+}
+
+std::vector<Verb> checking_verbs() {
+  return {
+      {"tokenize",
+       "MODEL [VARIANT]",
+       "token ids of JSON lines {\"text\": ...} from standard input",
+       1,
+       2,
+       {},
+       nullptr},
+      {"score",
+       "MODEL",
+       "log-probabilities of JSON lines {\"context\": ..., \"continuation\": ...} from standard "
+       "input",
+       1,
+       1,
+       {kProtocol, kTokenizer, {"--batch-tokens", "N", "tokens that run together (default: 4096)"}},
+       ask},
+      {"generate",
+       "MODEL [PROMPT]...",
+       "greedy continuations of prompts, or of the lines of standard input",
+       1,
+       kAny,
+       {{"--max-new-tokens", "N", "at most so many tokens (default: 64)"},
+        {"--until", "TEXT", "end before this text", true},
+        {"--ignore-eos", "", "go on behind the end of a text"},
+        kProtocol,
+        kTokenizer,
+        {"--text", "", "prompt and continuation as they are, instead of JSON lines"}},
+       ask},
+      {"logits",
+       "MODEL",
+       "logits of token ids as a safetensors file",
+       1,
+       1,
+       {{"--ids", "PATH",
+         "JSON list of ids, list of lists, or lines of either (or of bench tokenize)"},
+        {"--out", "PATH", "the file to write: input_ids and logits"}},
+       ask},
+      {"diff",
+       "A B",
+       "in what two trials differ, by what the database holds",
+       2,
+       2,
+       {kDb, kOtherDb, {"--json", "", "as JSON"}},
+       diff},
+      {"why",
+       "A B",
+       "where two trials first part: config, model, tokens, calibration, statistics, mask, "
+       "weights, "
+       "logits, scores",
+       2,
+       2,
+       {kDb,
+        kOtherDb,
+        {"--no-run", "", "only what the database holds; compute nothing again"},
+        {"--run", "", "compute both again even where the database shows no difference"}},
+       ask}};
+}
+
+int ask(const Options& options) {
+  std::vector<std::string> words{options.verb};
+  for (const auto& [flag, values] : options.flags)
+    for (const auto& value : values) words.push_back(value.empty() ? flag : flag + "=" + value);
+  words.emplace_back("--");
+  words.insert(words.end(), options.arguments.begin(), options.arguments.end());
+  return hand_over(words);
+}
+
+}  // namespace bench::front
