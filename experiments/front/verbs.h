@@ -16,6 +16,7 @@ int list(const Options& options);
 int show(const Options& options);
 int report(const Options& options);
 int leaderboard(const Options& options);
+int reproduce(const Options& options);
 
 /// Prints what a shell's completion asks for: install=bash, uninstall=zsh, query=fish.
 int shell_completion(const std::string& request);

@@ -115,8 +115,8 @@ TEST_CASE("completion: verbs, flags, groups, options, keys, and what only the en
       "echo '[{\"key\": \"model.name\", \"choices\": [\"tiny\", \"tall\"]}, "
       "{\"key\": \"device\", \"choices\": [\"cpu\", \"cuda\"]}]'\n");
   CHECK(complete(engine, "bench ") ==
-        "criteria explain help leaderboard list plan report run show tokenize verify ");
-  CHECK(complete(engine, "bench help r") == "report run ");
+        "criteria explain help leaderboard list plan report reproduce run show tokenize verify ");
+  CHECK(complete(engine, "bench help r") == "report reproduce run ");
   CHECK(complete(engine, "bench show --") == "--db --help --json ");
   CHECK(complete(engine, "bench list --state d") == "done ");
   CHECK(complete(engine, "bench run -i def") == "defaults defaults-tree ");
