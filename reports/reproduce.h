@@ -24,8 +24,8 @@ struct JoinOptions {
   std::map<std::string, std::string> models;  // printed name -> the name in our tables
   std::set<std::string> protocols;            // of ours that may be taken; empty: the paper's own,
                                               // else the only one there is
-  /// Criteria that a command may name (files of configs/criterion); empty: all.
-  std::set<std::string> criteria;
+  /// What a command may choose: the files of configs/criterion and configs/task.
+  std::set<std::string> criteria, tasks;
 };
 
 /// Joins by model, method, pattern, sparsity, metric and window. A number measured at another

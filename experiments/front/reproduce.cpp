@@ -39,10 +39,11 @@ void add_model(const std::string& word, JoinOptions& options) {
   options.models[word.substr(0, equals)] = word.substr(equals + 1);
 }
 
-std::set<std::string> criteria_of(const fs::path& home) {
+/// The choices of a group of configs/.
+std::set<std::string> choices_of(const fs::path& home, const char* group) {
   std::set<std::string> names;
   std::error_code ignored;
-  for (const auto& file : fs::directory_iterator(home / "configs/criterion", ignored))
+  for (const auto& file : fs::directory_iterator(home / "configs" / group, ignored))
     if (file.path().extension() == ".yaml") names.insert(file.path().stem().string());
   return names;
 }
@@ -70,7 +71,8 @@ int reproduce(const Options& options) {
   JoinOptions join;
   for (const auto& word : options.all("--model")) add_model(word, join);
   for (const auto& name : options.all("--protocol")) join.protocols.insert(name);
-  join.criteria = criteria_of(own ? checkout() : home);
+  join.criteria = choices_of(own ? checkout() : home, "criterion");
+  join.tasks = choices_of(own ? checkout() : home, "task");
   const Rows rows = rows_of(options);
   print(render_reproduced(bench::reproduce(table, published, rows, join), rows,
                           options.get("--format", "table")));

@@ -20,7 +20,7 @@ struct Fixture {
   Published all = published();
   std::vector<const PublishedRow*> table = table_named(all, "wanda:table3");
   RowsMaker m;
-  JoinOptions options{{{"LLaMA-7B", "seven"}}, {}, {"wanda", "magnitude", "sparsegpt"}};
+  JoinOptions options{{{"LLaMA-7B", "seven"}}, {}, {"wanda", "magnitude", "sparsegpt"}, {"boolq"}};
 
   Fixture() { m.model = "seven"; }
   void measure(const std::string& method, const std::string& pattern, double sparsity, double value,
@@ -120,6 +120,14 @@ TEST_CASE("every missing cell has a reason or a command", "[reports]") {
         "model.path=hf:meta-llama/Llama-2-7b-hf ++task.wikitext2.window=4096 criterion=wanda "
         "pattern=2of4");
   CHECK(contains(f.of("LLaMA-7B", "Wanda", "unstructured").command, "model.name=seven "));
+  f.table = table_named(f.all, "wanda:table22");
+  CHECK(f.of("LLaMA-13B", "Dense", "unstructured").command ==
+        "bench run configs/reproduce.yaml model.name=llama-13b model.path=hf:huggyllama/llama-13b "
+        "task=[boolq] sparsity=0");
+  const auto tasks = reproduce(f.table, f.all, {}, f.options);
+  CHECK(std::any_of(tasks.begin(), tasks.end(), [](const auto& r) {
+    return r.reason == "the task 'rte' is not here" && r.command.empty();
+  }));
   const auto owl = reproduce(table_named(f.all, "OWL:README"), f.all, {}, f.options);
   CHECK(std::any_of(owl.begin(), owl.end(), [](const auto& r) {
     return r.reason == "the method 'OWL+Wanda' is not here" && r.command.empty();
