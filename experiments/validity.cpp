@@ -48,9 +48,12 @@ VerdictRow judge_windows(const Evidence& e, const RecordedData* record, bool sam
   const bool ok = windows == e.windows && ids == e.ids;
   if (ok)
     return verdict(true, fmt::format("{} windows of {}, out of {} ids", windows, e.length, ids));
-  return verdict(false, fmt::format("{} windows of {} out of {} ids; {} has {} windows of them out "
-                                    "of {} ids: another text was loaded",
-                                    e.windows, e.length, e.ids, e.name, windows, ids));
+  return verdict(
+      false, fmt::format("{} windows of {} out of {} ids; {} has {} windows of them out of {} ids: "
+                         "{}",
+                         e.windows, e.length, e.ids, e.name, windows, ids,
+                         same_bytes ? "another tokenizer, or rows that were joined otherwise"
+                                    : "another text was loaded"));
 }
 
 void judge_tokenizer(const Evidence& e, const std::string& name, const RecordedModel& model,

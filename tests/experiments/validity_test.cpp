@@ -92,6 +92,7 @@ TEST_CASE("the recorded number of ids is what window_count goes by", "[validity]
   CHECK(contains(judged(e, model), "out of 815066 ids"));
   e.ids -= 1;  // as another assembly of the same bytes would give
   CHECK(contains(judged(e, model), "window_count BROKEN"));
+  CHECK(contains(judged(e, model), "another tokenizer, or rows that were joined otherwise"));
   e.join = " ", e.ids += 1;
   CHECK(contains(judged(e, {}), "window_count ok"));
 }
