@@ -38,6 +38,7 @@ Schema trial_schema() {
           .one_of({"dense", "sequential_block", "per_linear"}),
       key("shrink", false, "structured: remove the units for good before measuring"),
       key("seed", 0, "for ${seed} in the parts that draw random numbers").without_identity(),
+      key("seeds", 1, "how many seeds a cell needs; fewer: INVALID").at_least(1).without_identity(),
       key("device", "cpu", "where the tensors live").one_of({"cpu", "cuda"}),
       key("batch_tokens", 4096, "tokens that go through the model together")
           .range(1, 1 << 20)

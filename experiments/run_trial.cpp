@@ -9,6 +9,7 @@
 #include "io/calibration.h"
 #include "io/data.h"
 #include "phase.h"
+#include "validity.h"
 
 namespace bench {
 namespace {
@@ -61,20 +62,6 @@ void check_finite(Model& model) {
            t.name);
 }
 
-/// Masks hold: nothing lives outside them, and n:m keeps at most n.
-void certify(Outcome& out, Model& model, const Pattern& pattern) {
-  std::string outside;
-  for (const Layer* l : model.layers())
-    if (l->mask.defined() && l->matrix().masked_select(~l->mask).any().item<bool>())
-      outside = l->weight_name();
-  out.verdicts.push_back({"mask_holds", outside.empty(), outside});
-  if (!outside.empty()) fail("{}: a weight outside its mask is not zero", outside);
-  if (pattern.kind != Pattern::NM) return;
-  const auto broken = broken_nm(model, pattern.keep, pattern.of);
-  out.verdicts.push_back({"nm_holds", broken.empty(), broken});
-  if (!broken.empty()) fail("{}: keeps more than {} of {}", broken, pattern.keep, pattern.of);
-}
-
 class Runner {
  public:
   Runner(const Value& config, Workbench& bench, const TrialProgress& progress)
@@ -82,6 +69,8 @@ class Runner {
         bench_(bench),
         progress_(progress),
         path_(model_path(config)),
+        name_(config.find("model")->find("name")->string()),
+        record_(recorded_model(name_)),
         device_(open_device(config.find("device")->string())),
         batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)) {}
 
@@ -180,7 +169,7 @@ class Runner {
   }
 
   /// The tasks of a model of text or images send something; `size` does not.
-  void show_logits() const {
+  void show_logits() {
     for (const auto& [label, task] : tasks_from(config_)) {
       const auto key = path_.string() + "|probe|" + to_json(*config_.find("task")->find(label));
       Batch probe = *bench_.get_as<const Batch>(key, [&, &one = *task, &name = label] {
@@ -196,6 +185,7 @@ class Runner {
   void prune_model(bool with_calibration = false) {
     Model& model = *loaded_->model;
     const auto method = method_from(config_);
+    const auto target = std::get<double>(config_.find("sparsity")->data);
     Calibration data;
     if (!method.needs().empty()) {
       Phase phase(out_, "calibrate", device_);
@@ -203,6 +193,7 @@ class Runner {
       data = *calibration();  // a copy of handles: the walk moves its hidden states
       out_.hashes.emplace_back("data", data.hash);
       if (with_calibration) show_calibration(data);
+      keep_source(data);
       if (!device_.is_cpu())
         for (auto& b : data.batches) to_device(b);
     }
@@ -211,15 +202,20 @@ class Runner {
       Phase phase(out_, "prune", device_);
       WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
       removed = prune(
-          model, method, std::get<double>(config_.find("sparsity")->data), data, &shelf,
+          model, method, target, data, &shelf,
           [&](int64_t done, int64_t of) { say("prune", done, of); }, onlooker());
       show_other_weights();
     }
-    certify(out_, model, method.pattern);
+    const auto& pattern = method.pattern;
+    certify_stage(model, pattern, method.update ? "update" : "prune");
     record_sparsity(out_, model, "prune");
-    out_.hashes.emplace_back("mask", mask_hash(model));
+    const auto contest =
+        pattern.contest == Contest::Method ? method.criterion->contest() : pattern.contest;
+    out_.verdicts.push_back(judge_sparsity(reached(model, pattern, contest, target, removed)));
+    judge_with(judge_seeds(config_, !method.needs().empty()));
     if (std::get<bool>(config_.find("shrink")->data)) {
       for (const auto& r : removed) shrink(r.group, r.keep);
+      certify_stage(model, pattern, "shrink");
       record_sparsity(out_, model, "shrink");
     }
     out_.hashes.emplace_back("pruned_weights", weight_hash(model));
@@ -230,7 +226,7 @@ class Runner {
       if (t->defined()) *t = t->to(device_);
   }
 
-  TaskContext context(const std::string& label) const {
+  TaskContext context(const std::string& label) {
     return {*loaded_->model,
             [&](const std::string& variant) { return tokenizer(variant); },
             [&](const std::string& key, const Workbench::Make& make) {
@@ -238,7 +234,46 @@ class Runner {
             },
             [&, label](int64_t done, int64_t of) { say(label, done, of); },
             batch_tokens_,
-            device_};
+            device_,
+            [&](const Evidence& e) { judge(e); }};
+  }
+
+  void judge_with(std::vector<VerdictRow> rows) {
+    for (auto& row : rows) out_.verdicts.push_back(std::move(row));
+  }
+
+  /// A broken mask fails the trial, in words that name layer and stage.
+  void certify_stage(Model& model, const Pattern& pattern, const std::string& stage) {
+    certificate_ =
+        certify(model, pattern, stage, certificate_.stage.empty() ? nullptr : &certificate_);
+    out_.verdicts.push_back({"mask_holds", true, certificate_.text()});
+    if (pattern.kind == Pattern::NM)
+      out_.verdicts.push_back({"nm_holds", true, stage + ": keeps at most " + pattern.label()});
+    out_.hashes.emplace_back(stage == "shrink" ? "mask_shrink" : "mask", certificate_.mask_hash);
+  }
+
+  /// What the calibration says, as text: for trials that share it, decoded once.
+  void keep_source(const Calibration& data) {
+    source_.file = config_.find("data")->find("file")->string();
+    source_.hash = data.hash;
+    if (loaded_->model->max_length() > 0)
+      source_.texts = [batches = data.batches, t = tokenizer("slow4")] {
+        return texts_of(batches, *t);
+      };
+  }
+
+  /// Data and tokenizers are named in the hashes, once each.
+  void keep_hash(const std::string& name, const std::string& hash) {
+    for (const auto& [known, value] : out_.hashes)
+      if (known == name) return;
+    out_.hashes.emplace_back(name, hash);
+  }
+
+  void judge(const Evidence& e) {
+    keep_hash(shown(e.file), bytes_of(e.file));
+    if (e.tokenizer) keep_hash("tokenizer " + e.variant, e.tokenizer->hash());
+    judge_with(judge_evidence(e, name_, record_));
+    if (!source_.file.empty()) out_.verdicts.push_back(judge_leak(e, source_, bench_));
   }
 
   void measure() {
@@ -252,14 +287,19 @@ class Runner {
                                 m.higher_is_better, std::move(m.items), m.items_hash});
       }
     }
+    if (is_dense(config_)) judge_with(judge_gates(out_.metrics, record_));
   }
 
   const Value& config_;
   Workbench& bench_;
   const TrialProgress& progress_;
   std::filesystem::path path_;
+  std::string name_;
+  RecordedModel record_;
   at::Device device_;
   int64_t batch_tokens_;
+  Certificate certificate_;   // of the last stage
+  CalibrationSource source_;  // empty where nothing was calibrated
   std::shared_ptr<Workbench::Loaded> loaded_;
   Watch watch_;
   Outcome out_;

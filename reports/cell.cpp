@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "results/verdict.h"
 
 namespace bench {
 
@@ -62,14 +63,52 @@ void average(Cell& cell, const std::vector<Reading>& readings) {
   cell.error = std::sqrt(squares / (n - 1) / n);
 }
 
+/// The failed rules of a trial that concern a number of it.
+void judge(Cell& cell, const TrialFacts& facts, const MetricRow& metric, const std::string& id) {
+  const auto it = facts.broken.find(id);
+  if (it == facts.broken.end()) return;
+  for (const auto& v : it->second) {
+    if (!concerns(v, metric.task, metric.protocol)) continue;
+    auto text = fmt::format("{}{}{} (trial {})", v.rule, v.detail.empty() ? "" : ": ", v.detail,
+                            id.substr(0, 12));
+    (only_warns(v) ? cell.warnings : cell.invalid).push_back(std::move(text));
+  }
+}
+
+/// Does anything in the trial draw random numbers? Criteria and sampled data say from which seed.
+bool draws(const Json& config, const Trial& t) {
+  const auto has_seed = [&](const char* part) {
+    if (!config.contains(part) || !config[part].is_object()) return false;
+    return config[part].contains("seed") || config[part].contains("base_seed");
+  };
+  const bool uses_data = t.identity.find("\"data_bytes\"") != std::string::npos;
+  return t.method != "dense" && (has_seed("criterion") || (uses_data && has_seed("data")));
+}
+
+/// `seeds: k` in a configuration: a cell of fewer is INVALID.
+void judge_seeds(Cell& cell, const Rows& rows) {
+  int64_t asked = 1;
+  std::set<int64_t> seeds;
+  for (const size_t t : cell.trials) {
+    if (rows.trials[t].config.find("\"seeds\":") == std::string::npos) continue;
+    const Json config = Json::parse(rows.trials[t].config, nullptr, false);
+    if (!config.is_object() || !draws(config, rows.trials[t])) continue;
+    asked = std::max(asked, config.value("seeds", int64_t{1}));
+    seeds.insert(config.value("seed", int64_t{0}));
+  }
+  const auto there = static_cast<int64_t>(seeds.size());
+  if (there >= asked || seeds.empty()) return;
+  cell.invalid.push_back(fmt::format("seeds: {} of the {} that were asked for", there, asked));
+}
+
 }  // namespace
 
+const char* mark_of(const Cell& cell) {
+  return !cell.invalid.empty() ? "INVALID" : !cell.warnings.empty() ? "LEAK" : "";
+}
+
 TrialFacts facts_of(const Rows& rows) {
-  TrialFacts facts{&rows, {}, {}};
-  for (const auto& v : rows.broken) {
-    const auto& [rule, ok, detail] = v.verdict;
-    facts.broken[v.trial].push_back(detail.empty() ? rule : rule + ": " + detail);
-  }
+  TrialFacts facts{&rows, with_inherited(rows.trials, rows.broken), {}};
   for (const auto& s : rows.sparsity) {
     if (s.sparsity.name != "prunable weights" || s.sparsity.total == 0) continue;
     // The first stage counts: after shrink() the removed weights are in no denominator any more.
@@ -94,12 +133,13 @@ Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& readings,
   for (const auto& r : readings) {
     const std::string& id = rows.trials[r.trial].id;
     cell.trials.push_back(r.trial);
-    cell.invalid = cell.invalid || facts.broken.count(id) > 0;
+    judge(cell, facts, *r.metric, id);
     const auto it = facts.measured.find(id);
     measured += it == facts.measured.end() ? kNone : it->second;
   }
   cell.measured = measured / static_cast<double>(readings.size());
   cell.spread = spread_of(rows, cell.trials);
+  judge_seeds(cell, rows);
   return cell;
 }
 

@@ -3,21 +3,22 @@
 #include <string>
 #include <vector>
 
+#include "reports/inherit.h"
 #include "reports/pivot.h"
 
 namespace bench {
 
 /// A metric of a table, and the trial that it belongs to.
 struct Reading {
-  size_t trial;
+  size_t trial;  // place in Rows::trials
   const MetricRow* metric;
 };
 
 /// What cells need to know about trials besides their metrics.
 struct TrialFacts {
   const Rows* rows;
-  std::map<std::string, std::vector<std::string>> broken;  // id -> "rule: detail"
-  std::map<std::string, double> measured;                  // id -> share of zero weights
+  Broken broken;
+  std::map<std::string, double> measured;  // id -> share of zero weights
 };
 TrialFacts facts_of(const Rows& rows);
 

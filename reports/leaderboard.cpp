@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "reports/inherit.h"
 #include "reports/page/files.h"
 #include "reports/pivot.h"
 #include "reports/provenance.h"
@@ -34,7 +35,10 @@ Json cell_json(const Cell& cell) {
             {"m", finite(cell.measured)},
             {"t", cell.trials}};
   if (cell.best) json["b"] = 1;
-  if (cell.invalid) json["i"] = 1;
+  if (*mark_of(cell)) {
+    json["i"] = mark_of(cell);
+    json["w"] = cell.invalid.empty() ? cell.warnings : cell.invalid;
+  }
   if (!cell.spread.empty()) json["s"] = cell.spread;
   return json;
 }
@@ -50,9 +54,10 @@ Json table_json(const Table& table) {
     for (const auto& cell : line.cells) cells.push_back(cell_json(cell));
     lines.push_back({{"method", line.method}, {"cells", std::move(cells)}});
   }
-  return {{"model", table.model},   {"task", table.task}, {"protocol", table.protocol},
-          {"metric", table.metric}, {"unit", table.unit}, {"higher", table.higher_is_better},
-          {"columns", columns},     {"lines", lines},     {"notes", table.notes}};
+  return {{"model", table.model},    {"task", table.task}, {"protocol", table.protocol},
+          {"metric", table.metric},  {"unit", table.unit}, {"higher", table.higher_is_better},
+          {"columns", columns},      {"lines", lines},     {"notes", table.notes},
+          {"refused", table.refused}};
 }
 
 std::string today() {
@@ -64,12 +69,19 @@ std::string today() {
 }
 
 /// A line of JSON for each trial; equal environments are kept once and named by their place.
-std::string details_of(const Store& store, const std::vector<Trial>& trials, Json& environments) {
+std::string details_of(const Store& store, const Rows& rows, Json& environments) {
+  const auto& trials = rows.trials;
+  auto broken = with_inherited(trials, rows.broken);
   std::map<std::string, size_t> known;
   std::string lines;
   for (const auto& trial : trials) {
-    Json detail = provenance(
-        trial, trial.state == "done" ? store.outcome_without_items(trial.id) : Outcome{}, false);
+    auto outcome = trial.state == "done" ? store.outcome_without_items(trial.id) : Outcome{};
+    if (trial.method != "dense") {  // a gate that it failed is the dense trial's
+      for (const auto& v : broken[trial.id]) {
+        if (v.rule == kInheritedRule) outcome.verdicts.push_back(v);
+      }
+    }
+    Json detail = provenance(trial, outcome, false);
     const auto [it, fresh] = known.try_emplace(dumped(detail["environment"]), known.size());
     if (fresh) environments.push_back(detail["environment"]);
     detail["environment"] = it->second;
@@ -134,7 +146,7 @@ std::string leaderboard_page(const Store& store) {
     tables.push_back(table_json(table));
   }
   for (const auto& trial : rows.trials) trials.push_back(trial.id);
-  const std::string details = inside_script(details_of(store, rows.trials, environments));
+  const std::string details = inside_script(details_of(store, rows, environments));
   const std::string data = inside_script(dumped({{"written", today()},
                                                  {"notes", report.notes},
                                                  {"models", models},

@@ -10,7 +10,8 @@
 
 #include "base/error.h"
 #include "base/near.h"
-#include "reports/cell.h"
+#include "reports/across.h"
+#include "reports/notes.h"
 
 namespace bench {
 
@@ -40,13 +41,17 @@ void check_names(const char* what, const std::vector<std::string>& asked,
 }
 
 void check_selection(const Rows& rows, const Selection& selection) {
-  std::set<std::string> models, tasks;
+  std::set<std::string> models, tasks, protocols;
   for (const auto& t : rows.trials) models.insert(t.model);
   if (!selection.tasks.empty()) {
     for (const auto& m : rows.metrics) tasks.insert({m.metric.task, window_off(m.metric.task)});
   }
   check_names("model", selection.models, models);
   check_names("task", selection.tasks, tasks);
+  for (const auto& m : rows.metrics) {
+    if (!selection.protocols.empty()) protocols.insert(m.metric.protocol);
+  }
+  check_names("protocol", selection.protocols, protocols);
 }
 
 Column column_of(const Trial& t) {
@@ -89,6 +94,7 @@ class Pivot {
         if (key.model == model) report.tables.push_back(table(key, *tables_.at(key)));
       }
     }
+    if (selection_.across_models) report.tables = across_models(report.tables, rows_);
     report.notes = notes();
     return report;
   }
@@ -112,6 +118,7 @@ class Pivot {
       if (place == place_.end()) continue;  // submitted between the two queries
       const std::string& model = rows_.trials[place->second].model;
       if (grids_.count(model) == 0 || !wanted_task(selection_, m.metric.task)) continue;
+      if (!wanted(selection_.protocols, m.metric.protocol)) continue;
       const TableKey key{model, m.metric.task, m.metric.protocol, m.metric.name};
       auto& table = tables_[key];
       if (!table) {
@@ -155,19 +162,41 @@ class Pivot {
         const auto it = by_column.find(id);
         line.cells.push_back(
             cell(readings, it == by_column.end() ? std::vector<size_t>{} : it->second));
-        if (!dense.invalid) line.cells.back().delta = line.cells.back().value - dense.value;
+        if (dense.invalid.empty()) line.cells.back().delta = line.cells.back().value - dense.value;
       }
       table.lines.push_back(std::move(line));
     }
+    if (refuse_mixture(table, readings)) return table;
     mark_best(table);
     table.notes = notes_of(table);
     return table;
   }
 
+  /// INVALID numbers are marked already; all others must be of the same items.
+  bool refuse_mixture(Table& table, const Readings& readings) const {
+    std::set<size_t> invalid;
+    for (const auto& line : table.lines) {
+      for (const auto& cell : line.cells) {
+        if (!cell.invalid.empty()) invalid.insert(cell.trials.begin(), cell.trials.end());
+      }
+    }
+    std::vector<Reading> valid;
+    for (const auto& [trial, list] : readings) {
+      if (invalid.count(trial) == 0) valid.insert(valid.end(), list.begin(), list.end());
+    }
+    std::sort(valid.begin(), valid.end(),
+              [](const Reading& a, const Reading& b) { return a.trial < b.trial; });
+    table.refused = mixed_items(rows_, valid);
+    if (table.refused.empty()) return false;
+    table.columns.clear();
+    table.lines.clear();
+    return true;
+  }
+
   static void mark_best(Table& table) {
     for (size_t c = 0; c < table.columns.size(); ++c) {
       const auto counts = [&](const Line& l) {
-        return l.method != kDense && !l.cells[c].invalid && !std::isnan(l.cells[c].value);
+        return l.method != kDense && !*mark_of(l.cells[c]) && !std::isnan(l.cells[c].value);
       };
       double best = kNone;
       for (const auto& line : table.lines) {
@@ -179,34 +208,6 @@ class Pivot {
         if (counts(line)) line.cells[c].best = line.cells[c].value == best;
       }
     }
-  }
-
-  std::vector<std::string> notes_of(const Table& table) const {
-    std::vector<std::string> notes;
-    std::set<std::string> invalid, spreads;
-    for (const auto& line : table.lines) {
-      for (const auto& cell : line.cells) {
-        if (!cell.spread.empty()) spreads.insert(cell.spread);
-        if (!cell.invalid) continue;
-        for (const size_t t : cell.trials) {
-          const auto it = facts_.broken.find(rows_.trials[t].id);
-          if (it == facts_.broken.end()) continue;
-          invalid.insert(fmt::format("{} (trial {})", it->second.front(), it->first.substr(0, 12)));
-        }
-      }
-    }
-    for (const auto& s : spreads) {
-      notes.push_back(
-          fmt::format("mean of {} where marked so; its ± is the standard error of that "
-                      "mean",
-                      s));
-    }
-    size_t shown = 0;
-    for (const auto& text : invalid) {
-      if (++shown <= 5) notes.push_back("INVALID: " + text);
-    }
-    if (invalid.size() > 5) notes.push_back(fmt::format("INVALID: {} more", invalid.size() - 5));
-    return notes;
   }
 
   std::vector<std::string> notes() const {

@@ -19,22 +19,27 @@ Rows read_rows(const Store& store);
 struct Cell {
   enum class Kind { Value, Missing };
   Kind kind = Kind::Missing;
-  std::string reason;          // of a missing one: failed, running, not run, not measured, no trial
-  double value = kNone;        // mean over the trials
-  double error = kNone;        // of one trial its own stderr; of several that of their mean
-  double delta = kNone;        // to dense
-  double measured = kNone;     // share of the prunable weights that is really zero
-  bool best = false;           // of its column, dense and invalid ones aside
-  bool invalid = false;        // a verdict of one of its trials is broken
+  std::string reason;       // of a missing one: failed, running, not run, not measured, no trial
+  double value = kNone;     // mean over the trials
+  double error = kNone;     // of one trial its own stderr; of several that of their mean
+  double delta = kNone;     // to dense
+  double measured = kNone;  // share of the prunable weights that is really zero
+  bool best = false;        // of its column; dense, invalid and leaking ones aside
+  /// Failed rules that concern it, as "rule: detail (trial id)": they make it INVALID, or warn.
+  std::vector<std::string> invalid, warnings;
   std::vector<size_t> trials;  // places in Rows::trials
   std::string spread;          // "3 seeds", "2 settings"; empty for one trial
 };
+
+/// What stands before its number in every report: "INVALID", "LEAK" or nothing.
+const char* mark_of(const Cell& cell);
 
 /// A pattern and the sparsity that was asked for: method against column is the pivot.
 struct Column {
   std::string pattern;
   double sparsity = 0;
   std::string label;  // "unstructured 50%", "2:4"
+  std::string model;  // where a table holds several models
 };
 
 struct Line {
@@ -49,6 +54,7 @@ struct Table {
   std::vector<Column> columns;
   std::vector<Line> lines;         // dense first, then by name
   std::vector<std::string> notes;  // what a reader must know: broken verdicts, means
+  std::string refused;             // why it would compare what cannot be compared; then no lines
 };
 
 struct Report {
@@ -58,10 +64,11 @@ struct Report {
 
 /// Empty lists: everything. A task is named with or without its window.
 struct Selection {
-  std::vector<std::string> models, tasks;
+  std::vector<std::string> models, tasks, protocols;
+  bool across_models = false;  // models side by side, where all is measured alike (across.h)
 };
 
-/// An unknown model or task is an Error with the near ones.
+/// An unknown model, task or protocol is an Error with the near ones.
 Report pivot(const Rows& rows, const Selection& selection);
 
 }  // namespace bench

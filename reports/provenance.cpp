@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "results/verdict.h"
+
 namespace bench {
 
 namespace {
@@ -75,7 +77,9 @@ Json provenance(const Trial& t, const Outcome& outcome, bool whole) {
                         {"zeros", s.zeros}});
   }
   for (const auto& v : outcome.verdicts) {
-    verdicts.push_back({{"rule", v.rule}, {"ok", v.ok}, {"detail", v.detail}});
+    Json row{{"rule", v.rule}, {"ok", v.ok}, {"detail", v.detail}};
+    if (!v.ok) row["mark"] = only_warns(v) ? "LEAK" : "INVALID";
+    verdicts.push_back(std::move(row));
   }
   json["phases"] = std::move(phases);
   json["sparsity_measured"] = std::move(sparsity);

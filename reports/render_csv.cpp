@@ -1,4 +1,5 @@
 // One line a cell (RFC 4180), the dense baseline once: what a spreadsheet or a data frame pivots.
+#include "base/error.h"
 #include "reports/escape.h"
 #include "reports/render.h"
 
@@ -10,7 +11,7 @@ void add(std::string& out, const Table& table, const Line& line, const Column& c
          const Cell& cell, const Rows& rows) {
   const auto text = [&](const std::string& field) { (out += csv(field)) += ','; };
   const auto value = [&](double v) { (out += exact(v)) += ','; };
-  text(table.model);
+  text(column.model.empty() ? table.model : column.model);
   text(table.task);
   text(table.protocol);
   text(table.metric);
@@ -24,12 +25,18 @@ void add(std::string& out, const Table& table, const Line& line, const Column& c
   value(cell.error);
   value(cell.delta);
   out += cell.best ? "1," : "0,";
-  out += cell.invalid ? "1," : "0,";
+  out += cell.invalid.empty() ? "0," : "1,";
   text(cell.reason);
   text(cell.spread);
   std::string ids;
   for (const size_t t : cell.trials) ids += (ids.empty() ? "" : " ") + rows.trials[t].id;
-  out += csv(ids) + "\r\n";
+  text(ids);
+  text(mark_of(cell));
+  std::string why;
+  for (const auto* list : {&cell.invalid, &cell.warnings}) {
+    for (const auto& reason : *list) why += (why.empty() ? "" : "; ") + reason;
+  }
+  out += csv(why) + "\r\n";
 }
 
 }  // namespace
@@ -37,15 +44,25 @@ void add(std::string& out, const Table& table, const Line& line, const Column& c
 std::string render_csv(const Report& report, const Rows& rows) {
   std::string out =
       "model,task,protocol,metric,unit,higher_is_better,method,pattern,sparsity,measured_sparsity,"
-      "value,stderr,delta,best,invalid,missing,mean_of,trials\r\n";
-  const Column dense{"dense", 0, "dense"};
+      "value,stderr,delta,best,invalid,missing,mean_of,trials,"
+      "mark,why\r\n";
+  Column dense{"dense", 0, "dense", ""};
   for (const auto& table : report.tables) {
+    if (!table.refused.empty()) {
+      out += fmt::format("{},{},{},{}{},REFUSED,{}\r\n", csv(table.model), csv(table.task),
+                         csv(table.protocol), csv(table.metric), std::string(14, ','),
+                         csv(table.refused));
+      continue;
+    }
     for (size_t l = 0; l < table.lines.size(); ++l) {
       const auto& line = table.lines[l];
-      if (l == 0) {
-        add(out, table, line, dense, line.cells.front(), rows);
-        continue;
+      for (size_t c = 0; l == 0 && c < line.cells.size(); ++c) {
+        // The dense number of a model, once.
+        if (c > 0 && table.columns[c].model == table.columns[c - 1].model) continue;
+        dense.model = table.columns[c].model;
+        add(out, table, line, dense, line.cells[c], rows);
       }
+      if (l == 0) continue;
       for (size_t c = 0; c < line.cells.size(); ++c) {
         add(out, table, line, table.columns[c], line.cells[c], rows);
       }

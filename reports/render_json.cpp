@@ -24,8 +24,13 @@ Json cell_json(const Cell& cell, const Rows& rows) {
             {"delta", finite(cell.delta)},
             {"measured_sparsity", finite(cell.measured)},
             {"best", cell.best},
-            {"invalid", cell.invalid},
+            {"invalid", !cell.invalid.empty()},
             {"trials", trials}};
+  if (*mark_of(cell)) {
+    json["mark"] = mark_of(cell);
+    json["why"] = cell.invalid;
+    for (const auto& warning : cell.warnings) json["why"].push_back(warning);
+  }
   if (!cell.spread.empty()) json["mean_of"] = cell.spread;
   return json;
 }
@@ -34,8 +39,18 @@ Json table_json(const Table& table, const Rows& rows) {
   Json columns = Json::array(), lines = Json::array();
   for (const auto& c : table.columns) {
     columns.push_back({{"pattern", c.pattern}, {"sparsity", finite(c.sparsity)}});
+    if (!c.model.empty()) columns.back()["model"] = c.model;
   }
-  for (size_t l = 1; l < table.lines.size(); ++l) {
+  if (!table.refused.empty()) {
+    return {{"model", table.model},
+            {"task", table.task},
+            {"protocol", table.protocol},
+            {"metric", table.metric},
+            {"refused", table.refused}};
+  }
+  // Of one model there is one dense number; of several it is a line like all others.
+  const bool one = table.columns.empty() || table.columns[0].model.empty();
+  for (size_t l = one ? 1 : 0; l < table.lines.size(); ++l) {
     Json cells = Json::array();
     for (const auto& cell : table.lines[l].cells) cells.push_back(cell_json(cell, rows));
     lines.push_back({{"method", table.lines[l].method}, {"cells", cells}});

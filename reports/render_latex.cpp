@@ -21,7 +21,7 @@ std::string cell_text(const Cell& cell) {
   if (cell.best) text = "\\textbf{" + text + "}";
   if (!std::isnan(cell.error))
     text += " {\\footnotesize$\\pm$" + uncertainty(cell.error, cell.value) + "}";
-  return cell.invalid ? "\\emph{invalid} " + text : text;
+  return *mark_of(cell) ? fmt::format("\\emph{{{}}} {}", mark_of(cell), text) : text;
 }
 
 std::string caption(const Table& table) {
@@ -44,6 +44,11 @@ std::string render_latex(const Report& report) {
   std::string out = "% needs \\usepackage{booktabs}\n";
   for (const auto& note : report.notes) out += "% " + printable(note) + "\n";
   for (const auto& table : report.tables) {
+    if (!table.refused.empty()) {
+      out += fmt::format("% REFUSED: {}, {}: {}\n\n", printable(table.model), printable(table.task),
+                         printable(table.refused));
+      continue;
+    }
     out += "\\begin{table}\n\\centering\n\\caption{" + caption(table) + "}\n\\begin{tabular}{l" +
            std::string(table.columns.size(), 'r') + "}\n\\toprule\nMethod";
     for (const auto& column : table.columns) out += " & " + latex(column.label);

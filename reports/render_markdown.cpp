@@ -15,7 +15,7 @@ std::string cell_text(const Cell& cell) {
   if (cell.best) text = "**" + text + "**";
   if (!std::isnan(cell.delta)) text += " (" + difference(cell.delta, cell.value) + ")";
   if (!cell.spread.empty()) text += ", " + markdown(cell.spread);
-  return cell.invalid ? "INVALID " + text : text;
+  return *mark_of(cell) ? fmt::format("{} {}", mark_of(cell), text) : text;
 }
 
 }  // namespace
@@ -23,9 +23,13 @@ std::string cell_text(const Cell& cell) {
 std::string render_markdown(const Report& report) {
   std::string out;
   for (const auto& table : report.tables) {
-    out +=
-        fmt::format("### {} · {} · {}\n\n{}\n\n| method |", markdown(table.model),
-                    markdown(table.task), markdown(table.protocol), markdown(metric_line(table)));
+    out += fmt::format("### {} · {} · {}\n\n{}\n\n", markdown(table.model), markdown(table.task),
+                       markdown(table.protocol), markdown(metric_line(table)));
+    if (!table.refused.empty()) {
+      out += "REFUSED: " + markdown(table.refused) + "\n\n";
+      continue;
+    }
+    out += "| method |";
     for (const auto& column : table.columns) out += " " + markdown(column.label) + " |";
     out += "\n| :-- |";
     for (size_t i = 0; i < table.columns.size(); ++i) out += " --: |";

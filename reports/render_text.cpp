@@ -27,7 +27,7 @@ Painted cell_text(const Cell& cell) {
   if (!std::isnan(cell.delta)) text += " (" + difference(cell.delta, cell.value) + ")";
   if (!cell.spread.empty()) text += " [" + cell.spread + "]";
   if (cell.best) text += " *";
-  if (cell.invalid) return {"INVALID " + text, kRed};
+  if (*mark_of(cell)) return {fmt::format("{} {}", mark_of(cell), text), kRed};
   return {text, cell.best ? kGreen : ""};
 }
 
@@ -94,7 +94,10 @@ std::string render_text(const Report& report, const Look& look) {
     out += fmt::format("{}{} · {} · protocol {}{}\n{}\n\n", look.colour ? kBold : "",
                        printable(table.model), printable(table.task), printable(table.protocol),
                        look.colour ? "\x1b[0m" : "", printable(metric_line(table)));
-    out += body(table, look);
+    if (table.refused.empty())
+      out += body(table, look);
+    else
+      out += "  REFUSED: " + printable(table.refused) + "\n";
     for (const auto& note : table.notes) out += "  " + printable(note) + "\n";
     out += "\n";
   }

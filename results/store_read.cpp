@@ -88,8 +88,10 @@ std::vector<Store::MetricOf> Store::metrics() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(
       "SELECT t.id, m.task, m.protocol, m.name, m.value, m.stderr, m.n, m.unit, "
-      "m.higher_is_better FROM metric AS m JOIN trial AS t ON t.number = m.trial "
-      "WHERE t.state = 'done' ORDER BY m.trial, m.position");
+      "m.higher_is_better, coalesce(i.items_hash, '') FROM metric AS m "
+      "JOIN trial AS t ON t.number = m.trial LEFT JOIN item_scores AS i ON i.trial = m.trial "
+      "AND i.task = m.task AND i.protocol = m.protocol AND i.name = m.name WHERE t.state = 'done' "
+      "ORDER BY m.trial, m.position");
   std::vector<MetricOf> rows;
   while (query.step()) {
     rows.push_back({query.text(0),
@@ -102,7 +104,7 @@ std::vector<Store::MetricOf> Store::metrics() const {
                      query.text(7),
                      query.integer(8) != 0,
                      {},
-                     ""}});
+                     query.text(9)}});
   }
   return rows;
 }

@@ -52,7 +52,8 @@ void write_file(const std::string& path, const std::string& text) {
 int report(const Options& options) {
   const Format format = as_usage([&] { return format_named(options.get("--format", "table")); });
   const Rows rows = read_rows(opened(options));
-  const Selection selection{options.all("--model"), options.all("--task")};
+  const Selection selection{options.all("--model"), options.all("--task"),
+                            options.all("--protocol"), options.has("--across-models")};
   const Report tables = as_usage([&] { return pivot(rows, selection); });
   print(render(tables, rows, format, {colours(), columns()}));
   return 0;

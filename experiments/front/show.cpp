@@ -5,8 +5,10 @@
 
 #include "front/verbs.h"
 #include "reports/escape.h"
+#include "reports/inherit.h"
 #include "reports/provenance.h"
 #include "reports/render.h"
+#include "results/verdict.h"
 
 namespace bench::front {
 
@@ -90,8 +92,8 @@ std::string measured(const Outcome& o) {
   }
   if (!o.verdicts.empty()) out += heading("verdicts");
   for (const auto& v : o.verdicts) {
-    out += fmt::format("  {}  {}  {}\n", v.ok ? "ok    " : "BROKEN", printable(v.rule),
-                       printable(v.detail));
+    const char* mark = v.ok ? "ok" : only_warns(v) ? "LEAK" : "INVALID";
+    out += fmt::format("  {:<7}  {:<16}  {}\n", mark, printable(v.rule), printable(v.detail));
   }
   return out;
 }
@@ -147,7 +149,8 @@ int show(const Options& options) {
     throw Usage(fmt::format("show: {} has no trial '{}'; 'bench list' shows those that are there",
                             path, options.arguments[0]));
   }
-  const Outcome outcome = store.outcome_without_items(trial->id);
+  Outcome outcome = store.outcome_without_items(trial->id);
+  for (auto& v : inherited(store, *trial)) outcome.verdicts.push_back(std::move(v));
   if (options.has("--json")) {
     const Json json = provenance(*trial, outcome, true);
     print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");

@@ -44,7 +44,9 @@ std::vector<Verb> read_verbs() {
              .doc = "default: table; one of",
              .choices = {"table", "markdown", "csv", "json", "latex"}},
             {"--model", "NAME", "only this model", true},
-            {"--task", "NAME", "only this task, with or without its window", true}},
+            {"--task", "NAME", "only this task, with or without its window", true},
+            {"--protocol", "NAME", "only numbers of this protocol", true},
+            {"--across-models", "", "models side by side, where all is measured alike"}},
            report},
           {"leaderboard",
            "",
@@ -52,7 +54,21 @@ std::vector<Verb> read_verbs() {
            0,
            0,
            {kDb, {"--out", "PATH", "the page (default: out/leaderboard.html)"}},
-           leaderboard}};
+           leaderboard},
+          {"reproduce",
+           "[PAPER[:TABLE]]",
+           "a paper's numbers beside ours; alone: the papers and their tables",
+           0,
+           1,
+           {kDb,
+            {.name = "--format",
+             .value = "NAME",
+             .doc = "default: table; one of",
+             .choices = {"table", "markdown", "latex", "csv"}},
+            {"--model", "PRINTED=OURS", "the name in our tables of a printed model", true},
+            {"--protocol", "NAME", "take only numbers of ours by this protocol", true},
+            {"--published", "DIR", "the folder of published numbers (default: results/published)"}},
+           reproduce}};
 }
 
 /// What run and plan share: Hydra's flags.

@@ -23,6 +23,7 @@ int leaderboard(const Options& options);
 int diff(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
 int ask(const Options& options);
+int reproduce(const Options& options);
 
 /// Prints what a shell's completion asks for: install=bash, uninstall=zsh, query=fish.
 int shell_completion(const std::string& request);

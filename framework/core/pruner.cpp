@@ -3,6 +3,8 @@
 #include <limits>
 #include <set>
 
+#include "core/certificate.h"
+
 namespace bench {
 namespace {
 
@@ -143,6 +145,7 @@ Tensor choose(const Method& how, const Tensor& score, Share share) {
 void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
   auto mask = choose(w.how, score_of(w, c, stats), share);
   if (c.layer->mask.defined()) mask = mask & c.layer->mask;
+  certify_layer(*c.layer, mask, w.how.pattern, false, "prune");
   if (w.how.update) {
     const double ratio = share.count >= 0 ? double(share.count) / double(c.part.size) : share.ratio;
     const Reselect reselect = [&](const Tensor& weight, int64_t begin, int64_t end) {
@@ -154,6 +157,7 @@ void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
       return select(here, Contest::Layer, ratio);
     };
     w.how.update->apply(*c.layer, mask, w.how.pattern, reselect, stats);
+    certify_layer(*c.layer, mask, w.how.pattern, true, "update");
   }
   c.layer->set_mask(mask);
 }
@@ -170,11 +174,13 @@ void apply(Walk& w, const Removed& removed, const Stats& stats) {
   for (size_t i = 0; i < masks.size(); ++i) {
     Layer& layer = *removed.group.slices[i].layer;
     auto mask = masks[i];
-    if (w.how.update)
+    if (w.how.update) {
       w.how.update->apply(
           layer, mask, w.how.pattern,
           [&](const Tensor&, int64_t begin, int64_t end) { return masks[i].slice(1, begin, end); },
           stats);
+      certify_layer(layer, mask, w.how.pattern, true, "update");
+    }
     layer.set_mask(mask);  // a layer may sit in several groups: masks are AND-ed
   }
   mask_followers(removed.group, removed.keep);

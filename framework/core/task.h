@@ -26,6 +26,28 @@ struct Metric {
   std::string items_hash;    // of the item list: rows compare only where it is equal
 };
 
+/// "arc_easy-5shot-first100" -> "arc_easy": the data set that a name in tables claims to be of.
+std::string data_set_of(std::string label);
+
+/// What a task read for the numbers of one protocol: what rules of validity are checked against.
+struct Evidence {
+  std::string task, protocol;  // as in its metrics
+  std::string name;            // the data set that they claim to be of: "wikitext2", "arc_easy"
+  std::string file;            // what was read: shipped in data/, or a path
+  std::string definition;      // the task's own file, where it has one
+  std::string items;           // hash of the item list: equal items have equal evidence
+  int64_t rows = 0;            // rows or documents of the whole file
+  std::shared_ptr<const Tokenizer> tokenizer;  // null: images
+  std::string variant;                         // of the tokenizer, as the protocol names it
+
+  // Windows of text: how many, how long, how many were asked for (0: all), and out of how many ids.
+  int64_t windows = 0, length = 0, limit = 0, ids = 0;
+  std::string format, join;  // the text's assembly
+  bool special = false;
+
+  std::function<std::vector<std::string>()> texts;  // what was scored; may be empty
+};
+
 /// What a task may look at. Tokens that do not depend on the pruning come through `shared`, so that
 /// trials of one model tokenise once.
 struct TaskContext {
@@ -39,6 +61,7 @@ struct TaskContext {
   std::function<void(int64_t done, int64_t of)> progress;  // may be empty
   int64_t batch_tokens = 4096;
   at::Device device = at::kCPU;
+  std::function<void(const Evidence&)> evidence;  // may be empty; called once for each protocol
 
   template <class T>
   std::shared_ptr<const T> once(const std::string& key,

@@ -71,6 +71,11 @@ fs::path data_file(const std::string& name) {
        suggestion(name, nearest(name, known)));
 }
 
+std::string shipped_digest(const std::string& name) {
+  const auto it = manifest().find(name);
+  return it == manifest().end() ? "" : it->second;
+}
+
 void check_shipped(const fs::path& folder) {
   const auto root = fs::weakly_canonical(home() / "data");
   const auto inside = fs::weakly_canonical(folder).lexically_relative(root).string();

@@ -13,6 +13,8 @@ std::filesystem::path home();
 /// checked against data/manifest.json once per process: a changed byte is an Error that names the
 /// file.
 std::filesystem::path data_file(const std::string& name);
+/// Its SHA-256 in data/manifest.json; "" where it is not listed.
+std::string shipped_digest(const std::string& name);
 /// Checks every listed file below that folder of data/ (a model); no error where none is listed.
 void check_shipped(const std::filesystem::path& folder);
 

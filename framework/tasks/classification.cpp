@@ -47,6 +47,12 @@ class Classification : public Task {
     m.value = hits / n;
     if (n > 1) m.stderr_ = std::sqrt(m.value * (1 - m.value) / (n - 1));
     m.items_hash = sha256_hex(fmt::format("{}|{}", sha256_file(data_file(file_).string()), m.n));
+    if (c.evidence) {
+      Evidence e;
+      e.task = m.task, e.protocol = m.protocol, e.name = data_set_of(label_);
+      e.file = file_, e.items = m.items_hash, e.rows = m.n;
+      c.evidence(e);
+    }
     return {m};
   }
 

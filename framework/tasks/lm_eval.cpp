@@ -5,6 +5,7 @@
 #include "io/data.h"
 #include "tasks/answers.h"
 #include "tasks/choices.h"
+#include "tasks/evidence.h"
 #include "tasks/generation.h"
 #include "tasks/requests.h"
 #include "tasks/rolling.h"
@@ -70,6 +71,9 @@ class LmEval : public Task {
         m.protocol = p.id;
         all.push_back(std::move(m));
       }
+      if (c.evidence && !it->second.empty())
+        c.evidence(evidence_of(c, prompts_, ready->questions, it->second.front().task, ready->hash,
+                               p, tokenizer));
     }
     return all;
   }

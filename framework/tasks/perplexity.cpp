@@ -39,6 +39,9 @@ class Perplexity : public Task {
         windows_(c.get<int64_t>("windows")) {
     if (window_ == 1) fail("{}.window: a window of 1 token predicts nothing", c.path());
     if (label_.empty()) label_ = std::filesystem::path(text_).stem().string();
+    // A part of a text is another item list: its name says so.
+    const auto part = fmt::format("-first{}", windows_);
+    if (windows_ && !label_.ends_with(part)) label_ += part;
   }
 
   void check() const override { data_file(text_); }
@@ -46,7 +49,7 @@ class Perplexity : public Task {
   /// Protocols that cut the same windows of the same ids share one pass.
   std::vector<Metric> run(const TaskContext& c) const override {
     std::vector<Metric> all;
-    std::map<std::string, Metric> measured;
+    std::map<std::string, Measured> measured;
     for (const auto& p : protocols_) {
       const auto variant = tokenizer_.empty() ? p.tokenizer : tokenizer_;
       const auto length = length_of(p, c.model);
@@ -54,8 +57,9 @@ class Perplexity : public Task {
       auto it = measured.find(key);
       if (it == measured.end())
         it = measured.emplace(key, measure(c, variant, p.special, length)).first;
-      all.push_back(it->second);
+      all.push_back(it->second.metric);
       all.back().protocol = p.id;
+      if (c.evidence) c.evidence(evidence(it->second, p, length));
     }
     return all;
   }
@@ -65,7 +69,7 @@ class Perplexity : public Task {
       const auto variant = tokenizer_.empty() ? p.tokenizer : tokenizer_;
       SentRequest r{p.id};
       r.tokenizer = c.tokenizer(variant);
-      for (auto& window : cut(*ids_of(c, variant, p.special), length_of(p, c.model), items)) {
+      for (auto& window : cut(stream_of(c, variant, p.special)->ids, length_of(p, c.model), items)) {
         r.ids = std::move(window);
         r.scored = static_cast<int64_t>(r.ids.size()) - 1;
         see(r);
@@ -79,12 +83,25 @@ class Perplexity : public Task {
     return window_ ? window_ : p.window ? p.window : model.max_length();
   }
 
-  std::shared_ptr<const Sequence> ids_of(const TaskContext& c, const std::string& variant,
-                                         bool special) const {
-    return c.once<Sequence>(
+  /// The text as ids.
+  struct Stream {
+    int64_t rows;
+    Sequence ids;
+  };
+  struct Measured {
+    Metric metric;
+    std::shared_ptr<const Stream> stream;
+    std::shared_ptr<const Tokenizer> tokenizer;
+  };
+
+  std::shared_ptr<const Stream> stream_of(const TaskContext& c, const std::string& variant,
+                                          bool special) const {
+    return c.once<Stream>(
         fmt::format("ids|{}|{}|{}|{}|{}", text_, format_, join_, variant, special), [&] {
-          return std::make_shared<const Sequence>(
-              c.tokenizer(variant)->encode(join(read_documents(text_, format_), join_), special));
+          const auto rows = read_documents(text_, format_);
+          return std::make_shared<const Stream>(
+              Stream{static_cast<int64_t>(rows.size()),
+                     c.tokenizer(variant)->encode(join(rows, join_), special)});
         });
   }
 
@@ -102,11 +119,36 @@ class Perplexity : public Task {
     return windows;
   }
 
-  Metric measure(const TaskContext& c, const std::string& variant, bool special,
-                 int64_t length) const {
-    const auto ids = ids_of(c, variant, special);
-    const auto windows = cut(*ids, length, 0);
-    return metric(window_losses(c.model, windows, c.batch_tokens, c.progress), length, *ids);
+  Measured measure(const TaskContext& c, const std::string& variant, bool special,
+                   int64_t length) const {
+    const auto stream = stream_of(c, variant, special);
+    const auto windows = cut(stream->ids, length, 0);
+    const auto losses = window_losses(c.model, windows, c.batch_tokens, c.progress);
+    return {metric(losses, length, stream->ids), stream, c.tokenizer(variant)};
+  }
+
+  Evidence evidence(const Measured& m, const Protocol& p, int64_t length) const {
+    Evidence e;
+    e.task = m.metric.task;
+    e.protocol = p.id;
+    e.name = data_set_of(label_);
+    e.file = text_;
+    e.items = m.metric.items_hash;
+    e.rows = m.stream->rows;
+    e.tokenizer = m.tokenizer;
+    e.variant = p.tokenizer;
+    e.windows = m.metric.n;
+    e.length = length;
+    e.limit = windows_;
+    e.ids = static_cast<int64_t>(m.stream->ids.size());
+    e.format = format_;
+    e.join = join_;
+    e.special = p.special;
+    e.texts = [&m, length]() -> std::vector<std::string> {
+      const auto& ids = m.stream->ids;
+      return {m.tokenizer->decode({ids.begin(), ids.begin() + m.metric.n * length})};
+    };
+    return e;
   }
 
   Metric metric(const std::vector<double>& losses, int64_t length, const Sequence& ids) const {

@@ -67,6 +67,12 @@ std::vector<Question> Prompts::questions(int64_t limit) const {
   return all;
 }
 
+int64_t Prompts::count() const {
+  const auto n = task_.wikitext ? text::wikitext_pages(read_file(data_file(documents_))).size()
+                                : read_documents_of(documents_, 0).size();
+  return static_cast<int64_t>(n);
+}
+
 std::string Prompts::examples_for(const Value& document, const std::vector<Value>& from,
                                   PythonRandom& random) const {
   const auto available = static_cast<int64_t>(from.size());

@@ -30,6 +30,8 @@ class Prompts {
   const std::string& documents() const { return documents_; }
   /// The first `limit` documents, 0 for all.
   std::vector<Question> questions(int64_t limit) const;
+  /// How many there are.
+  int64_t count() const;
 
  private:
   Question question(const Value& document, const std::string& examples) const;

@@ -68,9 +68,10 @@ function cellNode(cell, isDense) {
   if (cell.e !== null) small.push("± " + errorText(cell.e, cell.v));
   if (cell.d !== null && !isDense) small.push("Δ " + deltaText(cell.d, cell.v));
   if (cell.s) small.push(cell.s);
+  const title = cell.w ? cell.w.join("\n") : "where this number comes from";
   const node = make(
-      "button", {type: "button", title: "where this number comes from"},
-      cell.i ? make("b", {}, "INVALID") : null, numberText(cell.v),
+      "button", {type: "button", title},
+      cell.i ? make("b", {}, cell.i) : null, numberText(cell.v),
       ...small.map((text) => make("small", {}, text)));
   if (cell.b) node.classList.add("best");
   if (cell.i) node.classList.add("invalid");
@@ -137,6 +138,13 @@ function tableNode(table) {
 function cardNode(table) {
   const better = (table.higher ? "higher" : "lower") + " is better";
   const unit = table.unit ? " in " + table.unit : "";
+  if (table.refused) {
+    return make(
+        "section", {className: "card"},
+        make("div", {className: "title"}, make("h2", {}, table.task),
+             make("p", {}, `${table.metric}${unit} · protocol ${table.protocol}`)),
+        make("p", {className: "error"}, "REFUSED: " + table.refused));
+  }
   const parts = make("div", {className: "parts"}, tableNode(table));
   const card = make(
       "section", {className: "card"},

@@ -75,7 +75,7 @@ function sectionsOf(d) {
   add("Verdicts",
       d.verdicts.map(
           (v) =>
-              [v.rule, (v.ok ? "holds" : "BROKEN") + (v.detail ? ": " + v.detail : ""),
+              [v.rule, (v.ok ? "holds" : v.mark) + (v.detail ? ": " + v.detail : ""),
                v.ok ? "" : "bad"]));
   add("Metrics", d.metrics.map((m) => [m.task, metricText(m)]));
   add("Sparsity", [

@@ -15,8 +15,8 @@ TEST_CASE("help is there for the program and each verb", "[front]") {
     CHECK(contains(r.output, "verify FOLDER"));
   }
   for (const char* verb :
-       {"run", "plan", "list", "show", "report", "leaderboard", "verify", "criteria", "tokenize",
-        "explain", "score", "generate", "logits", "diff", "why"}) {
+       {"run", "plan", "list", "show", "report", "leaderboard", "reproduce", "verify", "criteria",
+        "tokenize", "explain", "score", "generate", "logits", "diff", "why"}) {
     const Ran r = run(std::string(verb) + " --help");
     CHECK(r.code == 0);
     CHECK(contains(r.output, std::string("usage: bench ") + verb));
@@ -127,4 +127,35 @@ TEST_CASE("other verbs go to bench-engine with two variables set", "[front]") {
   const Ran alone = engine.run("criteria");
   CHECK(alone.code == 1);
   CHECK(contains(alone.output, "needs bench-engine"));
+}
+
+TEST_CASE("reproduce lists papers, joins a table, and needs no database", "[front]") {
+  TempDir folder;
+  setenv("BENCH_HOME", root().c_str(), 1);
+  const Ran papers = run("reproduce");
+  CHECK(papers.code == 0);
+  CHECK(contains(papers.output, "Wanda\n  Table 2 "));
+  CHECK(contains(run("reproduce sparsegpt").output, "Table 1 "));
+  const Ran wrong = run("reproduce wanda:tabel3");
+  CHECK(wrong.code == 2);
+  CHECK(contains(wrong.output, "did you mean Table 3"));
+  CHECK(run("reproduce wnada").code == 2);
+  const Ran sheet = run("reproduce wanda:table3 --format csv --db '" +
+                        (folder.path / "none.db").string() + "'");
+  CHECK(sheet.code == 1);  // a database that is named must be there
+  const std::string db = (folder.path / "a.db").string();
+  {
+    Store store(db);
+    Size size;
+    size.models = 1;
+    fill(store, size);
+  }
+  const Ran joined = run("reproduce wanda:table3 --format csv --db '" + db + "'");
+  CHECK(joined.code == 0);
+  CHECK(contains(joined.output, "Wanda,Table 3,LLaMA-7B,Wanda,2:4,0.5,none,ppl,wikitext2@2048"));
+  CHECK(contains(joined.output, ",missing,"));
+  CHECK(contains(joined.output, "bench run configs/reproduce.yaml"));
+  const Ran mapped = run("reproduce wanda:table3 --model LLaMA-7B=stories260k --db '" + db + "'");
+  CHECK(contains(mapped.output, "wikitext2@512 is another number"));
+  CHECK(run("reproduce wanda:table3 --model nonsense --db '" + db + "'").code == 2);
 }

@@ -6,6 +6,7 @@
 #include "reports/page/files.h"
 #include "reports/render.h"
 #include "reports/synthetic.h"
+#include "results/verdict.h"
 #include "test.h"
 
 using namespace bench;
@@ -55,6 +56,41 @@ TEST_CASE("the page holds all tables and a line of details for each trial", "[re
   CHECK(count(page, "<script") == 4);  // the page's own
   CHECK(!contains(page, "alert(1)</script>"));
   CHECK(!contains(page, "http-equiv=\"refresh\""));
+}
+
+TEST_CASE("the page marks INVALID with its reason, and the panel shows what is inherited",
+          "[reports]") {
+  TempDir folder;
+  Store store(folder.path / "a.db");
+  std::vector<TrialSpec> specs(2);
+  specs[0].id = "0000000000000001", specs[0].method = specs[0].pattern = "dense";
+  specs[1].id = "0000000000000002", specs[1].method = "wanda", specs[1].pattern = "2:4";
+  for (auto& s : specs) s.model = "tiny", s.config = "{}", s.identity = R"({"model":"abc"})";
+  store.submit(specs);
+  for (const auto& s : specs) {
+    store.claim({{s.id}, "w", "", 600, false, 0});
+    Outcome o;
+    o.metrics.push_back({"wikitext2@512", "wanda@1", "ppl", 7.72, 0.1, 10, "", false, {}, "h"});
+    if (s.method == "dense")
+      o.verdicts.push_back(
+          task_verdict("dense_gate", false, "wikitext2@512", "wanda@1", "7.72, recorded 5.12"));
+    store.finish(s.id, "w", o);
+  }
+  const std::string page = leaderboard_page(store);
+  const auto data = nlohmann::json::parse(block(page, "data"));
+  for (const auto& line : data["tables"][0]["lines"]) {
+    CHECK(line["cells"][0]["i"] == "INVALID");
+    CHECK(contains(line["cells"][0]["w"][0].get<std::string>(), "7.72, recorded 5.12"));
+  }
+  std::stringstream details(block(page, "details"));
+  std::string dense, pruned;
+  std::getline(details, dense);
+  std::getline(details, pruned);
+  const auto verdict = nlohmann::json::parse(pruned)["verdicts"][0];
+  CHECK(verdict["rule"] == "dense_gate");
+  CHECK(verdict["mark"] == "INVALID");
+  CHECK(contains(verdict["detail"].get<std::string>(), "of the dense trial 000000000000"));
+  CHECK(nlohmann::json::parse(dense)["verdicts"].size() == 1);
 }
 
 TEST_CASE("nothing in JSON blocks can end them", "[reports]") {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "reports/rows_cases.h"
+#include "results/verdict.h"
 #include "test.h"
 
 using namespace bench;
@@ -103,10 +104,124 @@ TEST_CASE("a broken verdict makes a number invalid and never the best", "[report
   m.metric(m.trial("fair", "unstructured", 0.5), 9);
   m.rows.broken.push_back({bad, {"mask_holds", false, "3 weights grew back"}});
   const Table t = pivot(m.rows, {}).tables.at(0);
-  CHECK(t.lines[1].cells[0].invalid);
+  CHECK(std::string(mark_of(t.lines[1].cells[0])) == "INVALID");
   CHECK(!t.lines[1].cells[0].best);
   CHECK(t.lines[2].cells[0].best);
   CHECK(any_note(t.notes, "mask_holds: 3 weights grew back (trial id1)"));
+}
+
+TEST_CASE("a failed rule of a task marks the numbers of that task alone", "[reports]") {
+  RowsMaker m;
+  const auto id = m.trial("wanda", "unstructured", 0.5);
+  m.metric(id, 1);
+  m.metric(id, 2, kNone, "piqa", "lm-eval@1", "acc", true);
+  m.rows.broken.push_back({id, task_verdict("row_count", false, "piqa", "lm-eval@1", "7 rows")});
+  const auto tables = pivot(m.rows, {}).tables;
+  REQUIRE(tables.size() == 2);
+  CHECK(*mark_of(tables[0].lines[1].cells[0]) == '\0');
+  CHECK(std::string(mark_of(tables[1].lines[1].cells[0])) == "INVALID");
+  CHECK(any_note(tables[1].notes, "INVALID: row_count: piqa · lm-eval@1: 7 rows (trial id0)"));
+}
+
+TEST_CASE("a leak warns, and what leaks is never the best", "[reports]") {
+  RowsMaker m;
+  const auto id = m.trial("cheat", "unstructured", 0.5);
+  m.metric(id, 1);
+  m.metric(m.trial("fair", "unstructured", 0.5), 9);
+  const auto leak = task_verdict("calibration_leak", false, "wikitext2@512", "wanda@1", "copied");
+  m.rows.broken.push_back({id, leak});
+  const Table t = pivot(m.rows, {}).tables.at(0);
+  CHECK(std::string(mark_of(t.lines[1].cells[0])) == "LEAK");
+  CHECK(!t.lines[1].cells[0].best);
+  CHECK(t.lines[2].cells[0].best);
+}
+
+TEST_CASE("a pruned trial inherits the gate that its dense trial missed", "[reports]") {
+  RowsMaker m;
+  const std::string model = R"({"model":"abc"})";
+  const auto dense = m.trial("dense", "dense", 0, "done", model);
+  m.metric(dense, 7.72);
+  m.metric(dense, 0.5, kNone, "piqa", "lm-eval@1", "acc", true);
+  const auto pruned = m.trial("wanda", "unstructured", 0.5, "done", model);
+  m.metric(pruned, 8);
+  m.metric(pruned, 0.4, kNone, "piqa", "lm-eval@1", "acc", true);
+  m.metric(m.trial("other", "unstructured", 0.5, "done", R"({"model":"def"})"), 9);
+  m.rows.broken.push_back(
+      {dense, task_verdict("dense_gate", false, "wikitext2@512", "wanda@1", "7.72, not 5.12")});
+  const auto tables = pivot(m.rows, {}).tables;
+  REQUIRE(tables.size() == 2);
+  REQUIRE(tables[0].lines.size() == 3);
+  for (const size_t line : {0, 2})
+    CHECK(std::string(mark_of(tables[0].lines[line].cells[0])) == "INVALID");
+  CHECK(*mark_of(tables[0].lines[1].cells[0]) == '\0');  // other weights under the same name
+  CHECK(*mark_of(tables[1].lines[2].cells[0]) == '\0');  // another task
+  CHECK(contains(tables[0].lines[2].cells[0].invalid.at(0), "of the dense trial id0"));
+}
+
+TEST_CASE("seeds: a cell of fewer seeds than asked for is INVALID", "[reports]") {
+  RowsMaker m;
+  const auto add = [&](int seed, const std::string& method, const std::string& more) {
+    const auto id = m.trial(method, "unstructured", 0.5, "done",
+                            fmt::format(R"({{"seed":{},"data_bytes":"x"}})", seed));
+    m.rows.trials.back().config = fmt::format(R"({{"seeds":3,"seed":{}{}}})", seed, more);
+    m.metric(id, 10 + seed);
+  };
+  const std::string drawn = R"(,"data":{"seed":0})";
+  for (const int seed : {0, 1}) add(seed, "two", drawn);
+  for (const int seed : {0, 1, 2}) add(seed, "three", drawn);
+  add(0, "fixed", "");  // nothing is drawn: one trial is all there is
+  const Table t = pivot(m.rows, {}).tables.at(0);
+  REQUIRE(t.lines.size() == 4);
+  CHECK(t.lines[1].cells[0].invalid.empty());
+  CHECK(t.lines[2].cells[0].invalid.empty());
+  CHECK(t.lines[3].cells[0].invalid.at(0) == "seeds: 2 of the 3 that were asked for");
+}
+
+TEST_CASE("a table that would mix item lists refuses and says which rows", "[reports]") {
+  RowsMaker m;
+  m.metric(m.trial("wanda", "unstructured", 0.5), 10);
+  m.metric(m.trial("magnitude", "unstructured", 0.5), 11);
+  m.rows.metrics[0].metric.items_hash = "a";
+  m.rows.metrics[1].metric.items_hash = "b";
+  m.rows.metrics[1].metric.n = 333;
+  Table t = pivot(m.rows, {}).tables.at(0);
+  CHECK(t.lines.empty());
+  CHECK(contains(t.refused, "mix 2 item lists"));
+  CHECK(contains(t.refused, "1 items: tiny wanda unstructured 50% (trial id0)"));
+  CHECK(contains(t.refused, "333 items: tiny magnitude unstructured 50% (trial id1)"));
+  // A number that is INVALID already makes no mixture.
+  m.rows.broken.push_back({"id1", {"mask_holds", false, ""}});
+  CHECK(pivot(m.rows, {}).tables.at(0).refused.empty());
+}
+
+TEST_CASE("models side by side: only what is measured alike", "[reports]") {
+  RowsMaker m;
+  m.metric(m.trial("dense", "dense", 0), 5);
+  m.metric(m.trial("wanda", "unstructured", 0.5), 10);
+  m.model = "other";
+  m.metric(m.trial("dense", "dense", 0), 6);
+  m.metric(m.trial("magnitude", "unstructured", 0.5), 12);
+  Selection across;
+  across.across_models = true;
+  const auto joint = pivot(m.rows, across).tables;
+  REQUIRE(joint.size() == 1);
+  REQUIRE(joint[0].columns.size() == 2);
+  CHECK(joint[0].columns[1].label == "other unstructured 50%");
+  REQUIRE(joint[0].lines.size() == 3);
+  CHECK(joint[0].lines[0].cells[0].value == 5);
+  CHECK(joint[0].lines[0].cells[1].value == 6);
+  CHECK(joint[0].lines[1].cells[0].reason == "no trial");
+  CHECK(joint[0].lines[1].cells[1].value == 12);
+
+  m.metric(m.trial("wanda", "unstructured", 0.5), 9, kNone, "wikitext2@256", "wanda@2");
+  const auto said = error_of([&] { pivot(m.rows, across); });
+  CHECK(contains(said, "mix windows and protocols"));
+  CHECK(contains(said, "wikitext2@512 by wanda@1: tiny dense dense 0% (trial id0), tiny wanda"));
+  CHECK(contains(said, "wikitext2@256 by wanda@2: other wanda unstructured 50% (trial id4)"));
+  CHECK(contains(said, "--task wikitext2@256 --protocol wanda@1"));
+  across.protocols = {"wanda@1"};
+  CHECK(pivot(m.rows, across).tables.size() == 1);
+  CHECK(contains(error_of([&] { pivot(m.rows, {{}, {}, {"wnada@1"}}); }), "did you mean wanda@1"));
 }
 
 TEST_CASE("NaN is a number that never wins; measured sparsity is of the first stage", "[reports]") {

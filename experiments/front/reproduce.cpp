@@ -1,0 +1,82 @@
+// reproduce: numbers of papers beside ours.
+#include "reports/reproduce.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "front/verbs.h"
+
+namespace bench::front {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The checkout: $BENCH_HOME, this folder, or one above the program.
+fs::path checkout() {
+  const fs::path inside = "results/published/paper_numbers.csv";
+  const char* home = std::getenv("BENCH_HOME");
+  std::error_code ignored;
+  if (home && fs::exists(home / inside, ignored)) return home;
+  if (fs::exists(inside, ignored)) return ".";
+  for (auto at = fs::read_symlink("/proc/self/exe", ignored); at.has_relative_path();
+       at = at.parent_path())
+    if (fs::exists(at / inside, ignored)) return at;
+  fail(
+      "the published numbers ({}) were not found; set BENCH_HOME to the checkout, or name their "
+      "folder with --published",
+      inside.string());
+}
+
+/// "PRINTED=OURS".
+void add_model(const std::string& word, JoinOptions& options) {
+  const size_t equals = word.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
+    throw Usage(
+        fmt::format("reproduce: --model takes PRINTED=OURS, as in LLaMA-7B=my-llama; not "
+                    "'{}'",
+                    word));
+  options.models[word.substr(0, equals)] = word.substr(equals + 1);
+}
+
+/// The choices of a group of configs/.
+std::set<std::string> choices_of(const fs::path& home, const char* group) {
+  std::set<std::string> names;
+  std::error_code ignored;
+  for (const auto& file : fs::directory_iterator(home / "configs" / group, ignored))
+    if (file.path().extension() == ".yaml") names.insert(file.path().stem().string());
+  return names;
+}
+
+/// Without a database everything is missing, and each number has its command.
+Rows rows_of(const Options& options) {
+  const std::string path = options.get("--db", "out/bench.db");
+  if (!options.has("--db") && !fs::exists(path)) return {};
+  return read_rows(Store(path, Store::Mode::ReadOnly));
+}
+
+}  // namespace
+
+int reproduce(const Options& options) {
+  const bool own = options.has("--published");
+  const fs::path home = own ? fs::path() : checkout();
+  const auto published =
+      read_published(own ? options.get("--published", "") : (home / "results/published").string());
+  if (options.arguments.empty() || options.arguments[0].find(':') == std::string::npos) {
+    const auto paper = options.arguments.empty() ? std::string() : options.arguments[0];
+    print(as_usage([&] { return list_published(published, paper); }));
+    return 0;
+  }
+  const auto table = as_usage([&] { return table_named(published, options.arguments[0]); });
+  JoinOptions join;
+  for (const auto& word : options.all("--model")) add_model(word, join);
+  for (const auto& name : options.all("--protocol")) join.protocols.insert(name);
+  join.criteria = choices_of(own ? checkout() : home, "criterion");
+  join.tasks = choices_of(own ? checkout() : home, "task");
+  const Rows rows = rows_of(options);
+  print(render_reproduced(bench::reproduce(table, published, rows, join), rows,
+                          options.get("--format", "table")));
+  return 0;
+}
+
+}  // namespace bench::front

@@ -1,0 +1,64 @@
+#include "reports/notes.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+namespace bench {
+
+namespace {
+
+/// A failed rule of many trials is one note, which names the first of them.
+std::vector<std::string> failures_of(const Table& table) {
+  std::map<std::string, std::set<std::string>> trials_of;
+  const auto add = [&](const char* mark, const std::string& why) {
+    const auto at = why.rfind(" (trial ");
+    trials_of[fmt::format("{}: {}", mark, why.substr(0, at))].insert(
+        at == std::string::npos ? "" : why.substr(at + 8, why.size() - at - 9));
+  };
+  for (const auto& line : table.lines) {
+    for (const auto& cell : line.cells) {
+      for (const auto& why : cell.invalid) add("INVALID", why);
+      for (const auto& why : cell.warnings) add("LEAK", why);
+    }
+  }
+  std::vector<std::string> all;
+  for (const auto& [why, trials] : trials_of) {
+    all.push_back(why);
+    if (trials.begin()->empty()) continue;
+    all.back() += fmt::format(" (trial {}", *trials.begin());
+    if (trials.size() > 1) all.back() += fmt::format(" and {} more", trials.size() - 1);
+    all.back() += ")";
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::string> notes_of(const Table& table) {
+  std::vector<std::string> notes;
+  std::set<std::string> spreads;
+  for (const auto& line : table.lines) {
+    for (const auto& cell : line.cells) {
+      if (!cell.spread.empty()) spreads.insert(cell.spread);
+    }
+  }
+  for (const auto& s : spreads) {
+    notes.push_back(
+        fmt::format("mean of {} where marked so; its ± is the standard error of that "
+                    "mean",
+                    s));
+  }
+  size_t shown = 0;
+  const auto failed = failures_of(table);
+  for (const auto& text : failed) {
+    if (++shown <= 5) notes.push_back(text);
+  }
+  if (failed.size() > 5) {
+    notes.push_back(fmt::format("{} more failed rules: bench show TRIAL", failed.size() - 5));
+  }
+  return notes;
+}
+
+}  // namespace bench
