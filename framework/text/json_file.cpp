@@ -94,7 +94,7 @@ std::vector<const Json*> sequence_parts(const Json& sequence, const char* key,
 }
 
 void check_growth(size_t now, size_t before) {
-  if (now > 64 * before + (size_t{1} << 20))
+  if (now > 64 * before + (size_t{1} << 14))
     fail("a tokenizer makes {} bytes out of {}; its steps do not fit together", now, before);
 }
 

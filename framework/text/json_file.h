@@ -33,7 +33,7 @@ std::vector<const Json*> sequence_parts(const Json& sequence, const char* key,
                                         const std::string& where);
 
 /// Steps that each make a text a little longer make it too long for any memory when there are many:
-/// more than 64 times what it was, and a megabyte, is an Error.
+/// more than 64 times what it was, and 16 KiB, is an Error.
 void check_growth(size_t now, size_t before);
 
 }  // namespace bench::text

@@ -201,7 +201,7 @@ TEST_CASE("bench why: config, token, calibration id, weight, each by its cause",
   // One word of the text is another: the token is named.
   auto text = slurp(root() / "data/text/tinystories_sample_2MiB.txt");
   const auto file = (ledger.dir.path / "tinystories_sample_2MiB.txt").string();
-  std::ofstream(file) << with(text, " the ", " her ");
+  std::ofstream(file) << with(text, " little ", " small ");
   const auto token =
       ledger.add(with(kConfig, "text: text/tinystories_sample_2MiB.txt", "text: " + file));
   CHECK(contains(line(token, "first divergence: "), "task.stories.text"));
