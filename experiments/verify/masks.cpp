@@ -126,7 +126,8 @@ double perplexity(Run& run, const fs::path& file, const Json& record, const Mode
   return eval40(run, file, eval, model);
 }
 
-/// More bits differ than near-ties explain. Each block may differ by twice what the probe does.
+/// More bits differ than near-ties explain. Each block may differ by twice what the probe does, and
+/// by one weight in 100,000: where the probe moves nothing, a handful of near-ties still may.
 void verify_by_probe(Run& run, const fs::path& file, const Json& record, const TensorMap& data,
                      Model& model, const Difference& d) {
   const double ours = perplexity(run, file, record, model);
@@ -136,16 +137,18 @@ void verify_by_probe(Run& run, const fs::path& file, const Json& record, const T
   nudge(probe);
   prune_as_recorded(run, file, record, probe, true);
   const auto blocks = block_of_layer(probe);
-  std::map<int64_t, int64_t> moved;
+  std::map<int64_t, int64_t> moved, handful;
   for (size_t i = 0; i < masks.size(); ++i) {
     const Layer* l = probe.layers()[i];
-    if (data.count(l->weight_name() + ".mask"))
-      moved[blocks.at(l->weight_name())] += (l->mask != masks[i]).sum().item<int64_t>();
+    if (!data.count(l->weight_name() + ".mask")) continue;
+    const auto block = blocks.at(l->weight_name());
+    moved[block] += (l->mask != masks[i]).sum().item<int64_t>();
+    handful[block] += l->mask.numel() / 100000;
   }
   int64_t all = 0;
   for (const auto& [block, bits] : d.by_block) {
     all += moved[block];
-    if (bits > 2 * moved[block])
+    if (bits > 2 * moved[block] + handful[block])
       bench::fail("{} mask bits of block {} differ, rounding moves {}; first {}", bits, block,
                   moved[block], d.first);
   }
