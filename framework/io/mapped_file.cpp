@@ -39,7 +39,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
 void MappedFile::drop(uint64_t begin, uint64_t size) const {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t from = (begin + page - 1) / page * page, to = (begin + size) / page * page;
-  if (from < to && to <= size_) madvise(const_cast<uint8_t*>(data_) + from, to - from, MADV_DONTNEED);
+  if (from < to && to <= size_)
+    madvise(const_cast<uint8_t*>(data_) + from, to - from, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

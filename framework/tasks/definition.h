@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -64,6 +65,11 @@ struct TaskDefinition {
   std::vector<std::string> until{"\n\n"};
   int64_t max_new_tokens = 256;
   bool wikitext = false;  // pages, words and bytes counted on the original
+
+  bool asks(const std::string& metric) const {
+    return std::any_of(metrics.begin(), metrics.end(),
+                       [&](const MetricChoice& m) { return m.name == metric; });
+  }
 };
 
 /// Reads a definition and what it includes. `name_or_file`: a shipped task (data/tasks/NAME.yaml),

@@ -106,11 +106,6 @@ class LmEval : public Task {
     return all;
   }
 
-  bool asks(const char* metric) const {
-    return std::any_of(task_.metrics.begin(), task_.metrics.end(),
-                       [&](const MetricChoice& m) { return m.name == metric; });
-  }
-
   std::shared_ptr<const Prepared> prepare(const TaskContext& c, const Tokenizer& tokenizer,
                                           const Protocol& protocol, int64_t length) const {
     const auto key =
@@ -149,7 +144,7 @@ class LmEval : public Task {
     }
     auto item = encode_question(q, t, protocol, length);
     for (const auto& r : item.requests) digest += json_array_text(r.tokens);
-    if (asks("acc_mutual_info"))
+    if (task_.asks("acc_mutual_info"))
       for (const auto& text : q.continuations)
         out.alone.push_back({{to_request(encode_pair("", text, t, protocol), length)}});
     out.items.push_back(std::move(item));

@@ -69,7 +69,8 @@ class Perplexity : public Task {
       const auto variant = tokenizer_.empty() ? p.tokenizer : tokenizer_;
       SentRequest r{p.id};
       r.tokenizer = c.tokenizer(variant);
-      for (auto& window : cut(stream_of(c, variant, p.special)->ids, length_of(p, c.model), items)) {
+      const auto stream = stream_of(c, variant, p.special);
+      for (auto& window : cut(stream->ids, length_of(p, c.model), items)) {
         r.ids = std::move(window);
         r.scored = static_cast<int64_t>(r.ids.size()) - 1;
         see(r);
