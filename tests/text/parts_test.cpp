@@ -140,8 +140,9 @@ TEST_CASE("steps that double a text again and again are refused, whatever their 
         error_of([&] { normalized(chain("normalizers", 48, depth), "aaaaaaaaaaaaaaaaaaaa"); });
     CHECK(contains(said, "its steps do not fit together"));
   }
-  const auto decoding = from_json(
-      {{"decoder", chain("decoders", 48, 0)}, {"added_tokens", Json::array({Json{{"id", 256}, {"content", "a"}}})}});
+  const auto decoding =
+      from_json({{"decoder", chain("decoders", 48, 0)},
+                 {"added_tokens", Json::array({Json{{"id", 256}, {"content", "a"}}})}});
   CHECK(contains(error_of([&] { decoding->decode({256, 256}); }), "do not fit together"));
   const Json byte_level = {{"type", "ByteLevel"}, {"use_regex", false}};
   Json many = Json::array();
