@@ -133,13 +133,12 @@ std::string not_reproduced(const Side& side, const Hashes& now) {
                                           !hash_of(side.outcome.hashes, name).empty() &&
                                           it->second != hash_of(side.outcome.hashes, name))
       return level;
+  const auto& levels = watched_levels();
   for (const auto& [key, hash] : side.outcome.hashes) {
-    if (key.find('/') == std::string::npos) continue;
+    const auto level = key.substr(0, key.find('/'));  // files of data have names with '/', too
+    if (level == key || std::find(levels.begin(), levels.end(), level) == levels.end()) continue;
     const auto it = again.find(key);
-    if (it == again.end() || it->second != hash) {
-      const auto slash = key.find('/');
-      return key.substr(0, slash) + ": " + key.substr(slash + 1);
-    }
+    if (it == again.end() || it->second != hash) return level + ": " + key.substr(level.size() + 1);
   }
   return "";
 }

@@ -260,7 +260,7 @@ TEST_CASE("bench why: what was recorded elsewhere and is not computed here", "[w
   std::filesystem::copy_file(other, ledger.db, std::filesystem::copy_options::overwrite_existing);
   ledger.sql("UPDATE item_scores SET scores = x'0000803f00000040'");
   CHECK(contains(ledger.why(id + " " + id + " --db-b " + other),
-                 "first divergence: scores: tinystories_sample_2MiB@64 wanda@8e8fc87 ppl"));
+                 "first divergence: scores: tinystories_sample_2MiB-first2@64 wanda@8e8fc87 ppl"));
 }
 
 TEST_CASE("bench why: mistakes are sentences", "[why]") {
