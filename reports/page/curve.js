@@ -69,14 +69,21 @@ function datasetsOf(table) {
   return sets;
 }
 
+/** Where the curve lies, at least ten points wide: 50 % and 50.0004 % of an n:m mask are one place. */
+function rangeOf(sets) {
+  const xs = sets.flatMap((s) => s.data.map((p) => p.x));
+  const low = Math.min(...xs), high = Math.max(...xs);
+  if (high - low >= 10) return [low, high];
+  const from = Math.max(0, Math.round((low + high) / 2) - 5);
+  return [from, from + 10];
+}
+
 /** The dense model as a dashed line across the curve. */
 function denseSet(table, sets) {
   const dense = table.lines[0].cells[0];
   if (dense.r !== undefined || typeof dense.v !== "number") return [];
-  const xs = sets.flatMap((s) => s.data.map((p) => p.x));
-  if (!xs.length) return [];
-  const ends = xs.length && Math.max(...xs) > Math.min(...xs) ? [Math.min(...xs), Math.max(...xs)] :
-                                                                [0, 100];
+  if (!sets.length) return [];
+  const ends = rangeOf(sets);
   const colour = getComputedStyle(document.documentElement).getPropertyValue("--soft").trim();
   const point = (x) => ({x, y: dense.v, label: "dense", cell: dense, measured: true});
   return [{
@@ -169,6 +176,7 @@ function optionsOf(table, sets) {
     ...more,
   });
   const logarithm = wantsLogarithm(sets);
+  const [min, max] = rangeOf(sets);
   const yTicks = {
     color: soft,
     font,
@@ -188,7 +196,7 @@ function optionsOf(table, sets) {
     scales: {
       x: axis(
           measured ? "measured sparsity, %" : "sparsity, % (asked for where not measured)",
-          {type: "linear", grace: 0}),
+          {type: "linear", grace: 0, min, max}),
       y: axis(
           table.metric + (logarithm ? " (logarithmic)" : ""),
           {type: logarithm ? "logarithmic" : "linear", ticks: yTicks}),
