@@ -1,7 +1,7 @@
 // The built programs as a user runs them: sweeps that finish, go on after kills, and record
 // failures.
-#include <signal.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
