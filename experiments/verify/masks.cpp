@@ -140,9 +140,11 @@ void verify_by_probe(Run& run, const fs::path& file, const Json& record, const T
   std::map<int64_t, int64_t> moved, handful;
   for (size_t i = 0; i < masks.size(); ++i) {
     const Layer* l = probe.layers()[i];
-    if (!data.count(l->weight_name() + ".mask")) continue;
     const auto block = blocks.at(l->weight_name());
-    moved[block] += (l->mask != masks[i]).sum().item<int64_t>();
+    // As compare() does it: of a mask that is not stored the count of kept weights is known.
+    moved[block] += data.count(l->weight_name() + ".mask")
+                        ? (l->mask != masks[i]).sum().item<int64_t>()
+                        : std::abs((l->mask.sum() - masks[i].sum()).item<int64_t>());
     handful[block] += l->mask.numel() / 100000;
   }
   int64_t all = 0;
