@@ -1,9 +1,9 @@
-"""bench against transformers and lm-eval: the same work, in turn, in one run, same number of threads.
+"""bench against transformers and lm-eval: the same work, in turn, on as many threads.
 
     compare.py [--rounds 3] [--threads 2] [--smollm2 GGUF] [--only perplexity,choices,cell]
 
 Run by compare.sh, which makes the environment. Prints one row per comparison: the median seconds of
-each side, theirs ÷ ours, and the smallest and largest ratio of the rounds; and what each side found.
+each side, theirs ÷ ours, the smallest and largest ratio of the rounds, and what each side found.
 """
 import argparse
 import json
@@ -54,7 +54,8 @@ def bench(*overrides):
 def perplexity(model, folder, threads):
     windows, length = (10, 2048) if model == "smollm2-135m" else (100, 512)
     ours = bench(f"model={model}", "sparsity=0", "task=[wikitext2_10]",
-                 f"task.wikitext2_10.windows={windows}", f"+task.wikitext2_10.window={length}")
+                 f"task.wikitext2_10.windows={windows}", "task.wikitext2_10.label=wikitext2",
+                 f"+task.wikitext2_10.window={length}")
     return ours, peer("perplexity", folder, windows, length, threads=threads), "seconds"
 
 
@@ -85,7 +86,8 @@ def main():
     models = {"stories260k": ROOT / "data/models/stories260k"}
     if wanted.smollm2:
         models["smollm2-135m"] = wanted.smollm2
-    print("| model | work | ours s | theirs s | theirs ÷ ours | spread |\n|---|---|--:|--:|--:|---|")
+    print("| model | work | ours s | theirs s | theirs ÷ ours | spread |")
+    print("|---|---|--:|--:|--:|---|")
     for work in wanted.only.split(","):
         for model, folder in models.items():
             rounds = [globals()[work](model, folder, wanted.threads) for _ in range(wanted.rounds)]
