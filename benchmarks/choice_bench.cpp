@@ -1,6 +1,6 @@
 // Multiple choice: what all choices of a question share is computed once and questions run
-// together, against the plain way of the same engine, one request at a time. Counters: documents/s, and the
-// tokens that go through the blocks. The same answers either way: tests/models/golden_test.cpp.
+// together, against the plain way of the same engine, one request at a time. Counter: documents/s.
+// The same answers either way: tests/models/golden_test.cpp.
 #include <benchmark/benchmark.h>
 
 #include "subject.h"

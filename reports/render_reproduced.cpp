@@ -59,9 +59,8 @@ Fields missing_lines(const std::vector<Reproduced>& list) {
   std::set<std::string> said;
   for (const auto& r : list) {
     if (r.verdict != "missing") continue;
-    const auto fields = fields_of(r);
-    lines.push_back(
-        fmt::format("{} · {} · {} · {}: {}", fields[0], fields[1], fields[2], fields[3], r.reason));
+    const auto f = fields_of(r);
+    lines.push_back(fmt::format("{} · {} · {} · {}: {}", f[0], f[1], f[2], f[3], r.reason));
     if (!r.command.empty() && said.insert(r.command).second) lines.push_back("    " + r.command);
   }
   return lines;
