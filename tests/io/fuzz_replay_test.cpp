@@ -1,24 +1,9 @@
 // The fuzzers' corpus of files of tensors in the ordinary program.
+#include "corpus.h"
 #include "fuzz/reader_targets.h"
-#include "test.h"
 
 using namespace bench;
 using namespace bench::test;
-
-namespace {
-
-void replay(const char* name, void (*target)(const std::string&)) {
-  size_t inputs = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(root() / "tests/fuzz/corpus" / name)) {
-    CAPTURE(entry.path().filename().string());
-    CHECK_NOTHROW(target(slurp(entry.path())));
-    ++inputs;
-  }
-  CHECK(inputs >= 10);
-}
-
-}  // namespace
 
 TEST_CASE("the corpus of safetensors and GGUF files", "[io]") {
   replay("safetensors", fuzz::safetensors_bytes);
