@@ -69,9 +69,11 @@ class Bloom : public Decoder {
     const Attention how{head_dim_, 0, b.slopes};
     const auto a = b.dense(attend(part(0), part(1), part(2), batch, how));
     const auto h = a + (post_norm_residual_ ? n : x);
-    const auto m = b.before_mlp(h);
     const auto gelu = activation("gelu_tanh", "bloom");
-    return b.down(apply(gelu, b.up(m))) + (post_norm_residual_ ? m : h);
+    return by_rows(h, {&b.up, &b.down}, [&](const Tensor& t) {
+      const auto m = b.before_mlp(t);
+      return b.down(apply(gelu, b.up(m))) + (post_norm_residual_ ? m : t);
+    });
   }
 
  protected:

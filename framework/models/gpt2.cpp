@@ -56,7 +56,9 @@ class Gpt2 : public Decoder {
     how.scale = scale_weights_ ? 1 / std::sqrt(static_cast<double>(head_dim_)) : 1;
     if (scale_by_layer_) how.scale /= static_cast<double>(index + 1);
     const auto h = x + b.out(attend(qkv[0], qkv[1], qkv[2], batch, how));
-    return h + b.down(apply(act_, b.up(b.before_mlp(h))));
+    return by_rows(h, {&b.up, &b.down}, [&](const Tensor& t) {
+      return t + b.down(apply(act_, b.up(b.before_mlp(t))));
+    });
   }
 
  protected:

@@ -50,7 +50,11 @@ class GptNeox : public Decoder {
     const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
     const auto q = rope_(part(0), batch.positions), k = rope_(part(1), batch.positions);
     const auto a = b.dense(attend(q, k, part(2), batch, {head_dim_}));
-    const auto mlp = [&](const Tensor& in) { return b.down(apply(act_, b.up(b.before_mlp(in)))); };
+    const auto mlp = [&](const Tensor& in) {
+      return by_rows(in, {&b.up, &b.down}, [&](const Tensor& t) {
+        return b.down(apply(act_, b.up(b.before_mlp(t))));
+      });
+    };
     if (parallel_) return mlp(x) + a + x;
     const auto h = a + x;
     return mlp(h) + h;

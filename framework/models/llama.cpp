@@ -51,11 +51,10 @@ class Llama : public Decoder {
     const auto n = b.before_attention(x);
     const auto q = rope_(b.q(n), batch.positions), k = rope_(b.k(n), batch.positions);
     const auto h = x + b.o(attend(q, k, b.v(n), batch, {head_dim_, b.window}));
-    const auto m = b.before_mlp(h);
-    const auto act = act_;
-    const auto inner =
-        rowwise(b.gate(m), b.up(m), [act](const Tensor& g, const Tensor& u) { return act(g) * u; });
-    return h + b.down(inner);
+    return by_rows(h, {&b.gate, &b.up, &b.down}, [&](const Tensor& t) {
+      const auto m = b.before_mlp(t);
+      return t + b.down(apply(act_, b.gate(m)) * b.up(m));
+    });
   }
 
  protected:

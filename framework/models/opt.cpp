@@ -55,9 +55,11 @@ class Opt : public Decoder {
     const auto n = before_ ? b.attention_norm(x) : x;
     auto h = x + b.o(attend(b.q(n), b.k(n), b.v(n), batch, {head_dim_}));
     if (!before_) h = b.attention_norm(h);
-    const auto m = before_ ? b.final_norm(h) : h;
-    h = h + b.fc2(apply(act_, b.fc1(m)));
-    return before_ ? h : b.final_norm(h);
+    return by_rows(h, {&b.fc1, &b.fc2}, [&](const Tensor& t) {
+      const auto m = before_ ? b.final_norm(t) : t;
+      const auto y = t + b.fc2(apply(act_, b.fc1(m)));
+      return before_ ? y : b.final_norm(y);
+    });
   }
 
   Tensor head(const Tensor& hidden, const Batch&) const override {

@@ -103,6 +103,25 @@ class Layout {
   std::map<std::pair<int64_t, Sequence>, int64_t> known_;  // (parent, whole piece) -> segment
 };
 
+/// [n, 2]: log-probability of each row's token, and 1 where it is the row's first maximum. A few
+/// rows at a time: the softmax of all rows of a tile would be as large as the logits themselves.
+Tensor answers(const Tensor& logits, const Tensor& ids) {
+  std::vector<Tensor> parts;
+  for (int64_t begin = 0; begin < logits.size(0); begin += kRowFill) {
+    const auto rows = logits.slice(0, begin, begin + kRowFill);
+    const auto id = ids.slice(0, begin, begin + kRowFill);
+    parts.push_back(at::log_softmax(rows, 1).gather(1, id));
+  }
+  auto greedy = (logits.gather(1, ids) == logits.amax(1, true)).to(at::kFloat);
+  const auto tied = greedy.nonzero().cpu();
+  for (int64_t i = 0; i < tied.size(0); ++i) {  // a maximum; the first one?
+    const auto row = tied[i][0].item<int64_t>();
+    const auto before = logits[row].slice(0, 0, ids[row].item<int64_t>());
+    if (before.numel() && (before.amax() == logits[row].amax()).item<bool>()) greedy[row] = 0;
+  }
+  return at::cat({at::cat(parts), greedy}, 1);
+}
+
 }  // namespace
 
 Scored score_targets(const Model& model, const Batch& batch, const std::vector<Target>& targets) {
@@ -115,9 +134,7 @@ Scored score_targets(const Model& model, const Batch& batch, const std::vector<T
   const auto inputs = hidden.index_select(0, at::tensor(rows, at::kLong).to(device));
   // Columns: log-probability of the target, and whether it is the first maximum.
   const auto answer = rowwise(inputs, wanted, [&](const Tensor& h, const Tensor& id) {
-                        const auto logits = model.head(h, batch);
-                        const auto log_p = at::log_softmax(logits, 1).gather(1, id);
-                        return at::cat({log_p, (logits.argmax(1, true) == id).to(at::kFloat)}, 1);
+                        return answers(model.head(h, batch), id);
                       }).cpu();
   Scored out;
   const auto a = answer.accessor<float, 2>();

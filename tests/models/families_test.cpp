@@ -92,6 +92,22 @@ TEST_CASE("families: the same bits alone, in a batch, with 2 threads; prefixes a
   }
 }
 
+TEST_CASE("families: the same bits whether a block runs in row tiles or is looked into",
+          "[models]") {
+  at::NoGradGuard no_grad;
+  for (const auto& family : kFamilies) {
+    INFO(family);
+    const auto model = build_model(tiny_checkpoint(family));
+    const auto batch = tiny_text(3, 100, 3).batches.front();  // 300 rows: tiles of 128, 128, 44
+    const auto plain = model->forward(batch);
+    int64_t seen = 0;
+    for (Layer* l : model->layers()) l->tap = [&](const Tensor& x) { seen += x.size(0); };
+    const auto tapped = model->forward(batch);
+    CHECK(at::equal(plain, tapped));
+    CHECK(seen == 300 * static_cast<int64_t>(model->layers().size()));
+  }
+}
+
 TEST_CASE("families: half-precision weights are computed in float32", "[models]") {
   for (const auto type : {at::kHalf, at::kBFloat16}) {
     auto stored = tiny_checkpoint("gpt2"), rounded = tiny_checkpoint("gpt2");
