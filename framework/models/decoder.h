@@ -7,7 +7,8 @@ namespace bench {
 /// tied. A family says once what its blocks hold; layers, groups and tensors follow from that.
 class Decoder : public Model {
  public:
-  Tensor head(const Tensor& hidden, const Batch&) const override { return logits(norm_(hidden)); }
+  Tensor features(const Tensor& hidden, const Batch&) const override { return norm_(hidden); }
+  Tensor classifier() const override { return head_.defined() ? head_ : embed_; }
   int64_t block_count() const override { return count_; }
   std::vector<Layer*> layers(int64_t block) override { return parts(block).layers; }
   /// Kinds "head" and "neuron".
@@ -33,9 +34,6 @@ class Decoder : public Model {
   Tensor embedded(const Batch& batch) const;
   /// A table of positions has an end: a longer sequence is an Error.
   void check_positions(const Batch& batch) const;
-  Tensor logits(const Tensor& x) const {
-    return linear_rows(x, head_.defined() ? head_ : embed_, {}).to(at::kFloat);
-  }
 
   Tensor embed_, head_;       // head_ undefined: tied
   Norm norm_;                 // without a name: none

@@ -62,9 +62,9 @@ class Opt : public Decoder {
     });
   }
 
-  Tensor head(const Tensor& hidden, const Batch&) const override {
+  Tensor features(const Tensor& hidden, const Batch&) const override {
     const auto x = norm_.name.empty() ? hidden : norm_(hidden);
-    return logits(out_.defined() ? linear_rows(x, out_, {}) : x);
+    return out_.defined() ? linear_rows(x, out_, {}) : x;
   }
 
  protected:

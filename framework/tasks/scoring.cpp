@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/rows.h"
+#include "tasks/running_softmax.h"
 
 namespace bench {
 namespace {
@@ -103,23 +104,19 @@ class Layout {
   std::map<std::pair<int64_t, Sequence>, int64_t> known_;  // (parent, whole piece) -> segment
 };
 
-/// [n, 2]: log-probability of each row's token, and 1 where it is the row's first maximum. A few
-/// rows at a time: the softmax of all rows of a tile would be as large as the logits themselves.
-Tensor answers(const Tensor& logits, const Tensor& ids) {
-  std::vector<Tensor> parts;
-  for (int64_t begin = 0; begin < logits.size(0); begin += kRowFill) {
-    const auto rows = logits.slice(0, begin, begin + kRowFill);
-    const auto id = ids.slice(0, begin, begin + kRowFill);
-    parts.push_back(at::log_softmax(rows, 1).gather(1, id));
+constexpr int64_t kClasses = 2048;  // logits of this many classes at a time
+
+Tensor answers(const Tensor& features, const Tensor& classifier, const Tensor& ids) {
+  RunningSoftmax softmax(ids);
+  if (!classifier.defined()) {
+    softmax.add(features.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true), 0);
+    return softmax.answers();
   }
-  auto greedy = (logits.gather(1, ids) == logits.amax(1, true)).to(at::kFloat);
-  const auto tied = greedy.nonzero().cpu();
-  for (int64_t i = 0; i < tied.size(0); ++i) {  // a maximum; the first one?
-    const auto row = tied[i][0].item<int64_t>();
-    const auto before = logits[row].slice(0, 0, ids[row].item<int64_t>());
-    if (before.numel() && (before.amax() == logits[row].amax()).item<bool>()) greedy[row] = 0;
-  }
-  return at::cat({at::cat(parts), greedy}, 1);
+  for (int64_t begin = 0; begin < classifier.size(0); begin += kClasses)
+    softmax.add(linear_rows(features, classifier.slice(0, begin, begin + kClasses), {})
+                    .to(at::kFloat),
+                begin);
+  return softmax.answers();
 }
 
 }  // namespace
@@ -132,9 +129,9 @@ Scored score_targets(const Model& model, const Batch& batch, const std::vector<T
   const auto device = hidden.device();
   const auto wanted = at::tensor(ids, at::kLong).to(device).unsqueeze(1);
   const auto inputs = hidden.index_select(0, at::tensor(rows, at::kLong).to(device));
-  // Columns: log-probability of the target, and whether it is the first maximum.
+  const auto classifier = model.classifier();
   const auto answer = rowwise(inputs, wanted, [&](const Tensor& h, const Tensor& id) {
-                        return answers(model.head(h, batch), id);
+                        return answers(model.features(h, batch), classifier, id);
                       }).cpu();
   Scored out;
   const auto a = answer.accessor<float, 2>();
