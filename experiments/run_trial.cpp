@@ -37,6 +37,14 @@ class Runner {
     return std::move(out_);
   }
 
+  PrunedModel pruned() {
+    watch_ = [](const std::string&, const std::string&, const Tensor&) {};
+    load();
+    if (!is_dense(config_)) prune_model();
+    return {loaded_, Pattern::from(Config(*config_.find("pattern"), "pattern")), certificate_,
+            std::move(out_.hashes)};
+  }
+
   std::vector<std::pair<std::string, std::string>> watch(const Watch& watch) {
     watch_ = watch;
     load();
@@ -187,7 +195,12 @@ class Runner {
             [&, label](int64_t done, int64_t of) { say(label, done, of); },
             batch_tokens_,
             device_,
-            [&](const Evidence& e) { judge(e); }};
+            [&](const Evidence& e) { judge(e); },
+            [&] {
+              auto model = build_model(loaded_->checkpoint);
+              model->to(device_);
+              return model;
+            }};
   }
 
   void judge_with(std::vector<VerdictRow> rows) {
@@ -262,6 +275,11 @@ class Runner {
 std::string value_hash(const Tensor& values) {
   const auto bytes = values.detach().cpu().contiguous();
   return quick_hash(bytes.const_data_ptr(), bytes.nbytes());
+}
+
+PrunedModel pruned_model(const Value& config, Workbench& bench, const TrialProgress& progress) {
+  at::NoGradGuard no_grad;
+  return Runner(config, bench, progress).pruned();
 }
 
 std::vector<std::pair<std::string, std::string>> watch_trial(const Value& config, Workbench& bench,

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 
+#include "core/certificate.h"
 #include "trial.h"
 #include "workbench.h"
 
@@ -23,6 +24,16 @@ std::string value_hash(const Tensor& values);
 /// it.
 /// Leaves value_hash rows "LEVEL/NAME" of the levels from statistics to logits.
 Outcome run_trial(const Value& config, Workbench& bench, const TrialProgress& progress = {});
+
+/// The trial's model once more, pruned and shrunk as run_trial does it.
+struct PrunedModel {
+  std::shared_ptr<Workbench::Loaded> loaded;  // until the workbench hands this model out again
+  Pattern pattern;
+  Certificate certificate;  // of the last stage; without layers: dense
+  std::vector<std::pair<std::string, std::string>> hashes;
+};
+PrunedModel pruned_model(const Value& config, Workbench& bench,
+                         const TrialProgress& progress = {});
 
 /// The same up to the logits of the probe, no task measured, and every level shown. Returns the
 /// hashes of model, data, mask and pruned weights that run_trial would have left.

@@ -55,10 +55,11 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
         if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
           fail("pattern.groups: {} has no '{}' groups{}",
                config.find("model")->find("name")->string(), kind, suggestion(kind, kinds));
-    for (const auto& [label, task, line] : config.find("task")->map()) {
-      const auto name = task.find("name")->string();
-      if (name != "size" && (name == "classification") != family.images)
-        fail("task.{}: {} cannot measure a model of {}", label, name,
+    for (const auto& [label, task] : tasks_from(config)) {
+      const auto wanted = family.images ? Task::Inputs::Images : Task::Inputs::Text;
+      if (task->inputs() != Task::Inputs::Any && task->inputs() != wanted)
+        fail("task.{}: {} cannot measure a model of {}", label,
+             config.find("task")->find(label)->find("name")->string(),
              family.images ? "images" : "text");
     }
   });

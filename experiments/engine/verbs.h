@@ -22,5 +22,6 @@ int generate(const Arguments& arguments);
 int logits(const Arguments& arguments);
 int request(const Arguments& arguments);  // show request
 int why(const Arguments& arguments);
+int export_trial(const Arguments& arguments);
 
 }  // namespace bench::engine

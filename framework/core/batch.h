@@ -1,7 +1,8 @@
 #pragma once
+#include <memory>
 #include <vector>
 
-#include "core/tensor.h"
+#include "core/past.h"
 
 namespace bench {
 
@@ -14,6 +15,9 @@ struct Batch {
   /// The earlier segment that segment s continues, or -1: a prefix shared by several continuations
   /// is computed once. Empty means that no segment continues another.
   std::vector<int64_t> parent;
+  /// What the sequences have behind them; positions go on from there. Null: they begin here. Not
+  /// together with `parent`.
+  std::shared_ptr<Past> past;
 
   Tensor images;  // float32 [n, 3, h, w], 0..255
   Tensor labels;  // int64 [n]

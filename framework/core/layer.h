@@ -16,6 +16,7 @@ struct Layer {
   Tensor bias;    // [out]; undefined if none
   Tensor mask;    // bool [out, in*kh*kw], true = kept; undefined while dense
   int64_t stride = 1, padding = 0;  // conv only
+  bool stored_transposed = false;  // a checkpoint holds [in, out] (transformers' Conv1D)
 
   std::function<void(const Tensor& x)> tap;  // sees x: [rows, in*kh*kw] while a pass collects
   Tensor gate;                               // [in]: multiplies input channels

@@ -20,10 +20,14 @@ Tensor Model::head(const Tensor& hidden, const Batch& batch) const {
   return (w.defined() ? linear_rows(x, w, {}) : x).to(at::kFloat);
 }
 
-Tensor Model::forward(const Batch& batch) const {
+Tensor Model::body(const Batch& batch) const {
   auto hidden = stem(batch);
   for (int64_t i = 0; i < block_count(); ++i) hidden = block(i, hidden, batch);
-  return head(hidden, batch);
+  return hidden;
+}
+
+Tensor Model::forward(const Batch& batch) const {
+  return head(body(batch), batch);
 }
 
 void Model::to(const at::Device& device) {
@@ -61,8 +65,7 @@ std::pair<Tensor, Tensor> predicting(const Batch& batch) {
 
 Tensor loss(const Model& model, const Batch& batch) {
   if (!batch.is_text()) return at::cross_entropy_loss(model.forward(batch), batch.labels);
-  auto hidden = model.stem(batch);
-  for (int64_t i = 0; i < model.block_count(); ++i) hidden = model.block(i, hidden, batch);
+  const auto hidden = model.body(batch);
   const auto [rows, targets] = predicting(batch);
   const auto logits = model.head(hidden.index_select(0, rows), batch);
   const auto wide = logits.to(at::kDouble);

@@ -37,6 +37,8 @@ class Model {
   std::vector<Layer*> layers();
   /// Logits of the given rows of the last hidden state: [rows, classes], float32.
   Tensor head(const Tensor& hidden, const Batch& batch) const;
+  /// Stem and all blocks: the last hidden state.
+  Tensor body(const Batch& batch) const;
   Tensor forward(const Batch& batch) const;
   /// Moves every tensor.
   void to(const at::Device& device);

@@ -62,6 +62,7 @@ struct TaskContext {
   int64_t batch_tokens = 4096;
   at::Device device = at::kCPU;
   std::function<void(const Evidence&)> evidence;  // may be empty; called once for each protocol
+  std::function<std::unique_ptr<Model>()> dense;  // the model as it was before pruning, once more
 
   template <class T>
   std::shared_ptr<const T> once(const std::string& key,
@@ -90,6 +91,9 @@ using SeeRequest = std::function<void(const SentRequest&)>;
 class Task {
  public:
   virtual ~Task() = default;
+  /// Which models it can measure.
+  enum class Inputs { Text, Images, Any };
+  virtual Inputs inputs() const { return Inputs::Text; }
   /// Missing data, unknown protocols: found while a sweep is planned.
   virtual void check() const {}
   virtual std::vector<Metric> run(const TaskContext& context) const = 0;

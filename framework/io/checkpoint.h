@@ -38,11 +38,18 @@ std::filesystem::path resolve_model(const std::string& name,
                                     const std::vector<std::filesystem::path>& folders);
 
 /// Families register by model_type, one file each in models/.
+/// Keys of config.json that say how wide a block is; empty: transformers derives it from the hidden
+/// size, so that a narrower block is no model of theirs.
+struct WidthKeys {
+  std::string neurons, heads, kv_heads, head_dim;
+};
+
 using ModelFactory = std::unique_ptr<Model> (*)(const Checkpoint&);
 struct ModelFamily {
   ModelFactory make;
   std::vector<std::string> group_kinds;  // what Model::groups() knows, for planning without weights
   bool images = false;                   // reads images, not text
+  WidthKeys widths;
 };
 bool enroll_model(const char* model_type, ModelFamily family);
 /// The family of a model by its config alone; an unknown model_type is an Error with the known

@@ -51,7 +51,11 @@ class Bloom : public Decoder {
                          c.layer(at + "self_attention.query_key_value", true),
                          c.layer(at + "self_attention.dense", true),
                          c.layer(at + "mlp.dense_h_to_4h", true),
-                         c.layer(at + "mlp.dense_4h_to_h", true), alibi_slopes(heads), at});
+                         c.layer(at + "mlp.dense_4h_to_h", true),
+                         c.take_if(at + "alibi_slopes"), at});
+      auto& b = blocks_.back();
+      if (!b.slopes.defined()) b.slopes = alibi_slopes(heads);
+      c.expect(b.slopes, at + "alibi_slopes", {b.dense.columns() / head_dim_});
     }
     // Kernels of the original training code, and the order of sums in half precision.
     c.inert({"attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion",
@@ -66,7 +70,7 @@ class Bloom : public Decoder {
     const auto n = b.before_attention(x);
     const auto fused = b.qkv(n);
     const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
-    const Attention how{head_dim_, 0, b.slopes};
+    const Attention how{head_dim_, index, 0, b.slopes};
     const auto a = b.dense(attend(part(0), part(1), part(2), batch, how));
     const auto h = a + (post_norm_residual_ ? n : x);
     const auto gelu = activation("gelu_tanh", "bloom");

@@ -46,11 +46,11 @@ class Decoder : public Model {
 
 /// Registers a family of this file's kind under its model_type, at namespace scope.
 template <class Family>
-bool enroll_decoder(const char* model_type) {
+bool enroll_decoder(const char* model_type, const WidthKeys& widths = {}) {
   const ModelFactory make = [](const Checkpoint& c) -> std::unique_ptr<Model> {
     return std::make_unique<Family>(c);
   };
-  return enroll_model(model_type, {make, {"head", "neuron"}});
+  return enroll_model(model_type, {make, {"head", "neuron"}, false, widths});
 }
 
 }  // namespace bench

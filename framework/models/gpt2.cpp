@@ -52,7 +52,7 @@ class Gpt2 : public Decoder {
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
     const auto qkv = b.qkv(b.before_attention(x)).chunk(3, 1);
-    Attention how{head_dim_};
+    Attention how{head_dim_, index};
     how.scale = scale_weights_ ? 1 / std::sqrt(static_cast<double>(head_dim_)) : 1;
     if (scale_by_layer_) how.scale /= static_cast<double>(index + 1);
     const auto h = x + b.out(attend(qkv[0], qkv[1], qkv[2], batch, how));
@@ -79,7 +79,7 @@ class Gpt2 : public Decoder {
   bool scale_weights_ = true, scale_by_layer_ = false;
 };
 
-[[maybe_unused]] const bool registered = enroll_decoder<Gpt2>("gpt2");
+[[maybe_unused]] const bool registered = enroll_decoder<Gpt2>("gpt2", {"n_inner", "", "", ""});
 
 }  // namespace
 }  // namespace bench

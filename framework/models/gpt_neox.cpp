@@ -49,7 +49,7 @@ class GptNeox : public Decoder {
     const auto fused = b.qkv(b.before_attention(x));
     const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
     const auto q = rope_(part(0), batch.positions), k = rope_(part(1), batch.positions);
-    const auto a = b.dense(attend(q, k, part(2), batch, {head_dim_}));
+    const auto a = b.dense(attend(q, k, part(2), batch, {head_dim_, index}));
     const auto mlp = [&](const Tensor& in) {
       return by_rows(in, {&b.up, &b.down}, [&](const Tensor& t) {
         return b.down(apply(act_, b.up(b.before_mlp(t))));
@@ -78,7 +78,8 @@ class GptNeox : public Decoder {
   bool parallel_ = true;
 };
 
-[[maybe_unused]] const bool registered = enroll_decoder<GptNeox>("gpt_neox");
+[[maybe_unused]] const bool registered =
+    enroll_decoder<GptNeox>("gpt_neox", {"intermediate_size", "", "", ""});
 
 }  // namespace
 }  // namespace bench

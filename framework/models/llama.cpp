@@ -50,7 +50,7 @@ class Llama : public Decoder {
     const auto& b = blocks_[static_cast<size_t>(index)];
     const auto n = b.before_attention(x);
     const auto q = rope_(b.q(n), batch.positions), k = rope_(b.k(n), batch.positions);
-    const auto h = x + b.o(attend(q, k, b.v(n), batch, {head_dim_, b.window}));
+    const auto h = x + b.o(attend(q, k, b.v(n), batch, {head_dim_, index, b.window}));
     return by_rows(h, {&b.gate, &b.up, &b.down}, [&](const Tensor& t) {
       const auto m = b.before_mlp(t);
       return t + b.down(apply(act_, b.gate(m)) * b.up(m));
@@ -121,9 +121,11 @@ class Llama : public Decoder {
   bool qkv_bias_ = false, o_bias_ = false, mlp_bias_ = false;
 };
 
-[[maybe_unused]] const bool registered = enroll_decoder<Llama>("llama") &&
-                                         enroll_decoder<Llama>("mistral") &&
-                                         enroll_decoder<Llama>("qwen2");
+const WidthKeys kWidths{"intermediate_size", "num_attention_heads", "num_key_value_heads",
+                        "head_dim"};
+[[maybe_unused]] const bool registered = enroll_decoder<Llama>("llama", kWidths) &&
+                                         enroll_decoder<Llama>("mistral", kWidths) &&
+                                         enroll_decoder<Llama>("qwen2", kWidths);
 
 }  // namespace
 }  // namespace bench

@@ -53,7 +53,7 @@ class Opt : public Decoder {
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
     const auto n = before_ ? b.attention_norm(x) : x;
-    auto h = x + b.o(attend(b.q(n), b.k(n), b.v(n), batch, {head_dim_}));
+    auto h = x + b.o(attend(b.q(n), b.k(n), b.v(n), batch, {head_dim_, index}));
     if (!before_) h = b.attention_norm(h);
     return by_rows(h, {&b.fc1, &b.fc2}, [&](const Tensor& t) {
       const auto m = before_ ? b.final_norm(t) : t;
@@ -100,7 +100,7 @@ class Opt : public Decoder {
   Activation act_ = nullptr;
 };
 
-[[maybe_unused]] const bool registered = enroll_decoder<Opt>("opt");
+[[maybe_unused]] const bool registered = enroll_decoder<Opt>("opt", {"ffn_dim", "", "", ""});
 
 }  // namespace
 }  // namespace bench

@@ -108,12 +108,13 @@ Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
     kh = kh.repeat_interleave(heads / kv, 1);
     vh = vh.repeat_interleave(heads / kv, 1);
   }
-  const bool plain =
-      queries == keys && !how.slopes.defined() && (how.window == 0 || keys <= how.window);
-  const auto mask = plain ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
+  const bool all_before = !how.slopes.defined() && (how.window == 0 || keys <= how.window);
+  const bool causal = queries == keys && all_before;
+  const bool last = queries == 1 && all_before;  // one query that sees every key
+  const auto mask = causal || last ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
   const auto scale = how.scale > 0 ? std::optional<double>(how.scale) : std::nullopt;
   const auto out =
-      at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, plain, scale);
+      at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, causal, scale);
   return out.squeeze(0).transpose(0, 1).reshape({queries, heads * d});
 }
 
@@ -128,10 +129,13 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& ba
       const auto begin = batch.starts[static_cast<size_t>(s)];
       const auto mine = q.narrow(0, begin, batch.starts[static_cast<size_t>(s) + 1] - begin);
       const auto line = batch.line(s);
-      parts[static_cast<size_t>(s)] = mine.size(0) == 0
-                                          ? mine
-                                          : attend_one(mine, with_ancestors(k, batch, line),
-                                                       with_ancestors(v, batch, line), how);
+      auto keys = with_ancestors(k, batch, line), values = with_ancestors(v, batch, line);
+      if (batch.past) {
+        auto all = batch.past->extend(how.block, s, keys, values);
+        keys = std::move(all.k), values = std::move(all.v);
+      }
+      parts[static_cast<size_t>(s)] =
+          mine.size(0) == 0 ? mine : attend_one(mine, keys, values, how);
     }
   };
   const bool grad = at::GradMode::is_enabled() && q.requires_grad();

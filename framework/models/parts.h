@@ -36,6 +36,7 @@ inline Tensor apply(Activation f, const Tensor& x) {
 
 struct Attention {
   int64_t head_dim;
+  int64_t block;       // whose keys and values are kept, where the batch has a past
   int64_t window = 0;  // a position sees itself and the window - 1 before it; 0: all before it
   Tensor slopes;       // [heads]: ALiBi bias slope * key position; undefined without
   double scale = 0;    // of the products; 0: 1 / sqrt(head_dim)
@@ -45,7 +46,7 @@ struct Attention {
 Tensor fused_part(const Tensor& fused, int64_t i, int64_t head_dim);
 /// Causal attention inside each sequence of a ragged batch. q: [T, heads*d], k, v: [T, kv*d], query
 /// head h reads key/value head h / (heads/kv); -> [T, heads*d]. A segment with a parent sees its
-/// ancestors.
+/// ancestors, a sequence with a past what was before.
 Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& batch,
               const Attention& how);
 

@@ -14,6 +14,7 @@ bool any_of(const std::vector<std::string>& parts, const std::string& text, bool
 /// Keys of a config.json that never change a forward pass of ours: names, training, generation.
 bool common_key(const std::string& key) {
   static const std::set<std::string> kNames{"model_type",
+                                            "prunebench",
                                             "architectures",
                                             "auto_map",
                                             "transformers_version",
@@ -104,6 +105,7 @@ Layer Source::conv1d(const std::string& name, bool bias) {
   auto l = layer(name, bias);
   if (l.weight.dim() != 2) fail("{}: {}.weight is no matrix", where(), name);
   l.weight = l.weight.t().contiguous();
+  l.stored_transposed = true;
   return l;
 }
 

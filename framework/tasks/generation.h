@@ -1,5 +1,6 @@
 #pragma once
 #include "tasks/definition.h"
+#include "tasks/generate.h"
 #include "tasks/scoring.h"
 #include "text/tokenizer.h"
 

@@ -9,12 +9,6 @@
 namespace bench {
 namespace {
 
-Tensor run_blocks(const Model& model, const Batch& batch) {
-  auto hidden = model.stem(batch);
-  for (int64_t i = 0; i < model.block_count(); ++i) hidden = model.block(i, hidden, batch);
-  return hidden;
-}
-
 /// Items laid out as segments: the common prefix of an item's inputs once, then the rests. The
 /// prefix of several choices is cut at fixed places, and a whole piece that an earlier item of the
 /// batch began with, too (the examples of few-shot prompts), is not computed again.
@@ -123,7 +117,7 @@ Tensor answers(const Tensor& features, const Tensor& classifier, const Tensor& i
 
 Scored score_targets(const Model& model, const Batch& batch, const std::vector<Target>& targets) {
   at::NoGradGuard no_grad;
-  const auto hidden = run_blocks(model, batch);
+  const auto hidden = model.body(batch);
   std::vector<int64_t> rows, ids;
   for (const auto& t : targets) rows.push_back(t.row), ids.push_back(t.id);
   const auto device = hidden.device();
@@ -193,63 +187,6 @@ std::vector<std::vector<Likelihood>> likelihoods(
     if (progress) progress(static_cast<int64_t>(next), static_cast<int64_t>(items.size()));
   }
   return out;
-}
-
-namespace {
-
-/// The next token of each sequence: the first maximum of its last row.
-std::vector<int64_t> next_tokens(const Model& model, const std::vector<Sequence>& sequences) {
-  const auto batch = text_batch(sequences);
-  const auto hidden = run_blocks(model, batch);
-  std::vector<int64_t> rows;
-  for (int64_t s = 0; s < batch.segments(); ++s)
-    rows.push_back(batch.starts[static_cast<size_t>(s) + 1] - 1);
-  const auto last = hidden.index_select(0, at::tensor(rows, at::kLong).to(hidden.device()));
-  const auto best =
-      rowwise(last, [&](const Tensor& h) { return model.head(h, batch).argmax(1, true); })
-          .cpu()
-          .contiguous();
-  const auto* p = best.const_data_ptr<int64_t>();
-  return {p, p + best.numel()};
-}
-
-}  // namespace
-
-std::vector<Sequence> generate(const Model& model, const std::vector<Sequence>& prompts,
-                               int64_t count, int64_t batch_tokens,
-                               const std::function<bool(size_t, const Sequence&)>& stop,
-                               const std::function<void(int64_t, int64_t)>& progress) {
-  at::NoGradGuard no_grad;
-  std::vector<Sequence> made(prompts.size());
-  for (size_t first = 0; first < prompts.size();) {
-    std::vector<size_t> live;
-    int64_t held = 0;
-    size_t end = first;
-    for (; end < prompts.size(); ++end) {
-      held += static_cast<int64_t>(prompts[end].size()) + count;
-      if (held > batch_tokens && end > first) break;
-      live.push_back(end);
-    }
-    for (int64_t step = 0; step < count && !live.empty(); ++step) {
-      std::vector<Sequence> inputs;
-      for (const auto i : live) {
-        inputs.push_back(prompts[i]);
-        inputs.back().insert(inputs.back().end(), made[i].begin(), made[i].end());
-      }
-      const auto next = next_tokens(model, inputs);
-      for (size_t k = 0; k < live.size(); ++k) made[live[k]].push_back(next[k]);
-      std::erase_if(live, [&](size_t i) { return stop(i, made[i]); });
-    }
-    first = end;
-    if (progress) progress(static_cast<int64_t>(end), static_cast<int64_t>(prompts.size()));
-  }
-  return made;
-}
-
-Sequence generate_greedy(const Model& model, Sequence prompt, int64_t count) {
-  return generate(model, {std::move(prompt)}, count, 1,
-                  [](size_t, const Sequence&) { return false; })
-      .front();
 }
 
 }  // namespace bench

@@ -41,15 +41,4 @@ std::vector<std::vector<Likelihood>> likelihoods(
     const Model& model, const std::vector<Item>& items, int64_t batch_tokens,
     const std::function<void(int64_t, int64_t)>& progress = {});
 
-/// Greedy continuations of all prompts, each until `stop(prompt's number, tokens so far)` or
-/// `count` tokens. The prompts of a batch run together; a continuation does not depend on the
-/// others.
-std::vector<Sequence> generate(const Model& model, const std::vector<Sequence>& prompts,
-                               int64_t count, int64_t batch_tokens,
-                               const std::function<bool(size_t, const Sequence&)>& stop,
-                               const std::function<void(int64_t, int64_t)>& progress = {});
-
-/// `count` greedy tokens after the prompt, without a cache (a reference for tests and samples).
-Sequence generate_greedy(const Model& model, Sequence prompt, int64_t count);
-
 }  // namespace bench

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/near.h"
+#include "text/gguf_tokenizer.h"
 #include "text/builders.h"
 #include "text/pipeline.h"
 #include "text/tokenizer_json.h"
@@ -98,6 +99,11 @@ namespace bench {
 
 namespace {
 
+bool is_special(int type) {
+  constexpr int kControl = 3, kUserDefined = 4;
+  return type == kControl || type == kUserDefined;
+}
+
 /// The pre-tokenizers of GGUF files (llama.cpp, llama-vocab.cpp) that are known to be these two:
 /// GPT-2's pattern, with every digit cut out before it or not.
 text::Json gguf_pre_tokenizer(const std::string& name) {
@@ -134,10 +140,9 @@ std::unique_ptr<Tokenizer> make_gguf_tokenizer(BpeVocabulary vocabulary) {
   parts.pre_tokenizer = make_pre_tokenizer(gguf_pre_tokenizer(vocabulary.pre), "GGUF");
   parts.decoder = make_decoder({{"type", "ByteLevel"}}, "GGUF");
   if (vocabulary.add_bos && vocabulary.bos) parts.prefix = {*vocabulary.bos};
-  constexpr int kControl = 3, kUserDefined = 4;
   for (size_t i = 0; i < vocabulary.types.size(); ++i) {
     const int type = vocabulary.types[i];
-    if (type == kControl || type == kUserDefined)
+    if (is_special(type))
       parts.added.push_back(special_token(vocabulary.tokens[i]));
   }
   std::vector<Merge> merges;
@@ -149,6 +154,53 @@ std::unique_ptr<Tokenizer> make_gguf_tokenizer(BpeVocabulary vocabulary) {
   auto tokenizer = std::make_unique<Pipeline>(std::move(parts), Pipeline::Names{}, "json", hash);
   tokenizer->default_specials(vocabulary.bos, vocabulary.eos);
   return tokenizer;
+}
+
+std::string gguf_tokenizer_json(const BpeVocabulary& v) {
+  using text::Json;
+  Json vocabulary = Json::object(), added = Json::array();
+  for (size_t i = 0; i < v.tokens.size(); ++i) {
+    vocabulary[v.tokens[i]] = i;
+    if (i < v.types.size() && is_special(v.types[i]))
+      added.push_back({{"id", i},
+                       {"content", v.tokens[i]},
+                       {"single_word", false},
+                       {"lstrip", false},
+                       {"rstrip", false},
+                       {"normalized", false},
+                       {"special", true}});
+  }
+  Json first = nullptr;
+  if (v.add_bos && v.bos) {
+    const auto& bos = v.tokens.at(static_cast<size_t>(*v.bos));
+    const Json bos_then = {{"SpecialToken", {{"id", bos}, {"type_id", 0}}}};
+    const auto text_of = [](const char* id) {
+      return Json{{"Sequence", {{"id", id}, {"type_id", 0}}}};
+    };
+    first = {{"type", "TemplateProcessing"},
+             {"single", {bos_then, text_of("A")}},
+             {"pair", {bos_then, text_of("A"), bos_then, text_of("B")}},
+             {"special_tokens", {{bos, {{"id", bos}, {"ids", {*v.bos}}, {"tokens", {bos}}}}}}};
+  }
+  const Json whole{{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens", added},
+          {"normalizer", nullptr},
+          {"pre_tokenizer", gguf_pre_tokenizer(v.pre)},
+          {"post_processor", first},
+          {"decoder", text::byte_level(false)},
+          {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", v.merges}}}};
+  return whole.dump() + "\n";
+}
+
+std::string gguf_tokenizer_config(const BpeVocabulary& v) {
+  text::Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                       {"clean_up_tokenization_spaces", false},
+                       {"add_bos_token", v.add_bos && v.bos}};
+  if (v.bos) config["bos_token"] = v.tokens.at(static_cast<size_t>(*v.bos));
+  if (v.eos) config["eos_token"] = v.tokens.at(static_cast<size_t>(*v.eos));
+  return config.dump(2) + "\n";
 }
 
 }  // namespace bench

@@ -1,13 +1,10 @@
 // Where two trials part: every seeded fault is named with its level and place.
 #include "why.h"
 
-#include <sqlite3.h>
-
 #include "config/yaml.h"
 #include "fixture.h"
-#include "front/program.h"
 #include "io/safetensors.h"
-#include "results/store.h"
+#include "ledger.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -55,37 +52,6 @@ const LevelDivergence& first_of(const Divergence& d) {
   REQUIRE(d.first >= 0);
   return d.levels[static_cast<size_t>(d.first)];
 }
-
-/// A ledger with two trials, run by the program.
-struct Ledger {
-  TempDir dir;
-  std::string db = (dir.path / "x.db").string();
-
-  std::string add(const std::string& yaml) {
-    const auto config = (dir.path / "one.yaml").string();
-    std::ofstream(config) << yaml;
-    setenv("BENCH_HOME", root().c_str(), 1);
-    const auto before = std::filesystem::exists(db) ? Store(db).trials().size() : 0;
-    const auto ran = bench::test::run("run " + config + " --no-report --db " + db);
-    INFO(ran.output);
-    REQUIRE(ran.code == 0);
-    const auto all = Store(db).trials();
-    REQUIRE(all.size() == before + 1);
-    return all.back().id;
-  }
-  std::string why(const std::string& words) const {
-    const auto ran = bench::test::run("why --db " + db + " " + words);
-    CHECK(ran.code == 0);
-    return ran.output;
-  }
-  void sql(const std::string& text) const {
-    sqlite3* handle = nullptr;
-    REQUIRE(sqlite3_open(db.c_str(), &handle) == SQLITE_OK);
-    CHECK(sqlite3_exec(handle, text.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-    CHECK(sqlite3_changes(handle) > 0);
-    sqlite3_close(handle);
-  }
-};
 
 std::string with(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);

@@ -1,6 +1,7 @@
 // Every decoder family on random models made in memory: groups, batches, configs that would be
 // another function.
 #include "fixture.h"
+#include "tasks/generate.h"
 #include "tasks/scoring.h"
 
 using namespace bench;
@@ -105,6 +106,20 @@ TEST_CASE("families: the same bits whether a block runs in row tiles or is looke
     const auto tapped = model->forward(batch);
     CHECK(at::equal(plain, tapped));
     CHECK(seen == 300 * static_cast<int64_t>(model->layers().size()));
+  }
+}
+
+TEST_CASE("families: what is behind need not be computed again", "[models]") {
+  const std::vector<Sequence> prompts{{5, 9, 2}, {7}, {11, 3, 8, 8, 1, 40, 2, 2, 9}};
+  for (const auto& family : kFamilies) {
+    INFO(family);
+    const auto model = build_model(tiny_checkpoint(family));
+    // The second prompt ends early: the others go on in other places of the batch.
+    const auto together = generate(*model, prompts, 12, 4096, [](size_t i, const Sequence& made) {
+      return i == 1 && made.size() == 4;
+    });
+    for (size_t i = 0; i < prompts.size(); ++i)
+      CHECK(together[i] == generate_plainly(*model, prompts[i], i == 1 ? 4 : 12));
   }
 }
 

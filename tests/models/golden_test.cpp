@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "io/text_source.h"
+#include "tasks/generate.h"
 #include "tasks/scoring.h"
 
 using namespace bench;
@@ -63,7 +64,8 @@ TEST_CASE("babyllama-105: golden loss on windows of 256", "[models]") {
 
 TEST_CASE("stories260k: the 200 greedy tokens of llama2.c", "[models]") {
   auto& s = shipped("stories260k");
-  const auto ids = generate_greedy(*s.model, {1}, 200);
+  const auto never = [](size_t, const Sequence&) { return false; };
+  const auto ids = generate(*s.model, {{1}}, 200, 4096, never).front();
   const auto tokenizer = s.checkpoint.tokenizer("fast4");
   auto text = tokenizer->decode(ids);
   if (!text.empty() && text.front() == ' ') text.erase(0, 1);

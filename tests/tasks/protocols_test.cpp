@@ -1,6 +1,7 @@
 // Protocols: what each sends, and several of them in one pass.
 #include "core/task.h"
 #include "fixture.h"
+#include "tasks/generate.h"
 #include "tasks/requests.h"
 
 using namespace bench;
@@ -125,7 +126,7 @@ TEST_CASE("generation: a batch gives what each prompt gives alone", "[tasks]") {
   const auto never = [](size_t, const Sequence&) { return false; };
   const auto together = generate(*s.model, prompts, 12, 4096, never);
   for (size_t i = 0; i < prompts.size(); ++i)
-    CHECK(together[i] == generate_greedy(*s.model, prompts[i], 12));
+    CHECK(together[i] == generate_plainly(*s.model, prompts[i], 12));
   const auto stopped = generate(*s.model, prompts, 12, 4096, [](size_t i, const Sequence& made) {
     return made.size() == i + 1;
   });

@@ -1,0 +1,166 @@
+// export: a trial's model as a Hugging Face folder, read again and scored again before it counts.
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "base/error.h"
+#include "config/yaml.h"
+#include "engine/words.h"
+#include "io/hub_folder.h"
+#include "reports/escape.h"
+#include "results/store.h"
+#include "run_trial.h"
+
+namespace bench::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Recorded {
+  Trial trial;
+  Outcome outcome;
+  Value config;
+};
+
+Recorded read_trial(const std::string& path, const std::string& id) {
+  const Store store(path, Store::Mode::ReadOnly);
+  const auto trial = store.trial(id);
+  if (!trial)
+    fail("export: {} has no trial '{}'; 'bench list' shows those that are there", path, id);
+  if (trial->state != "done")
+    fail("export: trial {} is {}, not done; nothing of it was measured", trial->id.substr(0, 16),
+         trial->state);
+  std::vector<std::string> mistakes;
+  auto plan = plan_trial(load_yaml(trial->config, "trial " + trial->id), mistakes);
+  if (!mistakes.empty())
+    fail("export: trial {} cannot be computed again here: {}", trial->id.substr(0, 16),
+         mistakes.front());
+  return {*trial, store.outcome(trial->id), std::move(plan.config)};
+}
+
+std::string hash_of(const std::vector<std::pair<std::string, std::string>>& hashes,
+                    const std::string& name) {
+  for (const auto& [key, value] : hashes)
+    if (key == name) return value;
+  return "";
+}
+
+/// The trial's tasks on the folder as a dense model.
+Value rescoring(const Recorded& r, const fs::path& folder) {
+  Value config = r.config;
+  Value model = *config.find("model");
+  model.set("path", folder.string() + "/");
+  config.set("model", std::move(model));
+  config.set("sparsity", 0.0);
+  Value pattern = *config.find("pattern");
+  pattern.set("kind", "unstructured");  // removes only what it is asked to: nothing
+  config.set("pattern", std::move(pattern));
+  return config;
+}
+
+/// How far the folder's metrics are from the trial's, relative; what is no property of the
+/// function (sizes, speed) is left out.
+struct Rescored {
+  std::string text;
+  double worst = 0;
+};
+Rescored compare(const Outcome& recorded, const Outcome& again) {
+  Rescored r;
+  for (const auto& m : recorded.metrics) {
+    if (m.items.empty()) continue;
+    for (const auto& n : again.metrics) {
+      if (m.task != n.task || m.protocol != n.protocol || m.name != n.name) continue;
+      const double off = std::abs(n.value - m.value) / std::max(std::abs(m.value), 1e-12);
+      r.worst = std::max(r.worst, off);
+      r.text += fmt::format("  {} {}: {:.10g} recorded, {:.10g} from the folder\n",
+                            printable(m.task), printable(m.name), m.value, n.value);
+    }
+  }
+  return r;
+}
+
+void write_note(const Recorded& r, const PrunedModel& pruned, const fs::path& folder) {
+  nlohmann::ordered_json note = {{"made_by", "PruneBench " BENCH_VERSION},
+                                 {"trial", r.trial.id},
+                                 {"method", r.trial.method},
+                                 {"pattern", r.trial.pattern},
+                                 {"sparsity", r.trial.sparsity},
+                                 {"certificate", pruned.certificate.text()},
+                                 {"config", r.trial.config}};
+  for (const auto& m : r.outcome.metrics)
+    note["metrics"].push_back({{"task", m.task},
+                               {"protocol", m.protocol},
+                               {"name", m.name},
+                               {"value", m.value}});
+  std::ofstream out(folder / "prunebench.json");
+  out << note.dump(2) << "\n" << std::flush;
+  if (!out) fail("{}: cannot be written", (folder / "prunebench.json").string());
+}
+
+/// Every tensor must come back bit for bit, the masks must hold, the metrics must be the trial's.
+Rescored check(const Recorded& r, PrunedModel& pruned, const std::string& weights,
+               const fs::path& folder) {
+  {
+    const auto checkpoint = read_checkpoint(folder);
+    const auto model = build_model(checkpoint);
+    if (weight_hash(*model) != weights)
+      fail("export: {}: the weights that come back are not those that were written",
+           folder.string());
+    if (!pruned.certificate.layers.empty())
+      certify_weights(*model, pruned.pattern, pruned.certificate, "reload");
+  }
+  Workbench bench;
+  const auto again = run_trial(rescoring(r, folder), bench);
+  auto compared = compare(r.outcome, again);
+  // Sums over fewer terms, and zeros among them, round differently in the last bit.
+  if (!(compared.worst <= 1e-6))
+    fail("export: the folder does not score as trial {} did:\n{}this machine may compute other "
+         "bits than the one that recorded it; 'bench run' the trial here, then export it",
+         r.trial.id.substr(0, 16), compared.text);
+  return compared;
+}
+
+}  // namespace
+
+int export_trial(const Arguments& words_in) {
+  const Words words(words_in);
+  const bool padded = words.has("--padded"), compact = words.has("--compact");
+  if (padded && compact) fail("export: --padded and --compact are two layouts; choose one");
+  auto r = read_trial(words.get("--db", "out/bench.db"), words.arguments().at(0));
+  const fs::path folder = words.arguments().at(1);
+  if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)))
+    fail("export: {} is there already; name another folder", folder.string());
+  const bool shrunk = std::get<bool>(r.config.find("shrink")->data);
+  if (padded) r.config.set("shrink", false);
+  Workbench bench;
+  auto pruned = pruned_model(r.config, bench);
+  const auto recorded = hash_of(r.outcome.hashes, "pruned_weights");
+  const auto weights = weight_hash(*pruned.loaded->model);
+  if (!recorded.empty() && recorded != weights && (!padded || !shrunk))
+    std::cout << "these weights are not the trial's bit for bit: another machine or program made "
+                 "it; the scores below decide\n";
+  auto partial = folder;
+  partial += ".partial";
+  fs::remove_all(partial);
+  try {
+    write_hub_folder(*pruned.loaded->model, pruned.loaded->checkpoint, compact, partial);
+    write_note(r, pruned, partial);
+    const auto compared = check(r, pruned, weights, partial);
+    fs::remove(folder);  // empty, if it is there
+    fs::rename(partial, folder);
+    std::cout << fmt::format(
+        "{}: trial {} as a {} folder\n{}read again: weights equal bit for bit, worst metric off by "
+        "{:.1e}\n",
+        printable(folder.string()), r.trial.id.substr(0, 16),
+        compact ? "compact" : padded ? "padded" : "Hugging Face", compared.text,
+        compared.worst);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(partial, ignored);
+    throw;
+  }
+  return 0;
+}
+
+}  // namespace bench::engine
