@@ -48,21 +48,25 @@ class Llama : public Decoder {
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    const auto n = b.before_attention(x);
-    const auto q = rope_(b.q(n), batch.positions), k = rope_(b.k(n), batch.positions);
-    const auto h = x + b.o(attend(q, k, b.v(n), batch, {head_dim_, b.window}));
+    auto h = stay(x, index, 0);
+    if (there(b.o)) {
+      const auto n = b.before_attention(x);
+      const auto q = rope_(b.q(n), batch.positions), k = rope_(b.k(n), batch.positions);
+      h = h + b.o(attend(q, k, b.v(n), batch, {head_dim_, b.window}));
+    }
+    if (!there(b.down)) return h;
     const auto m = b.before_mlp(h);
     const auto act = act_;
     const auto inner =
         rowwise(b.gate(m), b.up(m), [act](const Tensor& g, const Tensor& u) { return act(g) * u; });
-    return h + b.down(inner);
+    return stay(h, index, 1) + b.down(inner);
   }
 
  protected:
   Parts parts(int64_t block) override {
     auto& b = blocks_[static_cast<size_t>(block)];
     // A unit is one key/value head with the query heads that read it (mini_llm.md 3).
-    const auto d = head_dim_, queries = b.q.rows() / b.k.rows() * d;
+    const auto d = head_dim_, queries = there(b.o) ? b.q.rows() / b.k.rows() * d : d;
     return {{&b.q, &b.k, &b.v, &b.o, &b.gate, &b.up, &b.down},
             {&b.before_attention, &b.before_mlp},
             {{&b.q, Slice::Out, queries},
@@ -71,7 +75,9 @@ class Llama : public Decoder {
              {&b.k, Slice::Out, d}},
             {{&b.gate, Slice::Out}, {&b.up, Slice::Out}, {&b.down, Slice::In}},
             {},
-            {}};
+            {},
+            &b.before_attention,
+            &b.before_mlp};
   }
 
  private:
