@@ -3,6 +3,10 @@
 // variance alone (IFV) or Wanda's score (WIFN); squared for attention, standardised per layer, a
 // head being the mean over its columns (FLAP/lib/prune.py:14-18, 306-393, layerwrapper.py:61-84).
 // With allocator=flap (one threshold, heads weighted) and update=bias.
+#include <algorithm>
+#include <limits>
+#include <map>
+
 #include "core/allocator.h"
 #include "core/criterion.h"
 #include "core/statistics.h"
@@ -125,17 +129,22 @@ class FlapAllocator : public Allocator {
   static Schema schema() {
     return {key("modules", "together", "one threshold for all, or one for each kind of group")
                 .one_of({"together", "apart"}),
+            key("layers", "adaptive",
+                "apart: thresholds over all layers, or the same counts in every layer (UL-MM)")
+                .one_of({"adaptive", "uniform"}),
             key("head_weight", 0.0, "neurons that a head counts for; 0: by its weights").at_least(0),
             key("remove_heads", 0, "apart: heads that go; 0: the same share as of everything")
                 .at_least(0)};
   }
   explicit FlapAllocator(const Config& c)
       : apart_(c.get<std::string>("modules") == "apart"),
+        uniform_(c.get<std::string>("layers") == "uniform"),
         head_weight_(c.get<double>("head_weight")),
         remove_heads_(c.get<int64_t>("remove_heads")) {}
 
   void check(const Pattern& p) const override {
     check_inner(p, "allocator flap");
+    if (uniform_ && !apart_) fail("allocator flap: layers=uniform needs modules=apart");
     if (p.reference_ties) fail("allocator flap: chooses units by its own threshold; use tie=stable");
   }
   bool wants_scores() const override { return true; }
@@ -148,7 +157,12 @@ class FlapAllocator : public Allocator {
     std::map<std::string, std::vector<size_t>> pools;
     for (size_t i = 0; i < parts.size(); ++i) pools[apart_ ? parts[i].kind : ""].push_back(i);
     for (const auto& [kind, pool] : pools) {
-      const double threshold = apart_ ? by_count(parts, pool, count_of(parts, kind, target))
+      if (uniform_) {
+        const auto count = count_of(parts, kind, target, static_cast<int64_t>(pool.size()));
+        for (const auto i : pool) out[i] = {target, count};
+        continue;
+      }
+      const double threshold = apart_ ? by_count(pool, count_of(parts, kind, target, 1))
                                       : by_weight(parts, pool, target);
       for (const auto i : pool) {
         const auto gone = (seen_[i] <= threshold).sum().item<int64_t>();
@@ -185,8 +199,10 @@ class FlapAllocator : public Allocator {
     return sorted[(kept - asked).abs().argmin()].item<double>();
   }
 
-  /// Heads and neurons that go where each kind has its own threshold (cal_remove_neuron).
-  int64_t count_of(const std::vector<Part>& parts, const std::string& kind, double target) const {
+  /// Heads and neurons that go where each kind has its own threshold (cal_remove_neuron), in each
+  /// of so many layers.
+  int64_t count_of(const std::vector<Part>& parts, const std::string& kind, double target,
+                   int64_t layers) const {
     int64_t heads = 0, units = 0;
     double total = 0, head = 0;
     for (const auto& p : parts) {
@@ -194,21 +210,22 @@ class FlapAllocator : public Allocator {
       if (p.kind == "head") heads += p.size, head = p.weight;
       if (p.kind == kind) units += p.size;
     }
-    const auto gone = remove_heads_ > 0 ? remove_heads_ : removed_weights(heads, target);
+    const auto gone =
+        (remove_heads_ > 0 ? remove_heads_ : removed_weights(heads, target)) / layers;
     if (kind == "head") return std::min(gone, units);
-    const auto rest = target * total - head * static_cast<double>(gone);
+    const auto rest = target * total / static_cast<double>(layers) - head * double(gone);
     return std::clamp(static_cast<int64_t>(rest / neuron(parts)), int64_t{0}, units);
   }
 
   /// The count-th smallest score of a pool; below everything for none.
-  double by_count(const std::vector<Part>&, const std::vector<size_t>& pool, int64_t count) const {
+  double by_count(const std::vector<size_t>& pool, int64_t count) const {
     if (count == 0) return -std::numeric_limits<double>::infinity();
     std::vector<Tensor> scores;
     for (const auto i : pool) scores.push_back(seen_[i]);
     return std::get<0>(at::kthvalue(at::cat(scores), count)).item<double>();
   }
 
-  bool apart_;
+  bool apart_, uniform_;
   double head_weight_;
   int64_t remove_heads_;
   std::vector<Tensor> seen_;

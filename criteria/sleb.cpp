@@ -1,5 +1,6 @@
 // SLEB (Song et al. 2024, arXiv 2402.09025): greedily drop the block without which the calibration
 // loss is smallest, given those that are gone (sleb.py:99-136, utils/onoff_utils).
+#include <algorithm>
 #include <limits>
 
 #include "core/criterion.h"

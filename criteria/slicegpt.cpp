@@ -1,22 +1,12 @@
 // SliceGPT (Ashkboos et al. 2024, arXiv 2401.15024): the residual stream is turned to its principal
 // components at every norm, and the last of them are cut away through the whole model. Components
 // stand in descending order of their eigenvalues, so that a component's score is its place.
+#include "core/calibrated.h"
 #include "core/criterion.h"
 #include "core/stream.h"
 
 namespace bench {
 namespace {
-
-/// Declares that calibration data are read; prepare() reads them by itself.
-struct Nothing : Statistic {
-  static constexpr const char* kName = "calibration";
-  static const Pass& pass();
-  explicit Nothing(const Layer&) {}
-};
-const Pass kNoPass{Pass::Global, [](const Probe&, const Listeners&) {}};
-const Pass& Nothing::pass() {
-  return kNoPass;
-}
 
 class SliceGpt : public Criterion {
  public:
@@ -32,7 +22,7 @@ class SliceGpt : public Criterion {
     if (p.exempt_first || p.exempt_last || p.of_parameters)
       fail("slicegpt: cuts the whole stream; exempt blocks and target_of=parameters do not apply");
   }
-  Needs needs() const override { return {need<Nothing>()}; }
+  Needs needs() const override { return {need<Calibrated>()}; }
 
   void prepare(Model& model, Calibration& data, const Pattern& p, double target) const override {
     const auto width = model.groups("hidden").front().units;

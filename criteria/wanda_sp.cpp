@@ -2,6 +2,8 @@
 // units scores them: mean over outputs of Wanda's |W| sqrt(sum_t x^2 / N), or the norm of the
 // column; a head is the sum over its columns (FLAP/lib/prune.py, prune_wanda_sp,
 // prune_magnitude_sp).
+#include <algorithm>
+
 #include "core/criterion.h"
 #include "core/statistics.h"
 

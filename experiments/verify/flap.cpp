@@ -28,12 +28,17 @@ Method flap(const Json& record) {
   } else if (structure == "AL-MM") {
     const auto heads = p.at("remove_heads").get<int64_t>();
     how.allocator = make<Allocator>("flap", {{"modules", "apart"}, {"remove_heads", heads}});
+  } else if (structure == "UL-MM") {
+    const auto heads = p.at("remove_heads").get<int64_t>();
+    how.allocator = make<Allocator>(
+        "flap", {{"modules", "apart"}, {"layers", "uniform"}, {"remove_heads", heads}});
+    how.pattern.reference_ties = false;
   } else if (structure == "UL-UM") {
     how.allocator = make<Allocator>("uniform");
   } else {
     throw Missing("structure " + structure + " is not built");
   }
-  how.update = make<Update>("bias", {{"mean", "float16"}});
+  how.update = make<Update>("bias", {{"mean", Value("float16")}});
   how.propagation = Propagation::Dense;
   return how;
 }

@@ -1,5 +1,7 @@
 // LLM-Pruner as its authors' code ran: scores of every group, removed units, shapes, parameters and
 // perplexity of the shrunk model; local and global ranking, blocks or channels, one step or more.
+#include <set>
+
 #include "verify/recorded.h"
 
 namespace bench::verify {
@@ -86,7 +88,7 @@ int64_t local_count(const Ranked& r, double ratio) {
 /// Global rule: raw scores, every unit counts as one.
 std::vector<int64_t> global_counts(const std::vector<Ranked>& all, double ratio) {
   const auto global =
-      Registry<Allocator>::instance().create("global", Value{Value::Map{{"budget", "units"}}});
+      Registry<Allocator>::instance().create("global", Value{Value::Map{{"budget", Value("units")}}});
   std::vector<Part> parts;
   for (const auto& r : all) {
     parts.push_back({r.group.name, {r.group.units}, r.group.units, r.group.unit_width, 1,
@@ -165,7 +167,8 @@ void verify_llm_pruner(Run& run, const fs::path& file, const Json& record) {
   const auto& p = record.at("parameters");
   const auto criterion = criterion_of(p);
   const auto pattern = pattern_of(p, model);
-  auto calibration = recorded_calibration(run, file, record);
+  Calibration calibration;
+  if (!record.at("calibration").is_null()) calibration = recorded_calibration(run, file, record);
   at::NoGradGuard no_grad;
   double worst = 0;
   std::map<std::string, int64_t> starts;

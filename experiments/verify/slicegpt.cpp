@@ -13,7 +13,7 @@ void compare_eigenvalues(const std::vector<Tensor>& ours, const Tensor& theirs) 
     const auto row = theirs[static_cast<int64_t>(i)].to(at::kDouble);
     const auto off = ((ours[i] - row).abs() / row.abs()).max().item<double>();
     // Rounding of the float32 signal: to the scale of the place's smallest ones.
-    if (!(off <= 1e-6)) bench::fail("eigenvalues of place {} are off by {:.2e}", i, off);
+    if (!(off <= 1e-6)) bench::fail("eigenvalues of place {} are off by {:.2e} at {} max/that {}", i, off, ((ours[i] - row).abs() / row.abs()).argmax().item<int64_t>(), (row[0]/row[((ours[i] - row).abs() / row.abs()).argmax()]).item<double>());
   }
 }
 

@@ -76,13 +76,36 @@ Components components_of(const std::vector<Tensor>& signal) {
   return {values.flip({0}), vectors.flip({1})};
 }
 
+/// A block computes in float64 until the end of the scope: small eigenvalues are sums of what
+/// rounding of the large ones would drown.
+class Widened {
+ public:
+  Widened(Model& m, Stream& s, int64_t block) {
+    for (Layer* l : m.layers(block)) swap(l->weight), swap(l->bias);
+    for (const auto place : {2 * block + 1, 2 * block + 2})
+      swap(*s.junctions[static_cast<size_t>(place)].edge);
+  }
+  ~Widened() {
+    for (auto& [place, tensor] : stored_) *place = tensor;
+  }
+  Widened(const Widened&) = delete;
+  Widened& operator=(const Widened&) = delete;
+
+ private:
+  void swap(Tensor& t) {
+    stored_.emplace_back(&t, t);
+    if (t.defined()) t = wide(t);
+  }
+  std::vector<std::pair<Tensor*, Tensor>> stored_;
+};
+
 class Turning {
  public:
   Turning(Model& m, Stream& s, const Calibration& data, int64_t kept)
       : m_(m), s_(s), batches_(split(data.batches)), kept_(kept) {}
 
   std::vector<Tensor> run() {
-    for (const auto& b : batches_) signal_.push_back(m_.stem(b));
+    for (const auto& b : batches_) signal_.push_back(wide(m_.stem(b)));
     turn(components_of(signal_), kept_);
     for (Tensor* e : s_.embeddings)
       *e = first_of(wide(*e).mm(q_), 1, kept_).to(e->scalar_type());
@@ -101,7 +124,7 @@ class Turning {
 
   /// The signal in the turned stream, as the sliced model would see it.
   void advance() {
-    for (auto& x : signal_) x = first_of(x.mm(q_.to(x.scalar_type())), 1, width_);
+    for (auto& x : signal_) x = first_of(x.mm(q_), 1, width_);
   }
 
   void step(size_t j) {
@@ -130,12 +153,11 @@ class Turning {
   std::vector<Tensor> signal_at(int64_t j) {
     auto& here = s_.junctions[static_cast<size_t>(j)];
     const auto block = (j - 1) / 2;
-    const Tensor stored = here.silenced ? here.silenced->weight : Tensor();
-    if (here.silenced) here.silenced->weight = stored.narrow(1, 0, 0);
+    Widened widened(m_, s_, block);
+    if (here.silenced) here.silenced->weight = here.silenced->weight.narrow(1, 0, 0);
     std::vector<Tensor> out;
     for (size_t i = 0; i < batches_.size(); ++i)
       out.push_back(m_.block(block, signal_[i], batches_[i]));
-    if (here.silenced) here.silenced->weight = stored;
     return out;
   }
 

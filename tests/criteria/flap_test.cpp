@@ -130,5 +130,7 @@ TEST_CASE("allocator flap: the threshold whose kept weight is nearest to what is
   CHECK(counts({}, 0.4) == std::vector<int64_t>{1, 1});               // 12 is asked, at 0.2
   CHECK(counts({{"head_weight", 1.0}}, 0.5) == std::vector<int64_t>{1, 3});  // 3 of 6: 0.5
   // Apart: one head, then int((0.5 * 80 - 32) / 4) = 2 neurons.
-  CHECK(counts({{"modules", "apart"}}, 0.5) == std::vector<int64_t>{1, 2});
+  CHECK(counts({{"modules", Value("apart")}}, 0.5) == std::vector<int64_t>{1, 2});
+  CHECK(counts({{"modules", Value("apart")}, {"layers", Value("uniform")}}, 0.5) ==
+        std::vector<int64_t>{1, 2});
 }

@@ -60,11 +60,11 @@ TEST_CASE("LLM-Pruner: first and second order, mix, L1 and L2 by hand", "[criter
 
 TEST_CASE("LLM-Pruner: reductions over members by hand", "[criteria]") {
   const Mlp m;
-  CHECK(near(m.units("element1", {{"grouping", "max"}}), values({4, 1})));
-  CHECK(near(m.units("element1", {{"grouping", "prod"}}), values({48, 0})));
-  CHECK(near(m.units("element1", {{"grouping", "first"}}), values({4, 0})));
-  CHECK(near(m.units("element1", {{"grouping", "second"}}), values({3, 1})));
-  CHECK(near(m.units("element1", {{"grouping", "mean"}}), values({11.0 / 3, 1.0 / 3})));
+  CHECK(near(m.units("element1", {{"grouping", Value("max")}}), values({4, 1})));
+  CHECK(near(m.units("element1", {{"grouping", Value("prod")}}), values({48, 0})));
+  CHECK(near(m.units("element1", {{"grouping", Value("first")}}), values({4, 0})));
+  CHECK(near(m.units("element1", {{"grouping", Value("second")}}), values({3, 1})));
+  CHECK(near(m.units("element1", {{"grouping", Value("mean")}}), values({11.0 / 3, 1.0 / 3})));
 }
 
 TEST_CASE("LLM-Pruner: the vector form sums a row before its size is taken", "[criteria]") {
@@ -87,7 +87,7 @@ TEST_CASE("LLM-Pruner, faithful: grouped queries are credited by their number", 
   g.name = "attn", g.kind = "head", g.units = 2, g.unit_width = 1;
   g.slices = {{&q, Slice::Out, 2}, {&k, Slice::Out, 1}};
   Stats none;
-  CHECK(near(criterion("llm_pruner_l1", {{"grouping", "sum"}})->units(g, none), values({19, 44})));
+  CHECK(near(criterion("llm_pruner_l1", {{"grouping", Value("sum")}})->units(g, none), values({19, 44})));
   // The authors add query heads 0 and 2 to the first, 1 and 3 to the second.
   CHECK(near(criterion("llm_pruner_l1", {{"grouping", "sum"}, {"faithful", true}})->units(g, none),
              values({21, 42})));

@@ -202,6 +202,6 @@ TEST_CASE("global ranking of groups: normalised scores, units counted as one", "
   };
   CHECK(counts({}) == std::vector<int64_t>{3, 1});  // raw: the small part first, all but one
   for (const char* how : {"mean", "l2", "standardise"})
-    CHECK(counts({{"normalise", how}}) == std::vector<int64_t>{2, 2});
+    CHECK(counts({{"normalise", Value(how)}}) == std::vector<int64_t>{2, 2});
   CHECK(counts({{"normalise", "mean"}, {"budget", "units"}}) == std::vector<int64_t>{2, 2});
 }
