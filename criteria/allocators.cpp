@@ -82,7 +82,7 @@ class Global : public Allocator {
     if (s.numel() == 0) return score;
     const bool standard = normalise_ == "standardise";
     const auto middle = standard ? s.mean() : at::zeros({}, at::kDouble);
-    const auto scale = standard                ? (s - middle).square().mean().sqrt()
+    const auto scale = standard               ? (s - middle).square().mean().sqrt()
                        : normalise_ == "mean" ? s.abs().mean()
                                               : s.square().sum().sqrt();
     const auto by = scale.item<double>() > 0 ? scale : at::ones({}, at::kDouble);

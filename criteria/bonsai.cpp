@@ -1,7 +1,7 @@
-// Bonsai (Dery et al. 2024, arXiv 2402.05406): the loss with random units switched off, regressed on
-// which ones were; forward passes alone. Rounds of a few percent: only the units with the smallest
-// activations are tried, each mask beside its complement, and those whose absence costs least go
-// (Bonsai/main.py:28-105, 137-196, 500-530).
+// Bonsai (Dery et al. 2024, arXiv 2402.05406): the loss with random units switched off, regressed
+// on which ones were; forward passes alone. Rounds of a few percent: only the units with the
+// smallest activations are tried, each mask beside its complement, and those whose absence costs
+// least go (Bonsai/main.py:28-105, 137-196, 500-530).
 #include <cmath>
 #include <numeric>
 
@@ -195,11 +195,12 @@ class Search {
 class Bonsai : public Criterion {
  public:
   static Schema schema() {
-    return {key("masks", 32, "masks a round, each beside its complement; the paper takes 200")
-                .range(2, 100000),
-            key("share", 0.05, "share of the units that goes in a round").range(0.001, 1),
-            key("ridge", 0.01, "of the regression, relative to the masks' own products").at_least(0),
-            key("seed", 42, "base seed of the stream that draws masks").at_least(0)};
+    return {
+        key("masks", 32, "masks a round, each beside its complement; the paper takes 200")
+            .range(2, 100000),
+        key("share", 0.05, "share of the units that goes in a round").range(0.001, 1),
+        key("ridge", 0.01, "of the regression, relative to the masks' own products").at_least(0),
+        key("seed", 42, "base seed of the stream that draws masks").at_least(0)};
   }
   explicit Bonsai(const Config& c)
       : how_{c.get<int64_t>("masks"), c.get<int64_t>("seed"), c.get<double>("share"),
@@ -217,9 +218,7 @@ class Bonsai : public Criterion {
   Tensor score(const View& view, const Stats&) const override {
     return at::zeros_like(view.weight, at::kFloat);
   }
-  Tensor units(const Group& group, const Stats&) const override {
-    return scores_.at(group.name);
-  }
+  Tensor units(const Group& group, const Stats&) const override { return scores_.at(group.name); }
 
  private:
   Settings how_;

@@ -127,14 +127,15 @@ class Flap : public Criterion {
 class FlapAllocator : public Allocator {
  public:
   static Schema schema() {
-    return {key("modules", "together", "one threshold for all, or one for each kind of group")
-                .one_of({"together", "apart"}),
-            key("layers", "adaptive",
-                "apart: thresholds over all layers, or the same counts in every layer (UL-MM)")
-                .one_of({"adaptive", "uniform"}),
-            key("head_weight", 0.0, "neurons that a head counts for; 0: by its weights").at_least(0),
-            key("remove_heads", 0, "apart: heads that go; 0: the same share as of everything")
-                .at_least(0)};
+    return {
+        key("modules", "together", "one threshold for all, or one for each kind of group")
+            .one_of({"together", "apart"}),
+        key("layers", "adaptive",
+            "apart: thresholds over all layers, or the same counts in every layer (UL-MM)")
+            .one_of({"adaptive", "uniform"}),
+        key("head_weight", 0.0, "neurons that a head counts for; 0: by its weights").at_least(0),
+        key("remove_heads", 0, "apart: heads that go; 0: the same share as of everything")
+            .at_least(0)};
   }
   explicit FlapAllocator(const Config& c)
       : apart_(c.get<std::string>("modules") == "apart"),
@@ -145,7 +146,8 @@ class FlapAllocator : public Allocator {
   void check(const Pattern& p) const override {
     check_inner(p, "allocator flap");
     if (uniform_ && !apart_) fail("allocator flap: layers=uniform needs modules=apart");
-    if (p.reference_ties) fail("allocator flap: chooses units by its own threshold; use tie=stable");
+    if (p.reference_ties)
+      fail("allocator flap: chooses units by its own threshold; use tie=stable");
   }
   bool wants_scores() const override { return true; }
   void observe(const Part&, const Tensor& score) override {
@@ -210,8 +212,7 @@ class FlapAllocator : public Allocator {
       if (p.kind == "head") heads += p.size, head = p.weight;
       if (p.kind == kind) units += p.size;
     }
-    const auto gone =
-        (remove_heads_ > 0 ? remove_heads_ : removed_weights(heads, target)) / layers;
+    const auto gone = (remove_heads_ > 0 ? remove_heads_ : removed_weights(heads, target)) / layers;
     if (kind == "head") return std::min(gone, units);
     const auto rest = target * total / static_cast<double>(layers) - head * double(gone);
     return std::clamp(static_cast<int64_t>(rest / neuron(parts)), int64_t{0}, units);

@@ -91,11 +91,16 @@ class LlmPruner : public Criterion {
  private:
   Tensor combine(const Tensor& w, const Tensor& g, const Tensor& square) const {
     switch (salience_) {
-      case Salience::Element2: return w * square * w;
-      case Salience::Mix: return w * g - 0.5 * w * square * w;
-      case Salience::L1: return w.abs();
-      case Salience::L2: return w.square();
-      default: return w * g;
+      case Salience::Element2:
+        return w * square * w;
+      case Salience::Mix:
+        return w * g - 0.5 * w * square * w;
+      case Salience::L1:
+        return w.abs();
+      case Salience::L2:
+        return w.square();
+      default:
+        return w * g;
     }
   }
 

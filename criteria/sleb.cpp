@@ -29,9 +29,8 @@ struct GreedyRemoval : Statistic {
 class Greedy {
  public:
   explicit Greedy(const Probe& p) : p_(p), sequences_(split(p.data.batches)), left_(p.groups) {
-    std::stable_sort(left_.begin(), left_.end(), [](const Group* a, const Group* b) {
-      return a->block < b->block;
-    });
+    std::stable_sort(left_.begin(), left_.end(),
+                     [](const Group* a, const Group* b) { return a->block < b->block; });
   }
 
   void run() {

@@ -26,8 +26,9 @@ class SliceGpt : public Criterion {
 
   void prepare(Model& model, Calibration& data, const Pattern& p, double target) const override {
     const auto width = model.groups("hidden").front().units;
-    turn_stream(model, data, p.reference_ties ? rounded(width, target)
-                                              : width - removed_units(width, 1, target));
+    turn_stream(
+        model, data,
+        p.reference_ties ? rounded(width, target) : width - removed_units(width, 1, target));
   }
 
   Tensor score(const View& view, const Stats&) const override {

@@ -15,17 +15,15 @@ class ByReader : public Criterion {
   void check(const Pattern& p) const override {
     const auto inner = [](const std::string& kind) { return kind == "head" || kind == "neuron"; };
     if (p.kind != Pattern::Structured || !std::all_of(p.groups.begin(), p.groups.end(), inner))
-      fail("wanda_sp, magnitude_sp: score heads and neurons by the layer that reads them; "
-           "use pattern=heads_neurons");
+      fail(
+          "wanda_sp, magnitude_sp: score heads and neurons by the layer that reads them; "
+          "use pattern=heads_neurons");
   }
 
   Tensor units(const Group& group, const Stats& stats) const override {
     for (const auto& s : group.slices)
       if (s.dim == Slice::In)
-        return columns(*s.layer, stats)
-            .reshape({s.stretches, group.units, s.width})
-            .sum(2)
-            .sum(0);
+        return columns(*s.layer, stats).reshape({s.stretches, group.units, s.width}).sum(2).sum(0);
     fail("{}: no layer reads its units", group.name);
   }
 

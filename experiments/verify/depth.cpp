@@ -83,8 +83,7 @@ void verify_shortgpt(Run& run, const fs::path& file, const Json& record) {
   const auto found = score(run, file, record, model, *criterion, blocks());
   const auto& result = record.at("result");
   const auto theirs = result.at("importance_sum").get<std::vector<double>>();
-  const auto angles =
-      result.at("angular_last_token_sum").at("1").get<std::vector<double>>();
+  const auto angles = result.at("angular_last_token_sum").at("1").get<std::vector<double>>();
   double worst = 0;
   for (size_t i = 0; i < theirs.size(); ++i) {
     const auto& g = found.groups.at(i);
@@ -99,8 +98,8 @@ void verify_shortgpt(Run& run, const fs::path& file, const Json& record) {
   for (const auto& after : result.at("after_removal")) {
     take_out(model, after.at("removed").back().get<int64_t>());
     expect_relative("perplexity after removing " + after.at("removed").dump(),
-                    eval40(run, file, eval_of(record), model),
-                    after.at("ppl_eval40").get<double>(), 1e-4);
+                    eval40(run, file, eval_of(record), model), after.at("ppl_eval40").get<double>(),
+                    1e-4);
   }
   run.pass("shortgpt", worst);
 }
@@ -122,8 +121,7 @@ void verify_sleb(Run& run, const fs::path& file, const Json& record) {
   double worst = 0;
   for (size_t i = 0; i < steps.size(); ++i) {
     const auto removed = steps[i].at("removed").get<int64_t>();
-    const auto theirs =
-        steps[i].at("candidate_losses").at(std::to_string(removed)).get<double>();
+    const auto theirs = steps[i].at("candidate_losses").at(std::to_string(removed)).get<double>();
     worst = std::max(worst, std::abs(losses.at(i) / theirs - 1) / 1e-4);
   }
   if (worst > 1) bench::fail("a loss is off by {:.1f} times the tolerance 1e-4", worst);
@@ -131,8 +129,8 @@ void verify_sleb(Run& run, const fs::path& file, const Json& record) {
   for (const auto& step : steps) {
     take_out(model, step.at("removed").get<int64_t>());
     expect_relative("perplexity without block " + step.at("removed").dump(),
-                    eval40(run, file, eval_of(record), model),
-                    step.at("ppl_eval40").get<double>(), 1e-4);
+                    eval40(run, file, eval_of(record), model), step.at("ppl_eval40").get<double>(),
+                    1e-4);
   }
   run.pass("sleb", worst);
 }

@@ -87,12 +87,17 @@ int64_t local_count(const Ranked& r, double ratio) {
 
 /// Global rule: raw scores, every unit counts as one.
 std::vector<int64_t> global_counts(const std::vector<Ranked>& all, double ratio) {
-  const auto global =
-      Registry<Allocator>::instance().create("global", Value{Value::Map{{"budget", Value("units")}}});
+  const auto global = Registry<Allocator>::instance().create(
+      "global", Value{Value::Map{{"budget", Value("units")}}});
   std::vector<Part> parts;
   for (const auto& r : all) {
-    parts.push_back({r.group.name, {r.group.units}, r.group.units, r.group.unit_width, 1,
-                     r.group.kind, r.group.at_least});
+    parts.push_back({r.group.name,
+                     {r.group.units},
+                     r.group.units,
+                     r.group.unit_width,
+                     1,
+                     r.group.kind,
+                     r.group.at_least});
     global->observe(parts.back(), r.score);
   }
   std::vector<int64_t> counts;
@@ -133,9 +138,8 @@ double one_step(Model& model, const Json& record, const TensorMap& data, const P
   std::vector<const Group*> pointers;
   for (const auto& g : groups) pointers.push_back(&g);
   const Scope whole{0, model.block_count()};
-  const auto stats =
-      collect({model, whole, calibration, prunable(model, pattern), pointers}, criterion.needs(),
-              Pass::Global);
+  const auto stats = collect({model, whole, calibration, prunable(model, pattern), pointers},
+                             criterion.needs(), Pass::Global);
   std::vector<Ranked> all;
   double worst = 0;
   for (const auto& g : groups) {
@@ -173,8 +177,8 @@ void verify_llm_pruner(Run& run, const fs::path& file, const Json& record) {
   double worst = 0;
   std::map<std::string, int64_t> starts;
   for (int64_t step = 0; step < p.at("iterative_steps").get<int64_t>(); ++step)
-    worst = std::max(worst, one_step(model, record, data, pattern, *criterion, calibration, starts,
-                                     step));
+    worst = std::max(worst,
+                     one_step(model, record, data, pattern, *criterion, calibration, starts, step));
   if (worst > 1) bench::fail("a unit score is off by {:.1f} times the tolerance 1e-4", worst);
   compare_shapes(model, record);
   const auto& result = record.at("result");

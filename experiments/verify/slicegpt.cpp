@@ -1,5 +1,5 @@
-// SliceGPT as its authors' code ran: eigenvalues of every place of the stream, parameters, logits of
-// the first tokens and perplexity of the sliced model. Signs of eigenvectors are arbitrary.
+// SliceGPT as its authors' code ran: eigenvalues of every place of the stream, parameters, logits
+// of the first tokens and perplexity of the sliced model. Signs of eigenvectors are arbitrary.
 #include <cmath>
 
 #include "core/stream.h"

@@ -39,7 +39,7 @@ struct Pattern {
 /// How many of `total` weights go at that ratio: int(total * ratio), as the Wanda family counts.
 int64_t removed_weights(int64_t total, double ratio);
 /// How many units of a group go: floor((C - int(C (1 - ratio))) / unit_width), C =
-/// units*unit_width, in IEEE double; LLM-Pruner's local rule (mini_llm.md 4). `at_least` units stay.
+/// units*unit_width, in double; LLM-Pruner's local rule (mini_llm.md 4). `at_least` units stay.
 int64_t removed_units(int64_t units, int64_t unit_width, double ratio, int64_t at_least = 1);
 
 /// Keep-mask (bool, score's shape) of [rows, columns] scores: drops exactly

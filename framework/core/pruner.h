@@ -40,7 +40,7 @@ struct Removed {
   Tensor keep;  // bool [units]
 };
 
-/// The share of what a pattern may remove that a target asks for: the target itself, or, where it is
+/// The share of what a pattern may remove that a target asks for: the target itself, or where it is
 /// a share of the model's parameters, that share of them.
 double removable_target(Model& model, const Pattern& pattern, double target);
 

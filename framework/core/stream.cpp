@@ -107,8 +107,7 @@ class Turning {
   std::vector<Tensor> run() {
     for (const auto& b : batches_) signal_.push_back(wide(m_.stem(b)));
     turn(components_of(signal_), kept_);
-    for (Tensor* e : s_.embeddings)
-      *e = first_of(wide(*e).mm(q_), 1, kept_).to(e->scalar_type());
+    for (Tensor* e : s_.embeddings) *e = first_of(wide(*e).mm(q_), 1, kept_).to(e->scalar_type());
     advance();
     for (size_t j = 1; j < s_.junctions.size(); ++j) step(j);
     *s_.head = wide(*s_.head).mm(q_).to(s_.head->scalar_type());
@@ -142,7 +141,8 @@ class Turning {
     *here.edge = first_of(t.to(back.scalar_type()).mm(back), 0, width_);
     for (Layer* w : here.writers) {
       w->weight = first_of(t.mm(wide(w->weight)), 0, width_).to(w->weight.scalar_type());
-      if (w->bias.defined()) w->bias = first_of(t.mv(wide(w->bias)), 0, width_).to(w->bias.scalar_type());
+      if (w->bias.defined())
+        w->bias = first_of(t.mv(wide(w->bias)), 0, width_).to(w->bias.scalar_type());
     }
     if (here.silenced) return;  // the MLP comes next, from the same input of the block
     signal_ = signal;

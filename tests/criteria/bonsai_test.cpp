@@ -4,8 +4,7 @@
 using namespace bench;
 using namespace bench::test;
 
-TEST_CASE("Bonsai: units whose output nobody reads go first",
-          "[criteria]") {
+TEST_CASE("Bonsai: units whose output nobody reads go first", "[criteria]") {
   auto& s = shipped("tiny-llama");
   // Nobody reads neurons 3 and 7 of any block: without them nothing changes.
   for (auto& g : s.model->groups("neuron"))

@@ -38,8 +38,9 @@ TEST_CASE("block influence: 1 - cosine of what comes in and goes out", "[criteri
     for (auto& g : s.model->groups("mlp")) groups.push_back(std::move(g));
     std::vector<const Group*> all;
     for (const auto& g : groups) all.push_back(&g);
-    const auto stats = collect({*s.model, {0, s.model->block_count()}, data, s.model->layers(), all},
-                               {need<BlockInfluence>()}, Pass::Global);
+    const auto stats =
+        collect({*s.model, {0, s.model->block_count()}, data, s.model->layers(), all},
+                {need<BlockInfluence>()}, Pass::Global);
     const auto one_minus = [](const Tensor& a, const Tensor& b) {
       return (1 - at::cosine_similarity(a.to(at::kDouble), b.to(at::kDouble), 1)).mean();
     };
@@ -47,8 +48,9 @@ TEST_CASE("block influence: 1 - cosine of what comes in and goes out", "[criteri
     const auto batch = text_batch({{1, 3, 10, 31, 66}});
     Calibration single;
     single.batches = {batch};
-    const auto found = collect({*s.model, {0, s.model->block_count()}, single, s.model->layers(), all},
-                               {need<BlockInfluence>()}, Pass::Global);
+    const auto found =
+        collect({*s.model, {0, s.model->block_count()}, single, s.model->layers(), all},
+                {need<BlockInfluence>()}, Pass::Global);
     const auto in = s.model->block(0, s.model->stem(batch), batch);
     const auto out = s.model->block(1, in, batch);
     const auto value = [&](const Group& g) {

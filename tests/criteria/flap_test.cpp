@@ -49,8 +49,7 @@ TEST_CASE("FLAP: variance times the squared column norm, by hand", "[criteria]")
   CHECK(near(score(neurons, "flap", {{"standardise", false}, {"metric", "ifv"}}),
              values({8.0 / 3, 0, 4.0 / 3, 4.0 / 3})));
   // A head: squared scores, summed.
-  CHECK(near(score(heads, "flap", {{"standardise", false}}),
-             values({64.0 / 9, 144 + 1.0 / 9})));
+  CHECK(near(score(heads, "flap", {{"standardise", false}}), values({64.0 / 9, 144 + 1.0 / 9})));
   // sqrt(sum of squares / 2 sequences): sqrt(12), sqrt(2), 2, 2 times |w|.
   CHECK(near(score(neurons, "flap", {{"standardise", false}, {"metric", "wifn"}}),
              values({std::sqrt(12.0), 2 * std::sqrt(2.0), 6, 1})));
@@ -127,7 +126,7 @@ TEST_CASE("allocator flap: the threshold whose kept weight is nearest to what is
   // Weights 8 8 1 1 1 1. Kept from the top: 8 9 10 11 12 20; asked 20 * 0.45 = 9: all at or below
   // 0.8 go, but one neuron stays.
   CHECK(counts({}, 0.55) == std::vector<int64_t>{1, 3});
-  CHECK(counts({}, 0.4) == std::vector<int64_t>{1, 1});               // 12 is asked, at 0.2
+  CHECK(counts({}, 0.4) == std::vector<int64_t>{1, 1});                      // 12 is asked, at 0.2
   CHECK(counts({{"head_weight", 1.0}}, 0.5) == std::vector<int64_t>{1, 3});  // 3 of 6: 0.5
   // Apart: one head, then int((0.5 * 80 - 32) / 4) = 2 neurons.
   CHECK(counts({{"modules", Value("apart")}}, 0.5) == std::vector<int64_t>{1, 2});

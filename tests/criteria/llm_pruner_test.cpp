@@ -31,9 +31,9 @@ struct Mlp {
   Tensor units(const std::string& name, Value::Map settings = {}) const {
     const auto c = criterion("llm_pruner_" + name, std::move(settings));
     Stats stats;
-    gradients(stats, *c, gate, {{1}, {2}}, {{3}, {-2}});     // mean 2, 0; mean square 5, 4
-    gradients(stats, *c, up, {{0}, {1}}, {{2}, {3}});        // mean 1, 2; mean square 2, 5
-    gradients(stats, *c, down, {{1, -1}}, {{-3, 1}});        // mean -1, 0; mean square 5, 1
+    gradients(stats, *c, gate, {{1}, {2}}, {{3}, {-2}});  // mean 2, 0; mean square 5, 4
+    gradients(stats, *c, up, {{0}, {1}}, {{2}, {3}});     // mean 1, 2; mean square 2, 5
+    gradients(stats, *c, down, {{1, -1}}, {{-3, 1}});     // mean -1, 0; mean square 5, 1
     return c->units(group, stats);
   }
 };
@@ -87,7 +87,8 @@ TEST_CASE("LLM-Pruner, faithful: grouped queries are credited by their number", 
   g.name = "attn", g.kind = "head", g.units = 2, g.unit_width = 1;
   g.slices = {{&q, Slice::Out, 2}, {&k, Slice::Out, 1}};
   Stats none;
-  CHECK(near(criterion("llm_pruner_l1", {{"grouping", Value("sum")}})->units(g, none), values({19, 44})));
+  CHECK(near(criterion("llm_pruner_l1", {{"grouping", Value("sum")}})->units(g, none),
+             values({19, 44})));
   // The authors add query heads 0 and 2 to the first, 1 and 3 to the second.
   CHECK(near(criterion("llm_pruner_l1", {{"grouping", "sum"}, {"faithful", true}})->units(g, none),
              values({21, 42})));
@@ -100,8 +101,8 @@ TEST_CASE("LLM-Pruner by channel: norms and embeddings count; faithful drops the
   const auto score = [&](const std::string& name, bool faithful) {
     const auto c = criterion("llm_pruner_" + name, {{"grouping", "sum"}, {"faithful", faithful}});
     auto data = tiny_text(2, 16, 2);
-    const auto stats = collect({*s.model, {0, 3}, data, s.model->layers(), {&g}}, c->needs(),
-                               Pass::Global);
+    const auto stats =
+        collect({*s.model, {0, 3}, data, s.model->layers(), {&g}}, c->needs(), Pass::Global);
     return c->units(g, *stats);
   };
   auto by_hand = at::zeros({g.units}, at::kDouble);

@@ -149,8 +149,8 @@ TEST_CASE("perturb: all moves every parameter and leaves every bit where it was"
     const auto scored = need<ZerothOrder>(int64_t{2}, 1e-3, 0, int64_t{42});
     const auto every = need<ZerothOrder>(int64_t{2}, 1e-3, 0, int64_t{42}, 1);
     const auto all = s.model->layers();
-    const auto stats = collect({*s.model, {0, s.model->block_count()}, data, all}, {scored, every},
-                               Pass::Global);
+    const auto stats =
+        collect({*s.model, {0, s.model->block_count()}, data, all}, {scored, every}, Pass::Global);
     CHECK(weight_hash(*s.model) == before);
     const auto& found = stats->get<ZerothOrder>(*all.front(), every).differences;
     // By hand: the first direction added to every parameter of a model of its own.
@@ -186,7 +186,8 @@ TEST_CASE("target_of=parameters: the share of the model's parameters that is ask
   const double after = static_cast<double>(measure_sparsity(*s.model).parameters);
   CHECK(std::abs(1 - after / before - 0.2) < 2e-3);  // whole neurons
   s.dense->restore(*s.model);
-  CHECK(contains(error_of([&] { removable_target(*s.model, m.pattern, 0.95); }), "its groups hold"));
+  CHECK(
+      contains(error_of([&] { removable_target(*s.model, m.pattern, 0.95); }), "its groups hold"));
 }
 
 TEST_CASE("global ranking of groups: normalised scores, units counted as one", "[criteria]") {

@@ -57,9 +57,10 @@ TEST_CASE("families: a group that is masked and one that is cut away are the sam
     }
 }
 
-TEST_CASE("families: blocks, sublayers and channels of the stream, masked and cut away, are the same "
-          "function",
-          "[models]") {
+TEST_CASE(
+    "families: blocks, sublayers and channels of the stream, masked and cut away, are the same "
+    "function",
+    "[models]") {
   auto families = kFamilies;
   families.push_back("opt after");  // norms behind the sublayers
   for (const auto& family : families)
