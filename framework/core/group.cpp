@@ -66,6 +66,10 @@ void shrink(const Group& group, const Tensor& keep) {
   }
   for (const auto& f : group.followers) {
     if (!f.values->defined() || f.kind == Follower::Zeroed) continue;
+    if (f.kind == Follower::Remade) {
+      *f.values = f.made(units.sum().item<int64_t>()).to(f.values->device());
+      continue;
+    }
     *f.values =
         f.kind == Follower::Index
             ? renumber(*f.values, units)
@@ -84,6 +88,12 @@ void mask_followers(const Group& group, const Tensor& keep) {
       continue;
     }
     if (!f.values->defined()) continue;
+    if (f.kind == Follower::Remade) {
+      const auto which = kept_indices(keep.cpu(), f.width).to(f.values->device());
+      const auto anew = f.made(keep.sum().item<int64_t>()).to(f.values->device());
+      *f.values = f.values->index_copy(0, which, anew);
+      continue;
+    }
     auto gone = ~keep.to(f.values->device()).repeat_interleave(f.width);
     for (int64_t d = f.dim + 1; d < f.values->dim(); ++d) gone = gone.unsqueeze(-1);
     if (f.kind == Follower::Plain && f.values->scalar_type() == at::kLong)

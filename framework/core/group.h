@@ -23,19 +23,21 @@ struct Slice {
 /// passed over.
 struct Follower {
   enum Kind {
-    Plain,   // cut when shrunk: biases, running statistics, ALiBi slopes
-    Affine,  // and zeroed when masked: a batch norm's scale and shift, so that a masked channel is
-             // 0
-    Index,   // its VALUES are unit numbers: renumbered when shrunk, -1 where the unit went
+    Plain,    // cut when shrunk: biases, running statistics, ALiBi slopes
+    Affine,   // and zeroed when masked: a batch norm's scale and shift, so that a masked channel is
+              // 0
+    Index,    // its VALUES are unit numbers: renumbered when shrunk, -1 where the unit went
     Zeroed,   // zeroed when masked; cut with the rows of its layer
     Support,  // bool: which units are there, undefined for all of them (a norm averages over those)
+    Remade,   // made anew for the units that stay, as if the model had never had others
   };
   Tensor* values = nullptr;
   Kind kind = Plain;
   int64_t width = 1;
-  int64_t dim = 0;  // that runs along the units: 1 for the columns of an embedding
+  int64_t dim = 0;         // that runs along the units: 1 for the columns of an embedding
   std::string name = {};   // of a weight that is a member of the group and counts in its scores
   bool embedding = false;  // rows are looked up, not multiplied with
+  std::function<Tensor(int64_t units)> made = {};  // the values of a model made with so many units
 };
 
 /// Slices of layers that can only go together: unit u is one neuron, head, channel or block.

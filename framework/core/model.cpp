@@ -15,6 +15,11 @@ std::vector<Layer*> Model::layers() {
   return all;
 }
 
+Tensor Model::head(const Tensor& hidden, const Batch& batch) const {
+  const auto x = features(hidden, batch), w = classifier();
+  return (w.defined() ? linear_rows(x, w, {}) : x).to(at::kFloat);
+}
+
 Tensor Model::forward(const Batch& batch) const {
   auto hidden = stem(batch);
   for (int64_t i = 0; i < block_count(); ++i) hidden = block(i, hidden, batch);

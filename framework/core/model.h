@@ -15,8 +15,10 @@ class Model {
   /// First hidden state: [tokens, hidden] for text, [n, c, h, w] for images.
   virtual Tensor stem(const Batch& batch) const = 0;
   virtual Tensor block(int64_t index, const Tensor& hidden, const Batch& batch) const = 0;
-  /// Logits of the given rows of the last hidden state: [rows, classes], float32.
-  virtual Tensor head(const Tensor& hidden, const Batch& batch) const = 0;
+  /// What the classifier reads of the given rows of the last hidden state: [rows, width].
+  virtual Tensor features(const Tensor& hidden, const Batch& batch) const = 0;
+  /// The matrix that turns features into logits: [classes, width]; undefined: they are the logits.
+  virtual Tensor classifier() const { return {}; }
   virtual int64_t block_count() const = 0;
   /// Prunable layers of a block, in order of use.
   virtual std::vector<Layer*> layers(int64_t block) = 0;
@@ -33,6 +35,8 @@ class Model {
   virtual int64_t max_length() const { return 0; }
 
   std::vector<Layer*> layers();
+  /// Logits of the given rows of the last hidden state: [rows, classes], float32.
+  Tensor head(const Tensor& hidden, const Batch& batch) const;
   Tensor forward(const Batch& batch) const;
   /// Moves every tensor.
   void to(const at::Device& device);

@@ -51,7 +51,11 @@ Schema Pattern::schema() {
           .one_of({"stable", "reference"}),
       key("target_of", "removable",
           "structured: sparsity is a share of what may be removed, or of the model's parameters")
-          .one_of({"removable", "parameters"})};
+          .one_of({"removable", "parameters"}),
+      key("alibi", "slice",
+          "structured: heads that stay keep their ALiBi slopes, or all are made anew for their "
+          "number (LLM-Pruner)")
+          .one_of({"slice", "rebuild"})};
 }
 
 Pattern Pattern::from(const Config& c) {
@@ -70,6 +74,7 @@ Pattern Pattern::from(const Config& c) {
     if (p.groups.empty()) fail("{}.groups: name at least one kind of group", c.path());
     p.exempt_first = c.get<int64_t>("exempt_first");
     p.exempt_last = c.get<int64_t>("exempt_last");
+    p.remake = c.get<std::string>("alibi") == "rebuild";
     p.of_parameters = c.get<std::string>("target_of") == "parameters";
   }
   p.reference_ties = c.get<std::string>("tie") == "reference";

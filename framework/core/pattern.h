@@ -22,6 +22,7 @@ struct Pattern {
   int64_t exempt_first = 0, exempt_last = 0;  // Structured: blocks left whole at either end
   /// Structured: the target is a share of the model's parameters, not of what may be removed.
   bool of_parameters = false;
+  bool remake = false;  // Structured: ALiBi slopes are made anew for the heads that stay
   /// `tie: reference` reproduces the rule of the authors' code where it differs from exact counts
   /// in a stable order (thresholds with <=).
   bool reference_ties = false;

@@ -53,10 +53,16 @@ Tensor tiled(const Tensor& x, int64_t tile, int64_t fill, F of_tile) {
 
 }  // namespace
 
+int64_t row_tile(int64_t n) {
+  if (at::in_parallel_region()) return std::max(n, kRowFill);
+  const int64_t threads = at::get_num_threads();
+  return std::clamp(up((n + threads - 1) / threads, kRowFill), int64_t{128}, int64_t{512});
+}
+
 Tensor rowwise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f, int64_t tile,
                int64_t fill) {
   if (differentiable(x) || x.size(0) == 0) return f(x);
-  return tiled(x, tile, fill, [&](int64_t begin, int64_t count, int64_t filled) {
+  return tiled(x, tile ? tile : row_tile(x.size(0)), fill, [&](int64_t begin, int64_t count, int64_t filled) {
     return f(cut(x, begin, count, filled));
   });
 }
@@ -64,7 +70,7 @@ Tensor rowwise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f, i
 Tensor rowwise(const Tensor& x, const Tensor& y,
                const std::function<Tensor(const Tensor&, const Tensor&)>& f) {
   if (differentiable(x) || differentiable(y) || x.size(0) == 0) return f(x, y);
-  return tiled(x, kRowTile, kRowFill, [&](int64_t begin, int64_t count, int64_t filled) {
+  return tiled(x, row_tile(x.size(0)), kRowFill, [&](int64_t begin, int64_t count, int64_t filled) {
     return f(cut(x, begin, count, filled), cut(y, begin, count, filled));
   });
 }
@@ -76,7 +82,7 @@ Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& b) {
   const int64_t n = x.size(0);
   auto y = at::empty({up(n, kRowFill), w.size(0)}, x.options());
   const auto wt = w.t();
-  for_tiles(n, kRowTile, kRowFill, x.device(), [&](int64_t begin, int64_t count, int64_t filled) {
+  for_tiles(n, row_tile(n), kRowFill, x.device(), [&](int64_t begin, int64_t count, int64_t filled) {
     auto out = y.narrow(0, begin, filled);
     const auto in = cut(x, begin, count, filled);
     if (b.defined())
@@ -89,7 +95,7 @@ Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& b) {
 
 Tensor matmul_rows(const Tensor& a, const Tensor& b) {
   auto y = at::empty({a.size(0), b.size(1)}, a.options());
-  for_tiles(a.size(0), kRowTile, 1, a.device(), [&](int64_t begin, int64_t count, int64_t) {
+  for_tiles(a.size(0), row_tile(a.size(0)), 1, a.device(), [&](int64_t begin, int64_t count, int64_t) {
     auto out = y.narrow(0, begin, count);
     at::mm_out(out, a.narrow(0, begin, count), b);
   });

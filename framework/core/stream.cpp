@@ -26,6 +26,8 @@ class Folding {
     }
   }
 
+  Tensor head_shift;  // [vocabulary]: what the last norm's shift adds to the logits
+
  private:
   static Tensor narrow(const Tensor& t, const Tensor& like) { return t.to(like.scalar_type()); }
 
@@ -38,7 +40,7 @@ class Folding {
       if (j.scale->defined()) r->weight = narrow(wide(r->weight) * wide(*j.scale), r->weight);
     }
     if (j.readers.empty()) {
-      if (j.shift->defined()) *s_.head_bias = narrow(wide(*s_.head).mv(wide(*j.shift)), *s_.head);
+      if (j.shift->defined()) head_shift = narrow(wide(*s_.head).mv(wide(*j.shift)), *s_.head);
       if (j.scale->defined()) *s_.head = narrow(wide(*s_.head) * wide(*j.scale), *s_.head);
     }
     const auto width = s_.embeddings.front()->size(1);
@@ -178,8 +180,12 @@ std::vector<Tensor> turn_stream(Model& model, const Calibration& data, int64_t k
   auto stream = streamed->stream();
   if (stream.junctions.front().turned->defined())
     fail("slicegpt: the residual stream is turned already");
-  Folding(stream).run();
-  return Turning(model, stream, data, kept).run();
+  Folding folding(stream);
+  folding.run();
+  auto values = Turning(model, stream, data, kept).run();
+  if (folding.head_shift.defined())
+    *stream.head = at::cat({*stream.head, folding.head_shift.unsqueeze(1)}, 1);
+  return values;
 }
 
 }  // namespace bench

@@ -23,7 +23,7 @@ struct Junction {
 struct Stream {
   std::vector<Tensor*> embeddings;  // [rows, hidden]: their sum is the stream's beginning
   std::vector<Junction> junctions;
-  Tensor *head = nullptr, *head_bias = nullptr;  // [vocabulary, hidden]; undefined: tied, none
+  Tensor* head = nullptr;  // [vocabulary, hidden]; undefined: tied. With a column more for a shift
 };
 
 /// A model whose stream can be turned. One that cannot throws an Error that says why.

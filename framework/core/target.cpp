@@ -8,6 +8,9 @@ std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {
     for (auto& g : model.groups(kind))
       if (g.block >= pattern.exempt_first && g.last < model.block_count() - pattern.exempt_last)
         all.push_back(std::move(g));
+  for (auto& g : all)
+    for (auto& f : g.followers)
+      if (pattern.remake && f.made) f.kind = Follower::Remade;
   if (all.empty())
     fail(
         "pattern: no group is left to prune: {} blocks, of which the first {} and the last {} are "

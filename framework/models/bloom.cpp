@@ -69,12 +69,12 @@ class Bloom : public Decoder {
       if (post_norm_residual_) h = n;
       if (there(b.dense)) h = attention(b, n, batch) + h;
     }
-    if (!post_norm_residual_ && !there(b.down)) return h;
-    const auto m = b.before_mlp(h);
-    if (post_norm_residual_) h = m;
-    if (!there(b.down)) return h;
+    if (!there(b.down)) return post_norm_residual_ ? b.before_mlp(h) : h;
     const auto gelu = activation("gelu_tanh", "bloom");
-    return b.down(apply(gelu, b.up(m))) + h;
+    return by_rows(h, {&b.up, &b.down}, [&](const Tensor& t) {
+      const auto m = b.before_mlp(t);
+      return b.down(apply(gelu, b.up(m))) + (post_norm_residual_ ? m : t);
+    });
   }
 
  protected:
@@ -84,7 +84,7 @@ class Bloom : public Decoder {
             {&b.before_attention, &b.before_mlp},
             {{&b.qkv, Slice::Out, 3 * head_dim_, 1, 3}, {&b.dense, Slice::In, head_dim_}},
             {{&b.up, Slice::Out}, {&b.down, Slice::In}},
-            {{&b.slopes, Follower::Plain, 1}},
+            {{&b.slopes, Follower::Plain, 1, 0, "", false, alibi_slopes}},
             {{b.at + "alibi_slopes", &b.slopes, false}},
             post_norm_residual_ ? nullptr : &b.before_attention,
             post_norm_residual_ ? nullptr : &b.before_mlp};

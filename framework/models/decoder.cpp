@@ -128,7 +128,6 @@ std::vector<Model::Named> Decoder::tensors() {
   }
   add(all, norm_);
   all.push_back({head_name_, &head_});
-  all.push_back({"head_bias", &head_bias_});
   for (int64_t i = 0; i < count_; ++i)
     for (size_t which : {0u, 1u})
       all.push_back({fmt::format("edge.{}.{}", i, which ? "mlp" : "attention"),
@@ -145,7 +144,7 @@ Stream Decoder::stream() {
   s.embeddings = {&embed_};
   for (const auto& f : outer_hidden())
     if (f.embedding) s.embeddings.push_back(f.values);
-  s.head = &head_, s.head_bias = &head_bias_;
+  s.head = &head_;
   const auto place = [](Norm& n) {
     Junction j;
     j.scale = &n.weight, j.shift = &n.bias, j.turned = &n.turned, j.rms = n.rms;

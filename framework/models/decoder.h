@@ -10,7 +10,10 @@ namespace bench {
 /// tied. A family says once what its blocks hold; layers, groups and tensors follow from that.
 class Decoder : public Model, public Streamed {
  public:
-  Tensor head(const Tensor& hidden, const Batch&) const override { return logits(norm_(hidden)); }
+  Tensor features(const Tensor& hidden, const Batch&) const override {
+    return read_by_head(norm_(hidden));
+  }
+  Tensor classifier() const override { return head_.defined() ? head_ : embed_; }
   int64_t block_count() const override { return count_; }
   std::vector<Layer*> layers(int64_t block) override { return parts(block).layers; }
   /// Kinds "head", "neuron", "hidden" (one group: a channel of the residual stream), and of one
@@ -46,15 +49,17 @@ class Decoder : public Model, public Streamed {
   Tensor embedded(const Batch& batch) const;
   /// A table of positions has an end: a longer sequence is an Error.
   void check_positions(const Batch& batch) const;
-  Tensor logits(const Tensor& x) const {
-    return linear_rows(x, head_.defined() ? head_ : embed_, head_bias_).to(at::kFloat);
-  }
   /// The residual stream beside a block's attention (0) or MLP (1): x, or through the edge of a
   /// turned stream.
   Tensor stay(const Tensor& x, int64_t block, size_t sublayer) const {
     if (edges_.empty()) return x;
     const auto& edge = edges_[static_cast<size_t>(block)][sublayer];
     return edge.defined() ? linear_rows(x, edge, {}) : x;
+  }
+  /// The head of a turned stream has a column more where the norm before it had a shift.
+  Tensor read_by_head(const Tensor& x) const {
+    const bool shift = head_.defined() && head_.size(1) == x.size(1) + 1;
+    return shift ? at::cat({x, at::ones({x.size(0), 1}, x.options())}, 1) : x;
   }
   /// Why the residual stream cannot be turned, where it cannot.
   virtual std::string fixed_stream() const { return ""; }
@@ -72,7 +77,6 @@ class Decoder : public Model, public Streamed {
   std::vector<std::array<Tensor, 2>>& edges();
 
   std::string embed_name_, head_name_;
-  Tensor head_bias_;                          // of a turned stream whose last norm had a shift
   std::vector<std::array<Tensor, 2>> edges_;  // empty or [blocks]: attention's, the MLP's
 };
 

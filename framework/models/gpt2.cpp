@@ -59,8 +59,10 @@ class Gpt2 : public Decoder {
       if (scale_by_layer_) how.scale /= static_cast<double>(index + 1);
       h = h + b.out(attend(qkv[0], qkv[1], qkv[2], batch, how));
     }
-    if (!there(b.down)) return h;
-    return stay(h, index, 1) + b.down(apply(act_, b.up(b.before_mlp(h))));
+    if (!there(b.down)) return stay(h, index, 1);
+    return by_rows(h, {&b.up, &b.down}, [&](const Tensor& t) {
+      return stay(t, index, 1) + b.down(apply(act_, b.up(b.before_mlp(t))));
+    });
   }
 
  protected:

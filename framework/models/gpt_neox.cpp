@@ -46,15 +46,18 @@ class GptNeox : public Decoder {
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    const auto mlp = [&](const Tensor& in) { return b.down(apply(act_, b.up(b.before_mlp(in)))); };
+    const auto mlp = [&](const Tensor& in) {
+      return by_rows(in, {&b.up, &b.down},
+                     [&](const Tensor& t) { return b.down(apply(act_, b.up(b.before_mlp(t)))); });
+    };
     if (parallel_) {
-      const auto h = there(b.dense) ? attention(b, x, batch) : Tensor();
-      if (!there(b.down)) return h.defined() ? h + x : x;
-      return h.defined() ? mlp(x) + h + x : mlp(x) + x;
+      const auto a = there(b.dense) ? attention(b, x, batch) : Tensor();
+      if (!there(b.down)) return a.defined() ? a + x : x;
+      return a.defined() ? mlp(x) + a + x : mlp(x) + x;
     }
     auto h = stay(x, index, 0);
     if (there(b.dense)) h = attention(b, x, batch) + h;
-    return there(b.down) ? mlp(h) + stay(h, index, 1) : h;
+    return there(b.down) ? mlp(h) + stay(h, index, 1) : stay(h, index, 1);
   }
 
  protected:

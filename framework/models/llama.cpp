@@ -54,12 +54,11 @@ class Llama : public Decoder {
       const auto q = rope_(b.q(n), batch.positions), k = rope_(b.k(n), batch.positions);
       h = h + b.o(attend(q, k, b.v(n), batch, {head_dim_, b.window}));
     }
-    if (!there(b.down)) return h;
-    const auto m = b.before_mlp(h);
-    const auto act = act_;
-    const auto inner =
-        rowwise(b.gate(m), b.up(m), [act](const Tensor& g, const Tensor& u) { return act(g) * u; });
-    return stay(h, index, 1) + b.down(inner);
+    if (!there(b.down)) return stay(h, index, 1);
+    return by_rows(h, {&b.gate, &b.up, &b.down}, [&](const Tensor& t) {
+      const auto m = b.before_mlp(t);
+      return stay(t, index, 1) + b.down(apply(act_, b.gate(m)) * b.up(m));
+    });
   }
 
  protected:

@@ -58,16 +58,17 @@ class Opt : public Decoder {
       h = h + b.o(attend(b.q(n), b.k(n), b.v(n), batch, {head_dim_}));
     }
     if (!before_) h = b.attention_norm(h);
-    if (there(b.fc2)) {
-      const auto m = before_ ? b.final_norm(h) : h;
-      h = stay(h, index, 1) + b.fc2(apply(act_, b.fc1(m)));
-    }
-    return before_ ? h : b.final_norm(h);
+    if (!there(b.fc2)) return before_ ? stay(h, index, 1) : b.final_norm(h);
+    return by_rows(h, {&b.fc1, &b.fc2}, [&](const Tensor& t) {
+      const auto m = before_ ? b.final_norm(t) : t;
+      const auto y = stay(t, index, 1) + b.fc2(apply(act_, b.fc1(m)));
+      return before_ ? y : b.final_norm(y);
+    });
   }
 
-  Tensor head(const Tensor& hidden, const Batch&) const override {
+  Tensor features(const Tensor& hidden, const Batch&) const override {
     const auto x = norm_.name.empty() ? hidden : norm_(hidden);
-    return logits(out_.defined() ? linear_rows(x, out_, {}) : x);
+    return out_.defined() ? linear_rows(x, out_, {}) : read_by_head(x);
   }
 
  protected:

@@ -83,6 +83,13 @@ Activation activation(const std::string& name, const std::string& where) {
   fail("{}: the activation '{}' is not supported{}", where, name, suggestion(name, known));
 }
 
+Tensor by_rows(const Tensor& x, std::initializer_list<const Layer*> layers,
+               const std::function<Tensor(const Tensor&)>& f) {
+  for (const Layer* l : layers)
+    if (l->tap || l->lens) return f(x);
+  return rowwise(x, f);
+}
+
 namespace {
 
 /// Keys of a segment and its ancestors, end to end: [length, columns].

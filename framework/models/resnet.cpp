@@ -67,7 +67,7 @@ class ResNet : public Model {
     return at::relu(y + shortcut(b, x, stats));
   }
 
-  Tensor head(const Tensor& hidden, const Batch&) const override { return hidden; }
+  Tensor features(const Tensor& hidden, const Batch&) const override { return hidden; }
   int64_t block_count() const override { return static_cast<int64_t>(blocks_.size()) + 2; }
 
   std::vector<Layer*> layers(int64_t block) override {

@@ -125,6 +125,8 @@ std::vector<Value> read_documents_of(const std::string& name, int64_t limit) {
   const bool packed = kind.extension() == ".gz";
   if (packed) kind.replace_extension();
   const auto text = packed ? read_gzip(file) : read_file(file);
+  if (const auto bad = text::invalid_utf8(text); bad != std::string::npos)
+    fail("{}: is not valid UTF-8 at byte {}; convert it to UTF-8", file.string(), bad);
   std::vector<Value> all;
   if (kind.extension() == ".jsonl")
     all = from_lines(file.string(), text, limit);

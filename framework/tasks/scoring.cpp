@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/rows.h"
+#include "tasks/running_softmax.h"
 
 namespace bench {
 namespace {
@@ -103,6 +104,21 @@ class Layout {
   std::map<std::pair<int64_t, Sequence>, int64_t> known_;  // (parent, whole piece) -> segment
 };
 
+constexpr int64_t kClasses = 2048;  // logits of this many classes at a time
+
+Tensor answers(const Tensor& features, const Tensor& classifier, const Tensor& ids) {
+  RunningSoftmax softmax(ids);
+  if (!classifier.defined()) {
+    softmax.add(features.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true), 0);
+    return softmax.answers();
+  }
+  for (int64_t begin = 0; begin < classifier.size(0); begin += kClasses)
+    softmax.add(linear_rows(features, classifier.slice(0, begin, begin + kClasses), {})
+                    .to(at::kFloat),
+                begin);
+  return softmax.answers();
+}
+
 }  // namespace
 
 Scored score_targets(const Model& model, const Batch& batch, const std::vector<Target>& targets) {
@@ -113,11 +129,9 @@ Scored score_targets(const Model& model, const Batch& batch, const std::vector<T
   const auto device = hidden.device();
   const auto wanted = at::tensor(ids, at::kLong).to(device).unsqueeze(1);
   const auto inputs = hidden.index_select(0, at::tensor(rows, at::kLong).to(device));
-  // Columns: log-probability of the target, and whether it is the first maximum.
+  const auto classifier = model.classifier();
   const auto answer = rowwise(inputs, wanted, [&](const Tensor& h, const Tensor& id) {
-                        const auto logits = model.head(h, batch);
-                        const auto log_p = at::log_softmax(logits, 1).gather(1, id);
-                        return at::cat({log_p, (logits.argmax(1, true) == id).to(at::kFloat)}, 1);
+                        return answers(model.features(h, batch), classifier, id);
                       }).cpu();
   Scored out;
   const auto a = answer.accessor<float, 2>();

@@ -1,12 +1,13 @@
 #pragma once
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "config/value.h"
 
 namespace bench::text::jinja {
+
+struct Keyword;
 
 /// An expression.
 struct Node {
@@ -29,7 +30,12 @@ struct Node {
   std::string text;
   Value value;
   std::vector<Node> kids;
-  std::vector<std::pair<std::string, Node>> named;  // keyword arguments
+  std::vector<Keyword> named;  // keyword arguments
+};
+
+struct Keyword {
+  std::string name;
+  Node value;
 };
 
 struct Statement;

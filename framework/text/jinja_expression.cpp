@@ -257,7 +257,7 @@ class Parser {
       if (named) {
         auto key = name();
         expect("=");
-        call.named.emplace_back(std::move(key), choice());
+        call.named.push_back({std::move(key), choice()});
       } else {
         call.kids.push_back(choice());
       }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "text/jinja_ast.h"
 #include "text/python_string.h"
+#include "text/utf8.h"
 
 namespace bench::text::jinja {
 namespace {
@@ -254,6 +255,8 @@ class Blocks {
 }  // namespace
 
 Body parse(const std::string& source, const std::string& where) {
+  if (const auto bad = invalid_utf8(source); bad != std::string::npos)
+    fail("{}: the template is not valid UTF-8 at byte {}; convert it to UTF-8", where, bad);
   return Blocks(Cutter(source, where).run(), where).run();
 }
 

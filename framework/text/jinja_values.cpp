@@ -173,7 +173,7 @@ const std::string& text_of(const Value& v, const char* what) {
 }
 
 int64_t length(const Value& v) {
-  if (v.is_string()) return static_cast<int64_t>(count_chars(v.string()));
+  if (v.is_string()) return static_cast<int64_t>(characters(v.string()).size()) - 1;
   if (v.is_list()) return static_cast<int64_t>(v.list().size());
   if (v.is_map()) return static_cast<int64_t>(v.map().size());
   fail("{} has no length", type_name(v));

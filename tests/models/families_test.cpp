@@ -93,6 +93,29 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("families: BLOOM's slopes are cut, or made anew for the heads that stay", "[models]") {
+  for (const bool remake : {false, true}) {
+    const auto model = build_model(tiny_checkpoint("bloom"));
+    Pattern p;
+    p.kind = Pattern::Structured;
+    p.groups = {"head"};
+    p.remake = remake;
+    const auto g = prunable_groups(*model, p).front();
+    const auto keep = at::tensor({0, 1, 1, 0}).to(at::kBool);
+    const auto masks = g.layer_masks(keep);
+    for (size_t i = 0; i < masks.size(); ++i) g.slices[i].layer->set_mask(masks[i]);
+    mask_followers(g, keep);
+    const auto masked = forward(*model);
+    shrink(g, keep);
+    const auto shrunk = forward(*model);
+    CHECK((masked - shrunk).abs().max().item<double>() <= 1e-5 * masked.abs().max().item<double>());
+    // 4 heads: 2^-2, 2^-4, 2^-6, 2^-8; 2 heads: 2^-4, 2^-8.
+    const auto expected =
+        remake ? at::tensor({0.0625f, 0.00390625f}) : at::tensor({0.0625f, 0.015625f});
+    CHECK(g.followers.front().values->equal(expected));
+  }
+}
+
 TEST_CASE("families: without a block a pre-norm model is the chain of the others", "[models]") {
   for (const auto& family : kFamilies) {
     INFO(family);
@@ -139,6 +162,22 @@ TEST_CASE("families: the same bits alone, in a batch, with 2 threads; prefixes a
     at::set_num_threads(1);
     CHECK(beside[0].sum == shared[0].sum);
     CHECK(beside[1].sum == shared[1].sum);
+  }
+}
+
+TEST_CASE("families: the same bits whether a block runs in row tiles or is looked into",
+          "[models]") {
+  at::NoGradGuard no_grad;
+  for (const auto& family : kFamilies) {
+    INFO(family);
+    const auto model = build_model(tiny_checkpoint(family));
+    const auto batch = tiny_text(3, 100, 3).batches.front();  // 300 rows: tiles of 128, 128, 44
+    const auto plain = model->forward(batch);
+    int64_t seen = 0;
+    for (Layer* l : model->layers()) l->tap = [&](const Tensor& x) { seen += x.size(0); };
+    const auto tapped = model->forward(batch);
+    CHECK(at::equal(plain, tapped));
+    CHECK(seen == 300 * static_cast<int64_t>(model->layers().size()));
   }
 }
 

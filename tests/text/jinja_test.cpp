@@ -71,6 +71,12 @@ TEST_CASE("jinja: mistakes are sentences with the place", "[jinja]") {
   CHECK(contains(problem("{{choices.text.index('six')}}"), "not in the list"));
 }
 
+TEST_CASE("jinja: text that is no UTF-8 is refused, or cut without leaving it", "[jinja]") {
+  CHECK(contains(problem("{{ \"\xe9\xff\"[0:] }}"), "not valid UTF-8 at byte 4"));
+  const Value broken(Value::Map{{"a", Value(std::string("\xe9\xff\xff\xffon"))}});
+  CHECK(Template("{{ a[0:]|length == a|length }}").render(broken) == "True");
+}
+
 TEST_CASE("jinja: nothing hangs or fills the memory", "[jinja]") {
   CHECK(!problem("{{ 'a' * 10000000000 }}").empty());
   CHECK(!problem("{{ ('a' * 1000000).replace('a', 'a' * 1000000) }}").empty());
