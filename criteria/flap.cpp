@@ -250,7 +250,7 @@ class BiasUpdate : public Update {
     auto mean = (m.sum / static_cast<double>(std::max<int64_t>(m.rows, 1))).to(at::kFloat);
     if (half_) mean = mean.to(at::kHalf).to(at::kFloat);
     // Rows that go altogether have nobody who reads their bias.
-    const auto lost = w.masked_fill(mask, 0).mv(mean).masked_fill(~mask.any(1), 0);
+    const auto lost = (w.masked_fill(mask, 0) * mean).sum(1).masked_fill(~mask.any(1), 0);
     layer.set_matrix(w.masked_fill(~mask, 0));
     if (!layer.bias.defined() && !lost.any().item<bool>()) return;
     layer.bias = layer.bias.defined() ? layer.bias + lost : lost;

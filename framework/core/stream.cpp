@@ -9,6 +9,11 @@ Tensor wide(const Tensor& t) {
   return t.to(at::kDouble);
 }
 
+/// Matrix times vector, the same bits on any number of threads.
+Tensor product(const Tensor& m, const Tensor& v) {
+  return matmul_rows(m, v.unsqueeze(1)).squeeze(1);
+}
+
 /// Norm weights go into the matrices that read, means out of those that write; the norm itself
 /// becomes a bare x / rms(x) over the width the stream has now.
 class Folding {
@@ -34,13 +39,14 @@ class Folding {
   void fold(Junction& j) {
     for (Layer* r : j.readers) {
       if (j.shift->defined()) {
-        const auto added = wide(r->weight).mv(wide(*j.shift));
+        const auto added = product(wide(r->weight), wide(*j.shift));
         r->bias = narrow(r->bias.defined() ? wide(r->bias) + added : added, r->weight);
       }
       if (j.scale->defined()) r->weight = narrow(wide(r->weight) * wide(*j.scale), r->weight);
     }
     if (j.readers.empty()) {
-      if (j.shift->defined()) head_shift = narrow(wide(*s_.head).mv(wide(*j.shift)), *s_.head);
+      if (j.shift->defined())
+        head_shift = narrow(product(wide(*s_.head), wide(*j.shift)), *s_.head);
       if (j.scale->defined()) *s_.head = narrow(wide(*s_.head) * wide(*j.scale), *s_.head);
     }
     const auto width = s_.embeddings.front()->size(1);
@@ -109,10 +115,11 @@ class Turning {
   std::vector<Tensor> run() {
     for (const auto& b : batches_) signal_.push_back(wide(m_.stem(b)));
     turn(components_of(signal_), kept_);
-    for (Tensor* e : s_.embeddings) *e = first_of(wide(*e).mm(q_), 1, kept_).to(e->scalar_type());
+    for (Tensor* e : s_.embeddings)
+      *e = first_of(matmul_rows(wide(*e), q_), 1, kept_).to(e->scalar_type());
     advance();
     for (size_t j = 1; j < s_.junctions.size(); ++j) step(j);
-    *s_.head = wide(*s_.head).mm(q_).to(s_.head->scalar_type());
+    *s_.head = matmul_rows(wide(*s_.head), q_).to(s_.head->scalar_type());
     return std::move(values_);
   }
 
@@ -125,14 +132,14 @@ class Turning {
 
   /// The signal in the turned stream, as the sliced model would see it.
   void advance() {
-    for (auto& x : signal_) x = first_of(x.mm(q_), 1, width_);
+    for (auto& x : signal_) x = first_of(matmul_rows(x, q_), 1, width_);
   }
 
   void step(size_t j) {
     auto& here = s_.junctions[j];
     auto& before = s_.junctions[j - 1];
     for (Layer* r : before.readers)
-      r->weight = first_of(wide(r->weight).mm(q_), 1, width_).to(r->weight.scalar_type());
+      r->weight = first_of(matmul_rows(wide(r->weight), q_), 1, width_).to(r->weight.scalar_type());
     // [out, in] = Q before the turn at this place: back to the axes in which the writers write.
     const auto back = first_of(q_, 1, width_).to(here.writers.front()->weight.scalar_type());
     *here.edge = back;
@@ -140,11 +147,11 @@ class Turning {
     const bool last = j + 1 == s_.junctions.size();
     turn(components_of(signal), last ? q_.size(0) : kept_);
     const auto t = q_.t();
-    *here.edge = first_of(t.to(back.scalar_type()).mm(back), 0, width_);
+    *here.edge = first_of(matmul_rows(t.to(back.scalar_type()), back), 0, width_);
     for (Layer* w : here.writers) {
-      w->weight = first_of(t.mm(wide(w->weight)), 0, width_).to(w->weight.scalar_type());
+      w->weight = first_of(matmul_rows(t, wide(w->weight)), 0, width_).to(w->weight.scalar_type());
       if (w->bias.defined())
-        w->bias = first_of(t.mv(wide(w->bias)), 0, width_).to(w->bias.scalar_type());
+        w->bias = first_of(product(t, wide(w->bias)), 0, width_).to(w->bias.scalar_type());
     }
     if (here.silenced) return;  // the MLP comes next, from the same input of the block
     signal_ = signal;
