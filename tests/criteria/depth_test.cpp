@@ -162,3 +162,32 @@ TEST_CASE("block_order keeps the first blocks", "[criteria]") {
   CHECK(gone(prune(*s.model, depth("block_order", {"block"}), 0.4, none)) ==
         std::vector<int64_t>{3, 4});
 }
+
+TEST_CASE("deeper_layers takes the run of blocks across which the last token turns least",
+          "[criteria]") {
+  auto& s = shipped("stories260k");
+  for (const int64_t n : {1, 2, 3}) {
+    auto data = tiny_text(3, 24, 2);
+    at::NoGradGuard no_grad;
+    std::pair<double, int64_t> best{1e300, -1};
+    for (int64_t first = 0; first + n <= 5; ++first) {
+      double sum = 0;
+      for (const auto& one : split(data.batches)) {
+        auto h = s.model->stem(one);
+        Tensor before;
+        for (int64_t b = 0; b < first + n; ++b) {
+          if (b == first) before = h[-1].to(at::kDouble);
+          h = s.model->block(b, h, one);
+        }
+        const auto after = h[-1].to(at::kDouble);
+        sum += std::acos((before.dot(after) / (before.norm() * after.norm())).item<double>());
+      }
+      best = std::min(best, {sum, first});
+    }
+    std::vector<int64_t> expected;
+    for (int64_t i = 0; i < n; ++i) expected.push_back(best.second + i);
+    const auto how = depth("deeper_layers", {"block"});
+    CHECK(gone(prune(*s.model, how, static_cast<double>(n) / 5, data)) == expected);
+    s.dense->restore(*s.model);
+  }
+}
