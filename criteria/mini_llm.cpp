@@ -14,7 +14,7 @@ enum class Grad { ZerothOrder, Random, Backprop, One };
 struct FmsOptions {
   Grad grad = Grad::ZerothOrder;
   std::string act_stat = "l2_norm", elementwise = "abs", members = "sum";
-  bool divide = false, rademacher = false;
+  bool divide = false, rademacher = false, all_parameters = false;
   int64_t n = 10, base_seed = 42;
   double eps = 1e-3;
 };
@@ -65,7 +65,8 @@ class Fms : public Criterion {
 
  private:
   StatisticKind differences() const {
-    return need<ZerothOrder>(o_.n, o_.eps, int(o_.rademacher), o_.base_seed);
+    return need<ZerothOrder>(o_.n, o_.eps, int(o_.rademacher), o_.base_seed,
+                             int(o_.all_parameters));
   }
 
   Tensor gradient(const Layer& layer, const Stats& stats) const {
@@ -120,13 +121,17 @@ FmsOptions read_score(const Config& c, FmsOptions o) {
     o.base_seed = c.get<int64_t>("base_seed");
   }
   if (c.has("eps")) o.eps = c.get<double>("eps");
+  if (c.has("perturb")) o.all_parameters = c.get<std::string>("perturb") == "all";
   return o;
 }
 
 struct MiniLlm : Fms {
   static Schema schema() {
     return score_schema() + activation_schema() + direction_schema() +
-           Schema{key("eps", 1e-3, "size of the perturbation").range(1e-8, 1)};
+           Schema{key("eps", 1e-3, "size of the perturbation").range(1e-8, 1),
+                  key("perturb", "scored",
+                      "the weights that are scored, or every parameter of the model as MeZO does")
+                      .one_of({"scored", "all"})};
   }
   explicit MiniLlm(const Config& c) : Fms(read_score(c, {})) {}
 };

@@ -106,9 +106,19 @@ class Runner {
     }
   }
 
+  /// Notes of the whole model, once each, as JSON.
+  void keep_notes(const Statistic::Notes& notes) {
+    for (const auto& [name, values] : notes) {
+      const auto known = [&, &n = name](const auto& pair) { return pair.first == n; };
+      if (std::any_of(out_.notes.begin(), out_.notes.end(), known)) continue;
+      out_.notes.emplace_back(name, nlohmann::json(values).dump());
+    }
+  }
+
   /// Shows layer by layer what pruning finds and leaves.
-  Onlooker onlooker() const {
+  Onlooker onlooker() {
     return {[&](const Layer& l, const Stats& stats) {
+              keep_notes(stats.notes(l.name));
               for (const auto& [name, value] : stats.values(l.name))
                 watch_("statistics", l.name + " " + name, value);
             },
@@ -145,7 +155,8 @@ class Runner {
   void prune_model(bool with_calibration = false) {
     Model& model = *loaded_->model;
     const auto method = method_from(config_);
-    const auto target = std::get<double>(config_.find("sparsity")->data);
+    const auto target = removable_target(model, method.pattern,
+                                         std::get<double>(config_.find("sparsity")->data));
     Calibration data;
     if (!method.needs().empty()) {
       Phase phase(out_, "calibrate", device_);

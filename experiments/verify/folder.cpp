@@ -17,15 +17,31 @@ bool has_keys(const fs::path& file, const std::vector<std::string>& keys) {
   return std::all_of(keys.begin(), keys.end(), [&](const auto& k) { return json.contains(k); });
 }
 
+/// Who compares the recorded cases of a method, and under which name they are counted; masks of
+/// single weights are compared alike whatever chose them.
+struct CaseKind {
+  const char* name;
+  void (*verify)(Run&, const fs::path&, const Json&);
+};
+CaseKind kind_of(const std::string& method) {
+  static const std::map<std::string, CaseKind> all{
+      {"mini_llm", {"mini_llm", verify_mini_llm}},
+      {"ifso_score", {"ifso", verify_ifso}},
+      {"llm-pruner", {"llm_pruner", verify_llm_pruner}},
+      {"flap", {"flap", verify_flap}},
+      {"wanda_sp", {"wanda_sp", verify_flap}},
+      {"magnitude_sp", {"magnitude_sp", verify_flap}},
+      {"shortgpt_block_influence", {"shortgpt", verify_shortgpt}},
+      {"sleb", {"sleb", verify_sleb}},
+      {"slicegpt", {"slicegpt", verify_slicegpt}}};
+  const auto it = all.find(method);
+  return it == all.end() ? CaseKind{"masks", verify_masks} : it->second;
+}
+
 void verify_case(Run& run, const fs::path& file) {
   const auto record = read_json(file);
-  const auto method = record.value("method", std::string());
-  if (method == "mini_llm")
-    run.guarded("mini_llm", file, [&] { verify_mini_llm(run, file, record); });
-  else if (method == "ifso_score")
-    run.guarded("ifso", file, [&] { verify_ifso(run, file, record); });
-  else
-    run.guarded("masks", file, [&] { verify_masks(run, file, record); });
+  const auto kind = kind_of(record.value("method", std::string()));
+  run.guarded(kind.name, file, [&] { kind.verify(run, file, record); });
 }
 
 void verify_file(Run& run, const fs::path& file) {

@@ -37,9 +37,18 @@ Run::Loaded& Run::model(const std::string& name) {
 }
 
 fs::path Run::input(const fs::path& case_file, const std::string& relative) const {
+  // `inputs.json` beside the inputs of a model may say that they are another model's.
+  const fs::path name(relative);
+  const std::string same = "same ids as ";
   for (auto at = fs::absolute(case_file).parent_path(); at.has_relative_path();
-       at = at.parent_path())
+       at = at.parent_path()) {
     if (fs::exists(at / relative)) return at / relative;
+    const auto said = at / name.parent_path() / "inputs.json";
+    if (!fs::exists(said)) continue;
+    const auto entry = read_json(said).value(name.stem().string(), Json());
+    if (entry.is_string() && entry.get<std::string>().rfind(same, 0) == 0)
+      return input(case_file, entry.get<std::string>().substr(same.size()));
+  }
   throw Missing(relative + " is in no parent folder");
 }
 

@@ -92,6 +92,11 @@ void verify_lm_eval(Run& run, const fs::path& file);
 void verify_masks(Run& run, const fs::path& case_file, const Json& record);
 void verify_mini_llm(Run& run, const fs::path& case_file, const Json& record);
 void verify_ifso(Run& run, const fs::path& case_file, const Json& record);
+void verify_llm_pruner(Run& run, const fs::path& case_file, const Json& record);
+void verify_flap(Run& run, const fs::path& case_file, const Json& record);
+void verify_shortgpt(Run& run, const fs::path& case_file, const Json& record);
+void verify_sleb(Run& run, const fs::path& case_file, const Json& record);
+void verify_slicegpt(Run& run, const fs::path& case_file, const Json& record);
 
 /// Everything below `folder`, or one file; prints a line per failure and skip and a count per kind.
 /// Returns the exit code: 0, or 1 on a failure or where nothing ran.

@@ -14,6 +14,8 @@ struct Part {
   int64_t size;                // competitors: weights, or units
   int64_t unit_width = 1;      // of a group's units (removed_units)
   double weight = 1;           // what one competitor stands for in the target: weights per unit
+  std::string kind;            // of a group: "head", "neuron", ...
+  int64_t at_least = 1;        // units of a group that stay
 };
 
 /// How much of one part goes: a ratio, or where count >= 0 exactly so many competitors.

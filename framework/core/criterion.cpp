@@ -14,6 +14,10 @@ Tensor Criterion::reference_mask(const Tensor& score, Contest contest, double ra
   return select_threshold(score, ratio);
 }
 
+Tensor Criterion::reference_units(const Group& group, const Tensor& score, double ratio) const {
+  return select_units(score, removed_units(group.units, group.unit_width, ratio, group.at_least));
+}
+
 Tensor member_channels(const Group& group, const Slice& slice, const Tensor& element_scores) {
   const auto along = element_scores.sum(1 - slice.dim, false, at::kDouble);
   return group.to_channels(slice, along);

@@ -29,6 +29,10 @@ class Criterion {
   virtual Contest contest() const { return Contest::Layer; }
   /// Statistics that score() and units() read. Data-free criteria need none.
   virtual Needs needs() const { return {}; }
+  /// Brings the model into the form whose units are scored (SliceGPT turns the residual stream),
+  /// once, before anything is measured. By default nothing.
+  virtual void prepare(Model& /*model*/, Calibration& /*data*/, const Pattern& /*pattern*/,
+                       double /*target*/) const {}
   /// [out, end - begin], float32.
   virtual Tensor score(const View& view, const Stats& stats) const = 0;
   /// [units] of a structured pattern. By default the sum of the element scores of all members.
@@ -37,6 +41,9 @@ class Criterion {
   /// with
   /// <= per layer, a stable sort per row.
   virtual Tensor reference_mask(const Tensor& score, Contest contest, double ratio) const;
+  /// The authors' own choice of units (`tie: reference`), bool [units]. By default removed_units()
+  /// of the lowest.
+  virtual Tensor reference_units(const Group& group, const Tensor& score, double ratio) const;
 };
 
 /// |row sums| or |column sums| of a member's element scores, as the channels of its group.

@@ -64,23 +64,45 @@ void shrink(const Group& group, const Tensor& keep) {
       l.mask = l.mask.index_select(s.dim, columns);
     }
   }
-  for (const auto& f : group.followers)
+  for (const auto& f : group.followers) {
+    if (!f.values->defined() || f.kind == Follower::Zeroed) continue;
+    if (f.kind == Follower::Remade) {
+      *f.values = f.made(units.sum().item<int64_t>()).to(f.values->device());
+      continue;
+    }
     *f.values =
         f.kind == Follower::Index
             ? renumber(*f.values, units)
-            : f.values->index_select(0, kept_indices(units, f.width).to(f.values->device()));
+            : f.values->index_select(f.dim, kept_indices(units, f.width).to(f.values->device()));
+    if (f.kind == Follower::Support && f.values->all().item<bool>()) *f.values = Tensor();
+  }
 }
 
 void mask_followers(const Group& group, const Tensor& keep) {
   at::NoGradGuard no_grad;
-  for (const auto& f : group.followers)
+  for (const auto& f : group.followers) {
+    if (f.kind == Follower::Support) {
+      const auto there = keep.repeat_interleave(f.width);
+      *f.values = f.values->defined() ? f.values->logical_and(there.to(f.values->device()))
+                                      : there.to(group.slices.front().layer->weight.device());
+      continue;
+    }
+    if (!f.values->defined()) continue;
+    if (f.kind == Follower::Remade) {
+      const auto which = kept_indices(keep.cpu(), f.width).to(f.values->device());
+      const auto anew = f.made(keep.sum().item<int64_t>()).to(f.values->device());
+      *f.values = f.values->index_copy(0, which, anew);
+      continue;
+    }
+    auto gone = ~keep.to(f.values->device()).repeat_interleave(f.width);
+    for (int64_t d = f.dim + 1; d < f.values->dim(); ++d) gone = gone.unsqueeze(-1);
     if (f.kind == Follower::Plain && f.values->scalar_type() == at::kLong)
       // A map into the group (a shortcut's sources): a masked channel gets nothing through it
       // either.
-      *f.values =
-          f.values->masked_fill(~keep.to(f.values->device()).repeat_interleave(f.width), -1);
-    else if (f.kind == Follower::Affine)
-      *f.values = f.values->masked_fill(~keep.to(f.values->device()).repeat_interleave(f.width), 0);
+      *f.values = f.values->masked_fill(gone, -1);
+    else if (f.kind == Follower::Affine || f.kind == Follower::Zeroed)
+      *f.values = f.values->masked_fill(gone, 0);
+  }
 }
 
 }  // namespace bench

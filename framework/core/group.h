@@ -8,38 +8,50 @@ namespace bench {
 
 /// Which part of a layer belongs to unit u of a group: indices [u*width, (u+1)*width) along `dim`
 /// of the layer's matrix, in each of `stretches` equal parts of that dim (GPT-2's c_attn holds all
-/// queries, then all keys, then all values: 3).
+/// queries, then all keys, then all values: 3). A unit's indices may stand for `roles` projections
+/// one after another (BLOOM's q, k, v of a head: 3).
 struct Slice {
   enum Dim { Out = 0, In = 1 };
   Layer* layer = nullptr;
   Dim dim = Out;
   int64_t width = 1;
   int64_t stretches = 1;
+  int64_t roles = 1;
 };
 
-/// A vector that is no prunable weight but runs along the units of a group.
+/// A tensor that is no prunable weight but runs along the units of a group. An undefined one is
+/// passed over.
 struct Follower {
   enum Kind {
-    Plain,   // cut when shrunk: biases, running statistics, ALiBi slopes
-    Affine,  // and zeroed when masked: a batch norm's scale and shift, so that a masked channel is
-             // 0
-    Index,   // its VALUES are unit numbers: renumbered when shrunk, -1 where the unit went
+    Plain,    // cut when shrunk: biases, running statistics, ALiBi slopes
+    Affine,   // and zeroed when masked: a batch norm's scale and shift, so that a masked channel is
+              // 0
+    Index,    // its VALUES are unit numbers: renumbered when shrunk, -1 where the unit went
+    Zeroed,   // zeroed when masked; cut with the rows of its layer
+    Support,  // bool: which units are there, undefined for all of them (a norm averages over those)
+    Remade,   // made anew for the units that stay, as if the model had never had others
   };
   Tensor* values = nullptr;
   Kind kind = Plain;
   int64_t width = 1;
+  int64_t dim = 0;         // that runs along the units: 1 for the columns of an embedding
+  std::string name = {};   // of a weight that is a member of the group and counts in its scores
+  bool embedding = false;  // rows are looked up, not multiplied with
+  std::function<Tensor(int64_t units)> made = {};  // the values of a model made with so many units
 };
 
 /// Slices of layers that can only go together: unit u is one neuron, head, channel or block.
 struct Group {
   std::string name;
-  std::string kind;   // "head", "neuron", "channel"
+  std::string kind;   // "head", "neuron", "channel", "hidden", "attention", "mlp", "block"
   int64_t block = 0;  // the first block it touches
   int64_t last = 0;   // the last one
   int64_t units = 0;
   int64_t unit_width = 1;     // channels of a unit that are scored one by one: head_dim, else 1
   std::vector<Slice> slices;  // root first: the order matters for the reductions first and second
   std::vector<Follower> followers;
+
+  int64_t at_least = 1;  // units that stay whatever is asked: 0 where the residual stream goes on
 
   int64_t channels() const { return units * unit_width; }
   /// Weights that go with one unit.

@@ -24,7 +24,9 @@ struct Layer {
 
   bool is_conv() const { return weight.dim() == 4; }
   int64_t rows() const { return weight.size(0); }
-  int64_t columns() const { return weight.numel() / weight.size(0); }
+  int64_t columns() const {
+    return is_conv() ? weight.size(1) * columns_per_channel() : weight.size(1);
+  }
   /// Matrix columns that read one input channel: kh*kw, 1 for Linear.
   int64_t columns_per_channel() const { return is_conv() ? weight.size(2) * weight.size(3) : 1; }
   Tensor matrix() const { return weight.flatten(1); }

@@ -2,6 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <set>
+
 #include "base/error.h"
 #include "kernels/select.h"
 #include "kernels/twins.h"
@@ -45,7 +48,14 @@ Schema Pattern::schema() {
           .at_least(0)
           .in("blocks"),
       key("tie", "stable", "rule for equal scores; reference: the threshold of the authors' code")
-          .one_of({"stable", "reference"})};
+          .one_of({"stable", "reference"}),
+      key("target_of", "removable",
+          "structured: sparsity is a share of what may be removed, or of the model's parameters")
+          .one_of({"removable", "parameters"}),
+      key("alibi", "slice",
+          "structured: heads that stay keep their ALiBi slopes, or all are made anew for their "
+          "number (LLM-Pruner)")
+          .one_of({"slice", "rebuild"})};
 }
 
 Pattern Pattern::from(const Config& c) {
@@ -64,9 +74,16 @@ Pattern Pattern::from(const Config& c) {
     if (p.groups.empty()) fail("{}.groups: name at least one kind of group", c.path());
     p.exempt_first = c.get<int64_t>("exempt_first");
     p.exempt_last = c.get<int64_t>("exempt_last");
+    p.remake = c.get<std::string>("alibi") == "rebuild";
+    p.of_parameters = c.get<std::string>("target_of") == "parameters";
   }
   p.reference_ties = c.get<std::string>("tie") == "reference";
   return p;
+}
+
+bool Pattern::depth() const {
+  static const std::set<std::string> kDepth{"attention", "mlp", "block"};
+  return std::any_of(groups.begin(), groups.end(), [](const auto& g) { return kDepth.count(g); });
 }
 
 std::string Pattern::label() const {
@@ -79,11 +96,11 @@ int64_t removed_weights(int64_t total, double ratio) {
   return static_cast<int64_t>(static_cast<double>(total) * ratio);
 }
 
-int64_t removed_units(int64_t units, int64_t unit_width, double ratio) {
+int64_t removed_units(int64_t units, int64_t unit_width, double ratio, int64_t at_least) {
   const int64_t channels = units * unit_width;
   const int64_t gone =
       channels - static_cast<int64_t>(static_cast<double>(channels) * (1.0 - ratio));
-  return std::min(gone / unit_width, units - 1);
+  return std::min(gone / unit_width, units - at_least);
 }
 
 Tensor select(const Tensor& score, Contest contest, double ratio, int64_t count) {

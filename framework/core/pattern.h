@@ -18,8 +18,11 @@ struct Pattern {
   Kind kind = Unstructured;
   Contest contest = Contest::Method;          // Unstructured
   int64_t keep = 0, of = 0;                   // NM: KEEP n of m consecutive inputs of a row
-  std::vector<std::string> groups;            // Structured: "head", "neuron", "channel"
+  std::vector<std::string> groups;            // Structured: the kinds of Group
   int64_t exempt_first = 0, exempt_last = 0;  // Structured: blocks left whole at either end
+  /// Structured: the target is a share of the model's parameters, not of what may be removed.
+  bool of_parameters = false;
+  bool remake = false;  // Structured: ALiBi slopes are made anew for the heads that stay
   /// `tie: reference` reproduces the rule of the authors' code where it differs from exact counts
   /// in a stable order (thresholds with <=).
   bool reference_ties = false;
@@ -28,6 +31,8 @@ struct Pattern {
   static Pattern from(const Config& config);
   /// "unstructured", "2:4", "head+neuron": for tables.
   std::string label() const;
+  /// Whether it removes whole blocks or sublayers, each a group of one unit: depth pruning.
+  bool depth() const;
   /// The share of what it may remove that it always removes (n:m), or nothing.
   double fixed_share() const { return kind == NM ? 1.0 - double(keep) / double(of) : -1; }
 };
@@ -35,8 +40,8 @@ struct Pattern {
 /// How many of `total` weights go at that ratio: int(total * ratio), as the Wanda family counts.
 int64_t removed_weights(int64_t total, double ratio);
 /// How many units of a group go: floor((C - int(C (1 - ratio))) / unit_width), C =
-/// units*unit_width, in IEEE double; LLM-Pruner's local rule (mini_llm.md 4). Never all of them.
-int64_t removed_units(int64_t units, int64_t unit_width, double ratio);
+/// units*unit_width, in double; LLM-Pruner's local rule (mini_llm.md 4). `at_least` units stay.
+int64_t removed_units(int64_t units, int64_t unit_width, double ratio, int64_t at_least = 1);
 
 /// Keep-mask (bool, score's shape) of [rows, columns] scores: drops exactly
 /// removed_weights(contest) of the lowest in each contest; of equals the lower index goes first.

@@ -40,7 +40,7 @@ std::vector<Candidate> candidates_of(Model& model, const Pattern& pattern) {
   if (pattern.kind == Pattern::Structured) {
     for (auto& g : prunable_groups(model, pattern)) {
       const double each = static_cast<double>(g.weights_per_unit());
-      const Part part{g.name, {g.units}, g.units, g.unit_width, each};
+      const Part part{g.name, {g.units}, g.units, g.unit_width, each, g.kind, g.at_least};
       const auto block = g.block;
       all.push_back({part, nullptr, std::move(g), block});
     }
@@ -48,7 +48,7 @@ std::vector<Candidate> candidates_of(Model& model, const Pattern& pattern) {
   }
   for (int64_t b = 0; b < model.block_count(); ++b)
     for (Layer* l : model.layers(b))
-      all.push_back({{l->name, l->weight.sizes().vec(), l->weight.numel()}, l, {}, b});
+      all.push_back({{l->name, l->weight.sizes().vec(), l->weight.numel(), 1, 1, "", 1}, l, {}, b});
   return all;
 }
 
@@ -98,25 +98,33 @@ Tensor score_of(const Walk& w, const Candidate& c, const Stats& stats) {
   return sunk(*c.layer, w.how.criterion->score(all, stats).to(at::kFloat), 0, all.end);
 }
 
-std::string needs_key(const Needs& needs, const std::vector<Layer*>& layers) {
+std::vector<const Group*> groups_of(const Walk& w, const std::vector<size_t>& which) {
+  std::vector<const Group*> all;
+  for (const auto i : which)
+    if (!w.candidates[i].layer) all.push_back(&w.candidates[i].group);
+  return all;
+}
+
+std::string needs_key(const Needs& needs, const Probe& probe) {
   std::string key;
   for (const auto& n : needs) key += n.key + ";";
-  for (const Layer* l : layers) key += "\n" + l->name;
+  for (const Layer* l : probe.layers) key += "\n" + l->name;
+  for (const Group* g : probe.groups) key += "\n" + g->kind + " " + g->name;
   return key;
 }
 
 /// Statistics at a stop. Those of a still dense model are what trials share.
 std::shared_ptr<const Stats> stats_at(Walk& w, const Stop& stop, const Needs& needs,
                                       Pass::Reach reach, bool dense) {
-  const auto layers = layers_of(w, stop.candidates);
+  const Probe probe{w.model, stop.scope, w.data, layers_of(w, stop.candidates),
+                    groups_of(w, stop.candidates)};
   const auto make = [&]() -> std::shared_ptr<const Stats> {
-    return collect({w.model, stop.scope, w.data, layers}, needs, reach,
-                   reach == Pass::Local ? w.global : nullptr);
+    return collect(probe, needs, reach, reach == Pass::Local ? w.global : nullptr);
   };
   if (!w.shelf || !dense || needs.empty()) return make();
   const auto scope = fmt::format("{}|{}|{}|", reach == Pass::Local ? "local" : "global",
                                  stop.scope.begin, stop.scope.end);
-  return w.shelf->stats(scope + needs_key(needs, layers), make);
+  return w.shelf->stats(scope + needs_key(needs, probe), make);
 }
 
 void allocate(Walk& w, double target) {
@@ -164,9 +172,12 @@ void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
 
 Removed prune_group(Walk& w, const Candidate& c, Share share, const Stats& stats) {
   const auto& g = c.group;
-  const auto count =
-      share.count >= 0 ? share.count : removed_units(g.units, g.unit_width, share.ratio);
-  return {g, select_units(score_of(w, c, stats), count)};
+  const auto score = score_of(w, c, stats);
+  if (share.count >= 0)
+    return {g, select_units(score, std::min(share.count, g.units - g.at_least))};
+  if (w.how.pattern.reference_ties)
+    return {g, w.how.criterion->reference_units(g, score, share.ratio)};
+  return {g, select_units(score, removed_units(g.units, g.unit_width, share.ratio, g.at_least))};
 }
 
 void apply(Walk& w, const Removed& removed, const Stats& stats) {
@@ -213,6 +224,11 @@ void Method::check() const {
   criterion->check(pattern);
   allocator->check(pattern);
   if (update) update->check(pattern);
+  const std::set<std::string> kinds(pattern.groups.begin(), pattern.groups.end());
+  if (pattern.depth() && kinds.size() > 1 && kinds != std::set<std::string>{"attention", "mlp"})
+    fail(
+        "pattern.groups: a block or sublayer goes as a whole; use [block], [attention], [mlp] or "
+        "[attention, mlp], without other kinds");
   if (pattern.kind == Pattern::Structured && propagation == Propagation::PerLinear)
     fail(
         "propagation per_linear: a structured pattern removes slices of several layers at once; "
@@ -224,20 +240,6 @@ Needs Method::needs() const {
   auto all = criterion->needs();
   if (update)
     for (auto& n : update->needs()) all.push_back(std::move(n));
-  return all;
-}
-
-std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {
-  std::vector<Group> all;
-  for (const auto& kind : pattern.groups)
-    for (auto& g : model.groups(kind))
-      if (g.block >= pattern.exempt_first && g.last < model.block_count() - pattern.exempt_last)
-        all.push_back(std::move(g));
-  if (all.empty())
-    fail(
-        "pattern: no group is left to prune: {} blocks, of which the first {} and the last {} are "
-        "exempt",
-        model.block_count(), pattern.exempt_first, pattern.exempt_last);
   return all;
 }
 
@@ -254,6 +256,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
                            Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress,
                            const Onlooker& onlooker) {
   at::NoGradGuard no_grad;
+  how.criterion->prepare(model, data, how.pattern, target);
   Walk w{model, how, data, shelf, candidates_of(model, how.pattern), {}, nullptr};
   if (how.propagation != Propagation::Dense)
     for (const auto& c : w.candidates)

@@ -40,6 +40,10 @@ struct Removed {
   Tensor keep;  // bool [units]
 };
 
+/// The share of what a pattern may remove that a target asks for: the target itself, or where it is
+/// a share of the model's parameters, that share of them.
+double removable_target(Model& model, const Pattern& pattern, double target);
+
 /// Looks on while a model is pruned, layer by layer in the order in which things arise, and changes
 /// nothing.
 struct Onlooker {

@@ -44,34 +44,55 @@ void forward(const Probe& p, const Listeners& stats) {
   }
 }
 
+/// Tensors of a model that are leaves of the graph until the end of the scope.
+struct Leaves {
+  std::vector<Tensor*> places;
+  std::vector<Tensor> leaves, stored;
+  std::vector<std::function<void(const Tensor& g, double share)>> tell;
+  ~Leaves() {
+    for (size_t i = 0; i < places.size(); ++i) *places[i] = stored[i];
+  }
+  void add(Tensor& place, std::function<void(const Tensor&, double)> listener) {
+    places.push_back(&place);
+    stored.push_back(place);
+    leaves.push_back(place.detach().requires_grad_());
+    tell.push_back(std::move(listener));
+    place = leaves.back();
+  }
+};
+
+void add_followers(Leaves& all, const Group& group, const Listeners& stats) {
+  const auto root = stats.find(group.slices.front().layer);
+  if (root == stats.end()) return;
+  std::vector<Statistic*> listening;
+  for (auto* s : root->second)
+    if (s->wants_followers()) listening.push_back(s);
+  if (listening.empty()) return;
+  for (const auto& f : group.followers)
+    if (!f.name.empty() && f.values->defined())
+      all.add(*f.values, [&f, listening](const Tensor& g, double share) {
+        for (auto* s : listening) s->on_follower(f, g, share);
+      });
+}
+
 /// Sequence by sequence, on one thread: the order of sums is then fixed.
 void backward(const Probe& p, const Listeners& stats) {
   SingleThread alone;
   at::AutoGradMode grad(true);
-  std::vector<Layer*> layers;
-  std::vector<Tensor> leaves, stored;
-  for (const auto& [layer, list] : stats) {
-    layers.push_back(layer);
-    stored.push_back(layer->weight);
-    leaves.push_back(layer->weight.detach().requires_grad_());
-    layer->weight = leaves.back();
-  }
-  struct Restore {
-    std::vector<Layer*>& layers;
-    std::vector<Tensor>& stored;
-    ~Restore() {
-      for (size_t i = 0; i < layers.size(); ++i) layers[i]->weight = stored[i];
-    }
-  } restore{layers, stored};
+  Leaves all;
+  for (const auto& [layer, list] : stats)
+    all.add(layer->weight, [&list = list](const Tensor& g, double share) {
+      for (auto* s : list) s->on_gradient(g.flatten(1), share);
+    });
+  for (const Group* g : p.groups) add_followers(all, *g, stats);
   const auto sequences = split(p.data.batches);
   double total = 0;
   for (const auto& one : sequences) total += static_cast<double>(predictions(one));
   for (const auto& one : sequences) {
-    const auto grads = torch::autograd::grad({loss(p.model, one)}, leaves);
+    const auto grads = torch::autograd::grad({loss(p.model, one)}, all.leaves);
     const double share = static_cast<double>(predictions(one)) / total;
     at::NoGradGuard no_grad;
-    for (size_t i = 0; i < layers.size(); ++i)
-      for (auto* s : stats.at(layers[i])) s->on_gradient(grads[i].flatten(1), share);
+    for (size_t i = 0; i < grads.size(); ++i) all.tell[i](grads[i], share);
   }
 }
 
@@ -111,6 +132,13 @@ Statistic::Values Stats::values(const std::string& layer) const {
   for (auto it = all_.lower_bound({layer, ""}); it != all_.end() && it->first.first == layer; ++it)
     for (auto& [name, value] : it->second->values())
       all.emplace_back(it->first.second + " " + name, value);
+  return all;
+}
+
+Statistic::Notes Stats::notes(const std::string& layer) const {
+  auto all = behind_ ? behind_->notes(layer) : Statistic::Notes();
+  for (auto it = all_.lower_bound({layer, ""}); it != all_.end() && it->first.first == layer; ++it)
+    all.merge(it->second->notes());
   return all;
 }
 

@@ -40,6 +40,13 @@ class Statistic {
   /// What it holds, by name, for whoever compares two runs (bench why).
   using Values = std::vector<std::pair<std::string, Tensor>>;
   virtual Values values() const { return {}; }
+  /// What a trial's record keeps of it: numbers of the whole model, not of this layer.
+  using Notes = std::map<std::string, std::vector<double>>;
+  virtual Notes notes() const { return {}; }
+  /// Gradients of the named followers of the groups, for those that want them: only the statistics
+  /// of a group's root layer are told.
+  virtual bool wants_followers() const { return false; }
+  virtual void on_follower(const Follower& /*which*/, const Tensor& /*g*/, double /*share*/) {}
 };
 
 using Listeners = std::map<Layer*, std::vector<Statistic*>>;
@@ -50,6 +57,7 @@ struct Probe {
   Scope scope;
   const Calibration& data;
   std::vector<Layer*> layers;  // those that are going to be pruned; no other layer has statistics
+  std::vector<const Group*> groups = {};  // whose units compete; none where weights do
 };
 
 /// How to run the model so that statistics see something. Stateless: settings live in the
@@ -104,6 +112,8 @@ class Stats {
   const Statistic* find(const std::string& layer, const std::string& key) const;
   /// "KEY VALUE" -> tensor of all that is known about a layer, what stands behind included.
   Statistic::Values values(const std::string& layer) const;
+  /// The notes of all statistics of a layer, what stands behind included.
+  Statistic::Notes notes(const std::string& layer) const;
 
  private:
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Statistic>> all_;

@@ -2,26 +2,14 @@
 // the lens of each layer computes with W + eps z and W - eps z, both from the untouched tensor.
 #include "core/zeroth_order.h"
 
+#include <set>
+
 #include "core/rows.h"
+#include "core/sequence_loss.h"
 #include "kernels/twins.h"
 
 namespace bench {
 namespace {
-
-constexpr int64_t kScored = 256;  // rows of logits that are held in float64 at a time
-
-/// Mean negative log-likelihood of one sequence's hidden states, log-softmax and sums in float64.
-double sequence_loss(const Model& model, const Tensor& hidden, const Batch& batch) {
-  double sum = 0;
-  const int64_t n = hidden.size(0) - 1;
-  for (int64_t at = 0; at < n; at += kScored) {
-    const auto rows = std::min(kScored, n - at);
-    const auto logits = model.head(hidden.narrow(0, at, rows), batch).to(at::kDouble);
-    const auto next = batch.ids.narrow(0, at + 1, rows).unsqueeze(1);
-    sum += (logits.logsumexp(1) - logits.gather(1, next).squeeze(1)).sum().item<double>();
-  }
-  return sum / static_cast<double>(n);
-}
 
 /// Lenses are off again however the scope ends.
 struct Lenses {
@@ -44,6 +32,54 @@ struct Lenses {
   const Listeners& all_;
 };
 
+Tensor direction_of(const std::string& name, const Tensor& like, uint64_t seed, Directions kind);
+
+/// The whole model stands at W + eps z (eps may be negative) until the end of the scope: the layers
+/// through their lens, one at a time, all else by handle.
+struct Perturbed {
+  Perturbed(Model& model, uint64_t seed, Directions kind, float eps) : layers(model.layers()) {
+    std::set<const Tensor*> weights;
+    for (Layer* l : layers) {
+      weights.insert(&l->weight);
+      l->lens = [=](const Layer& layer, const Tensor& x) {
+        auto w = direction(layer, seed, kind).mul_(eps);
+        return linear_rows(x, w.add_(layer.weight), layer.bias);
+      };
+    }
+    for (const auto& t : model.tensors()) {
+      if (!t.parameter || !t.tensor->defined() || weights.count(t.tensor)) continue;
+      stored.emplace_back(t.tensor, *t.tensor);
+      *t.tensor = *t.tensor + direction_of(t.name, *t.tensor, seed, kind).mul_(eps);
+    }
+  }
+  ~Perturbed() {
+    for (Layer* l : layers) l->lens = nullptr;
+    for (auto& [place, tensor] : stored) *place = tensor;
+  }
+  Perturbed(const Perturbed&) = delete;
+  Perturbed& operator=(const Perturbed&) = delete;
+
+  std::vector<Layer*> layers;
+  std::vector<std::pair<Tensor*, Tensor>> stored;
+};
+
+double loss_of(const Model& model, const Batch& one) {
+  auto hidden = model.stem(one);
+  for (int64_t b = 0; b < model.block_count(); ++b) hidden = model.block(b, hidden, one);
+  return sequence_loss(model, hidden, one);
+}
+
+/// Both losses with every parameter perturbed.
+void measure_everything(const Probe& p, const ZerothOrder& how, const Batch& one, Difference& d) {
+  const auto eps = static_cast<float>(how.eps);
+  {
+    const Perturbed plus(p.model, d.seed, how.kind, eps);
+    d.plus = loss_of(p.model, one);
+  }
+  const Perturbed minus(p.model, d.seed, how.kind, -eps);
+  d.minus = loss_of(p.model, one);
+}
+
 Batch doubled(const Batch& one) {
   Batch both;
   const int64_t n = one.ids.size(0);
@@ -51,6 +87,19 @@ Batch doubled(const Batch& one) {
   both.positions = at::cat({one.positions, one.positions});
   both.starts = {0, n, 2 * n};
   return both;
+}
+
+/// Both losses with the scored weights perturbed, in one pass.
+void measure_scored(const Probe& p, const Listeners& stats, const ZerothOrder& how,
+                    const Batch& one, Difference& d) {
+  const auto both = doubled(one);
+  const int64_t n = one.ids.size(0);
+  Lenses lenses(stats);
+  lenses.perturb(d.seed, how.kind, static_cast<float>(how.eps));
+  auto hidden = p.model.stem(both);
+  for (int64_t b = 0; b < p.model.block_count(); ++b) hidden = p.model.block(b, hidden, both);
+  d.plus = sequence_loss(p.model, hidden.narrow(0, 0, n), one);
+  d.minus = sequence_loss(p.model, hidden.narrow(0, n, n), one);
 }
 
 void measure(const Probe& p, const Listeners& stats) {
@@ -62,7 +111,8 @@ void measure(const Probe& p, const Listeners& stats) {
   for (const auto& [layer, list] : stats)
     for (auto* s : list) {
       auto* z = static_cast<ZerothOrder*>(s);
-      kinds[fmt::format("{}|{}|{}|{}", z->count, z->eps, int(z->kind), z->seed)].push_back(z);
+      kinds[fmt::format("{}|{}|{}|{}|{}", z->count, z->eps, int(z->kind), z->seed, z->everything)]
+          .push_back(z);
     }
   const auto sequences = split(p.data.batches);
   for (auto& [name, all] : kinds) {
@@ -70,15 +120,11 @@ void measure(const Probe& p, const Listeners& stats) {
     std::vector<Difference> found;
     for (int64_t i = 0; i < how.count; ++i) {
       const auto& one = sequences[static_cast<size_t>(i) % sequences.size()];
-      const auto both = doubled(one);
-      const int64_t n = one.ids.size(0);
       Difference d{how.seed + static_cast<uint64_t>(i)};
-      Lenses lenses(stats);
-      lenses.perturb(d.seed, how.kind, static_cast<float>(how.eps));
-      auto hidden = p.model.stem(both);
-      for (int64_t b = 0; b < p.model.block_count(); ++b) hidden = p.model.block(b, hidden, both);
-      d.plus = sequence_loss(p.model, hidden.narrow(0, 0, n), one);
-      d.minus = sequence_loss(p.model, hidden.narrow(0, n, n), one);
+      if (how.everything)
+        measure_everything(p, how, one, d);
+      else
+        measure_scored(p, stats, how, one, d);
       d.p = (d.plus - d.minus) / (2 * how.eps);
       found.push_back(d);
     }
@@ -94,13 +140,24 @@ const Pass& ZerothOrder::pass() {
   return kZerothOrderPass;
 }
 
-Tensor direction(const Layer& layer, uint64_t seed, Directions kind) {
-  const kernels::Stream stream{seed, kernels::fnv1a(layer.weight_name()),
-                               kernels::Purpose::Direction};
+Statistic::Notes ZerothOrder::notes() const {
+  Notes all;
+  for (const auto& d : differences) {
+    all["zeroth_order.L1"].push_back(d.plus);
+    all["zeroth_order.L2"].push_back(d.minus);
+    all["zeroth_order.p"].push_back(d.p);
+  }
+  return all;
+}
+
+namespace {
+
+Tensor direction_of(const std::string& name, const Tensor& like, uint64_t seed, Directions kind) {
+  const kernels::Stream stream{seed, kernels::fnv1a(name), kernels::Purpose::Direction};
   const bool rademacher = kind == Directions::Rademacher;
-  const auto* twin = layer.weight.is_cuda() ? kernels::twins() : nullptr;
-  auto z = at::empty(layer.weight.sizes(),
-                     at::TensorOptions(at::kFloat).device(twin ? layer.weight.device() : at::kCPU));
+  const auto* twin = like.is_cuda() ? kernels::twins() : nullptr;
+  auto z = at::empty(like.sizes(),
+                     at::TensorOptions(at::kFloat).device(twin ? like.device() : at::kCPU));
   auto* out = z.mutable_data_ptr<float>();
   if (twin)
     kernels::check_cuda(
@@ -111,7 +168,13 @@ Tensor direction(const Layer& layer, uint64_t seed, Directions kind) {
     kernels::fill_rademacher(stream, 0, z.numel(), out);
   else
     kernels::fill_normal(stream, 0, z.numel(), out);
-  return z.to(layer.weight.device());
+  return z.to(like.device());
+}
+
+}  // namespace
+
+Tensor direction(const Layer& layer, uint64_t seed, Directions kind) {
+  return direction_of(layer.weight_name(), layer.weight, seed, kind);
 }
 
 Tensor zeroth_order_gradient(const Layer& layer, const std::vector<Difference>& differences,

@@ -26,22 +26,27 @@ Tensor zeroth_order_gradient(const Layer& layer, const std::vector<Difference>& 
 struct ZerothOrder : Statistic {
   static constexpr const char* kName = "zeroth_order";
   static const Pass& pass();
-  ZerothOrder(const Layer&, int64_t n, double size, int rademacher, int64_t base_seed)
+  ZerothOrder(const Layer&, int64_t n, double size, int rademacher, int64_t base_seed,
+              int all_parameters = 0)
       : count(n),
         eps(size),
         kind(rademacher ? Directions::Rademacher : Directions::Normal),
-        seed(static_cast<uint64_t>(base_seed)) {}
+        seed(static_cast<uint64_t>(base_seed)),
+        everything(all_parameters != 0) {}
   Values values() const override {
     auto p = at::empty({static_cast<int64_t>(differences.size())}, at::kDouble);
     for (size_t i = 0; i < differences.size(); ++i)
       p.mutable_data_ptr<double>()[i] = differences[i].p;
     return {{"p", p}};
   }
+  /// Losses and p of each direction (mini_llm.md 2.3).
+  Notes notes() const override;
 
   int64_t count;
   double eps;
   Directions kind;
   uint64_t seed;
+  bool everything;  // every parameter of the model is perturbed (as MeZO does), not only the scored
   std::vector<Difference> differences;
 };
 

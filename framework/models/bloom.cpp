@@ -67,12 +67,13 @@ class Bloom : public Decoder {
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    const auto n = b.before_attention(x);
-    const auto fused = b.qkv(n);
-    const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
-    const Attention how{head_dim_, index, 0, b.slopes};
-    const auto a = b.dense(attend(part(0), part(1), part(2), batch, how));
-    const auto h = a + (post_norm_residual_ ? n : x);
+    auto h = x;
+    if (post_norm_residual_ || there(b.dense)) {
+      const auto n = b.before_attention(x);
+      if (post_norm_residual_) h = n;
+      if (there(b.dense)) h = attention(index, n, batch) + h;
+    }
+    if (!there(b.down)) return post_norm_residual_ ? b.before_mlp(h) : h;
     const auto gelu = activation("gelu_tanh", "bloom");
     return by_rows(h, {&b.up, &b.down}, [&](const Tensor& t) {
       const auto m = b.before_mlp(t);
@@ -85,13 +86,31 @@ class Bloom : public Decoder {
     auto& b = blocks_[static_cast<size_t>(block)];
     return {{&b.qkv, &b.dense, &b.up, &b.down},
             {&b.before_attention, &b.before_mlp},
-            {{&b.qkv, Slice::Out, 3 * head_dim_}, {&b.dense, Slice::In, head_dim_}},
+            {{&b.qkv, Slice::Out, 3 * head_dim_, 1, 3}, {&b.dense, Slice::In, head_dim_}},
             {{&b.up, Slice::Out}, {&b.down, Slice::In}},
-            {{&b.slopes, Follower::Plain, 1}},
-            {{b.at + "alibi_slopes", &b.slopes, false}}};
+            {{&b.slopes, Follower::Plain, 1, 0, "", false, alibi_slopes}},
+            {{b.at + "alibi_slopes", &b.slopes, false}},
+            post_norm_residual_ ? nullptr : &b.before_attention,
+            post_norm_residual_ ? nullptr : &b.before_mlp};
+  }
+
+  std::string fixed_stream() const override { return "a norm stands behind its embedding"; }
+
+  std::vector<Follower> outer_hidden() override {
+    Group g;
+    follow(g, embed_norm_);
+    return g.followers;
   }
 
  private:
+  Tensor attention(int64_t index, const Tensor& n, const Batch& batch) const {
+    const auto& b = blocks_[static_cast<size_t>(index)];
+    const auto fused = b.qkv(n);
+    const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
+    const Attention how{head_dim_, index, 0, b.slopes};
+    return b.dense(attend(part(0), part(1), part(2), batch, how));
+  }
+
   Norm embed_norm_;
   std::vector<Block> blocks_;
   bool post_norm_residual_ = false;

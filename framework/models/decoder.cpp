@@ -6,23 +6,110 @@ namespace {
 void add(std::vector<Model::Named>& all, Norm& n) {
   all.push_back({n.name + ".weight", &n.weight});
   all.push_back({n.name + ".bias", &n.bias});
+  all.push_back({n.name + ".alive", &n.alive, false});
+  all.push_back({n.name + ".turned", &n.turned, false});
+}
+
+/// All of a sublayer is one unit; what only it reads or adds goes with it.
+void take_whole(Group& g, const std::vector<Slice>& slices, Norm* norm) {
+  for (const auto& s : slices) {
+    const auto size = s.layer->matrix().size(s.dim);
+    g.slices.push_back({s.layer, s.dim, size, 1, s.roles});
+    if (s.dim == Slice::In && s.layer->bias.defined())
+      g.followers.push_back({&s.layer->bias, Follower::Affine, s.layer->bias.size(0)});
+  }
+  if (!norm) return;
+  for (Tensor* t : {&norm->weight, &norm->bias})
+    if (t->defined()) g.followers.push_back({t, Follower::Plain, t->size(0)});
 }
 
 }  // namespace
 
-std::vector<Group> Decoder::groups(const std::string& kind) {
+void follow(Group& hidden, Norm& norm) {
+  hidden.followers.push_back(
+      {&norm.weight, Follower::Affine, 1, 0, norm.weight.defined() ? norm.name + ".weight" : ""});
+  hidden.followers.push_back({&norm.bias, Follower::Affine});
+  if (!norm.turned.defined()) hidden.followers.push_back({&norm.alive, Follower::Support});
+}
+
+Group Decoder::group_of(int64_t i, const std::string& kind, Parts& p) const {
   const bool heads = kind == "head";
-  if (!heads && kind != "neuron") return {};
+  Group g{fmt::format("block.{}.{}", i, heads ? "attn" : "mlp"), kind, i, i};
+  g.slices = heads ? std::move(p.head) : std::move(p.neuron);
+  const auto& root = g.slices.front();
+  g.units = root.layer->matrix().size(root.dim) / (root.width * root.stretches);
+  g.unit_width = heads ? head_dim_ : 1;
+  if (heads) g.followers = std::move(p.head_followers);
+  return g;
+}
+
+Group Decoder::depth_group(int64_t i, const std::string& kind, Parts& p) const {
+  const auto part = kind == "attention" ? ".attn" : kind == "mlp" ? ".mlp" : "";
+  Group g{fmt::format("block.{}{}", i, part), kind, i, i, 1};
+  g.at_least = 0;
+  if (kind != "mlp") {
+    take_whole(g, p.head, p.attention_norm);
+    for (auto f : p.head_followers) {
+      f.width = f.values->size(0);
+      g.followers.push_back(f);
+    }
+  }
+  if (kind != "attention") take_whole(g, p.neuron, p.mlp_norm);
+  return g;
+}
+
+std::vector<std::array<Tensor, 2>>& Decoder::edges() {
+  edges_.resize(static_cast<size_t>(count_));
+  return edges_;
+}
+
+void Decoder::follow_edges(Group& g) {
+  for (size_t i = 0; i < edges_.size(); ++i)
+    for (size_t which : {0u, 1u}) {
+      g.followers.push_back({&edges_[i][which], Follower::Affine, 1, 1});
+      const bool last = i + 1 == edges_.size() && which == 1;
+      if (!last) g.followers.push_back({&edges_[i][which], Follower::Affine, 1, 0});
+    }
+}
+
+std::vector<Group> Decoder::hidden_group() {
+  Group g{"hidden", "hidden", 0, count_ - 1, parts(0).head[0].layer->columns()};
+  const bool turned = norm_.turned.defined();  // then the head keeps its width
+  for (int64_t i = 0; i < count_; ++i) {
+    auto p = parts(i);
+    for (const auto* sublayer : {&p.head, &p.neuron})
+      for (const auto& s : *sublayer) {
+        if (turned && i + 1 == count_ && sublayer == &p.neuron && s.dim == Slice::In) continue;
+        g.slices.push_back({s.layer, s.dim == Slice::Out ? Slice::In : Slice::Out});
+        if (s.dim == Slice::In) g.followers.push_back({&s.layer->bias, Follower::Zeroed});
+      }
+    for (Norm* n : p.norms) follow(g, *n);
+  }
+  const auto head = head_.defined() ? head_name_ : std::string();
+  if (!norm_.name.empty() && !turned) follow(g, norm_);
+  if (embed_.size(1) == g.units) {  // else they are projected to its width
+    g.followers.push_back({&embed_, Follower::Affine, 1, 1, embed_name_, true});
+    if (!turned) g.followers.push_back({&head_, Follower::Affine, 1, 1, head});
+  }
+  if (turned) follow_edges(g);
+  for (auto& f : outer_hidden()) g.followers.push_back(std::move(f));
+  return {g};
+}
+
+std::vector<Group> Decoder::groups(const std::string& kind) {
+  if (kind == "hidden") return hidden_group();
+  const bool width = kind == "head" || kind == "neuron";
+  if (!width && kind != "attention" && kind != "mlp" && kind != "block") return {};
   std::vector<Group> all;
   for (int64_t i = 0; i < count_; ++i) {
     auto p = parts(i);
-    Group g{fmt::format("block.{}.{}", i, heads ? "attn" : "mlp"), kind, i, i};
-    g.slices = heads ? std::move(p.head) : std::move(p.neuron);
-    const auto& root = g.slices.front();
-    g.units = root.layer->matrix().size(root.dim) / (root.width * root.stretches);
-    g.unit_width = heads ? head_dim_ : 1;
-    if (heads) g.followers = std::move(p.head_followers);
-    all.push_back(std::move(g));
+    // A removed sublayer has no units left.
+    const bool attention = there(*p.head[1].layer), mlp = there(*p.neuron.back().layer);
+    if (kind == "head" || kind == "attention" ? !attention
+        : kind == "block"                     ? !attention || !mlp
+                                              : !mlp)
+      continue;
+    all.push_back(width ? group_of(i, kind, p) : depth_group(i, kind, p));
   }
   return all;
 }
@@ -41,7 +128,54 @@ std::vector<Model::Named> Decoder::tensors() {
   }
   add(all, norm_);
   all.push_back({head_name_, &head_});
+  for (int64_t i = 0; i < count_; ++i)
+    for (size_t which : {0u, 1u})
+      all.push_back({fmt::format("edge.{}.{}", i, which ? "mlp" : "attention"),
+                     &edges()[static_cast<size_t>(i)][which]});
   return all;
+}
+
+Stream Decoder::stream() {
+  const auto why = fixed_stream();
+  if (!why.empty() || norm_.name.empty())
+    fail("slicegpt: the residual stream of this model cannot be turned: {}",
+         why.empty() ? "it has no final norm" : why);
+  Stream s;
+  s.embeddings = {&embed_};
+  for (const auto& f : outer_hidden())
+    if (f.embedding) s.embeddings.push_back(f.values);
+  s.head = &head_;
+  const auto place = [](Norm& n) {
+    Junction j;
+    j.scale = &n.weight, j.shift = &n.bias, j.turned = &n.turned, j.rms = n.rms;
+    return j;
+  };
+  Layer* writer = nullptr;
+  Tensor* edge = nullptr;
+  const auto read = [&](Norm& n, const std::vector<Slice>& sublayer) {
+    auto j = place(n);
+    if (writer) j.writers = {writer};
+    j.edge = edge;
+    for (const auto& slice : sublayer)
+      if (slice.dim == Slice::Out)
+        j.readers.push_back(slice.layer);
+      else
+        writer = slice.layer;
+    s.junctions.push_back(std::move(j));
+  };
+  for (int64_t i = 0; i < count_; ++i) {
+    auto p = parts(i);
+    auto& e = edges()[static_cast<size_t>(i)];
+    read(*p.attention_norm, p.head);
+    edge = &e[0];
+    read(*p.mlp_norm, p.neuron);
+    s.junctions.back().silenced = writer;
+    edge = &e[1];
+  }
+  auto last = place(norm_);
+  last.writers = {writer}, last.edge = edge;
+  s.junctions.push_back(std::move(last));
+  return s;
 }
 
 void Decoder::take_ends(Source& source, const std::string& embed, const std::string& head,

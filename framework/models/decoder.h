@@ -1,20 +1,27 @@
 #pragma once
+#include <array>
+
+#include "core/stream.h"
 #include "models/source.h"
 
 namespace bench {
 
 /// What the decoder-only families share: an embedding, blocks, a final norm, a head that may be
 /// tied. A family says once what its blocks hold; layers, groups and tensors follow from that.
-class Decoder : public Model {
+class Decoder : public Model, public Streamed {
  public:
-  Tensor features(const Tensor& hidden, const Batch&) const override { return norm_(hidden); }
+  Tensor features(const Tensor& hidden, const Batch&) const override {
+    return read_by_head(norm_(hidden));
+  }
   Tensor classifier() const override { return head_.defined() ? head_ : embed_; }
   int64_t block_count() const override { return count_; }
   std::vector<Layer*> layers(int64_t block) override { return parts(block).layers; }
-  /// Kinds "head" and "neuron".
+  /// Kinds "head", "neuron", "hidden" (one group: a channel of the residual stream), and of one
+  /// unit each "attention", "mlp" and "block".
   std::vector<Group> groups(const std::string& kind) override;
   std::vector<Named> tensors() override;
   int64_t max_length() const override { return max_length_; }
+  Stream stream() override;
 
  protected:
   /// One block: its layers in order of use, its norms, and the slices of its two groups, root
@@ -25,8 +32,16 @@ class Decoder : public Model {
     std::vector<Slice> head, neuron;
     std::vector<Follower> head_followers;
     std::vector<Named> others;  // buffers of the block
+    /// The norm that only attention reads, and the one that only the MLP reads: they go with their
+    /// sublayer. Null where the residual stream itself is normalised.
+    Norm *attention_norm = nullptr, *mlp_norm = nullptr;
   };
   virtual Parts parts(int64_t block) = 0;
+  /// Whether a sublayer is there: one without inner channels was removed, and its block goes on
+  /// with what came in.
+  static bool there(const Layer& output) { return output.columns() > 0; }
+  /// Tensors beside blocks, embedding, head and final norm that run along the residual stream.
+  virtual std::vector<Follower> outer_hidden() { return {}; }
 
   /// Embedding and head under their names; untied without a head is an Error.
   void take_ends(Source& source, const std::string& embed, const std::string& head, bool tied);
@@ -34,6 +49,20 @@ class Decoder : public Model {
   Tensor embedded(const Batch& batch) const;
   /// A table of positions has an end: a longer sequence is an Error.
   void check_positions(const Batch& batch) const;
+  /// The residual stream beside a block's attention (0) or MLP (1): x, or through the edge of a
+  /// turned stream.
+  Tensor stay(const Tensor& x, int64_t block, size_t sublayer) const {
+    if (edges_.empty()) return x;
+    const auto& edge = edges_[static_cast<size_t>(block)][sublayer];
+    return edge.defined() ? linear_rows(x, edge, {}) : x;
+  }
+  /// The head of a turned stream has a column more where the norm before it had a shift.
+  Tensor read_by_head(const Tensor& x) const {
+    const bool shift = head_.defined() && head_.size(1) == x.size(1) + 1;
+    return shift ? at::cat({x, at::ones({x.size(0), 1}, x.options())}, 1) : x;
+  }
+  /// Why the residual stream cannot be turned, where it cannot.
+  virtual std::string fixed_stream() const { return ""; }
 
   Tensor embed_, head_;       // head_ undefined: tied
   Norm norm_;                 // without a name: none
@@ -41,8 +70,18 @@ class Decoder : public Model {
   int64_t count_ = 0, head_dim_ = 0, max_length_ = 0;
 
  private:
+  Group group_of(int64_t block, const std::string& kind, Parts& parts) const;
+  Group depth_group(int64_t block, const std::string& kind, Parts& parts) const;
+  std::vector<Group> hidden_group();
+  void follow_edges(Group& hidden);
+  std::vector<std::array<Tensor, 2>>& edges();
+
   std::string embed_name_, head_name_;
+  std::vector<std::array<Tensor, 2>> edges_;  // empty or [blocks]: attention's, the MLP's
 };
+
+/// A norm over the residual stream, as the hidden group sees it.
+void follow(Group& hidden, Norm& norm);
 
 /// Registers a family of this file's kind under its model_type, at namespace scope.
 template <class Family>
@@ -50,7 +89,10 @@ bool enroll_decoder(const char* model_type, const WidthKeys& widths = {}) {
   const ModelFactory make = [](const Checkpoint& c) -> std::unique_ptr<Model> {
     return std::make_unique<Family>(c);
   };
-  return enroll_model(model_type, {make, {"head", "neuron"}, false, widths});
+  return enroll_model(model_type, {make,
+                                   {"head", "neuron", "hidden", "attention", "mlp", "block"},
+                                   false,
+                                   widths});
 }
 
 }  // namespace bench

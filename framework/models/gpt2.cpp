@@ -51,13 +51,17 @@ class Gpt2 : public Decoder {
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    const auto qkv = b.qkv(b.before_attention(x)).chunk(3, 1);
-    Attention how{head_dim_, index};
-    how.scale = scale_weights_ ? 1 / std::sqrt(static_cast<double>(head_dim_)) : 1;
-    if (scale_by_layer_) how.scale /= static_cast<double>(index + 1);
-    const auto h = x + b.out(attend(qkv[0], qkv[1], qkv[2], batch, how));
+    auto h = stay(x, index, 0);
+    if (there(b.out)) {
+      const auto qkv = b.qkv(b.before_attention(x)).chunk(3, 1);
+      Attention how{head_dim_, index};
+      how.scale = scale_weights_ ? 1 / std::sqrt(static_cast<double>(head_dim_)) : 1;
+      if (scale_by_layer_) how.scale /= static_cast<double>(index + 1);
+      h = h + b.out(attend(qkv[0], qkv[1], qkv[2], batch, how));
+    }
+    if (!there(b.down)) return stay(h, index, 1);
     return by_rows(h, {&b.up, &b.down}, [&](const Tensor& t) {
-      return t + b.down(apply(act_, b.up(b.before_mlp(t))));
+      return stay(t, index, 1) + b.down(apply(act_, b.up(b.before_mlp(t))));
     });
   }
 
@@ -69,7 +73,13 @@ class Gpt2 : public Decoder {
             {{&b.qkv, Slice::Out, head_dim_, 3}, {&b.out, Slice::In, head_dim_}},
             {{&b.up, Slice::Out}, {&b.down, Slice::In}},
             {},
-            {}};
+            {},
+            &b.before_attention,
+            &b.before_mlp};
+  }
+
+  std::vector<Follower> outer_hidden() override {
+    return {{&positions_, Follower::Affine, 1, 1, "transformer.wpe.weight", true}};
   }
 
  private:

@@ -46,32 +46,46 @@ class GptNeox : public Decoder {
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    const auto fused = b.qkv(b.before_attention(x));
-    const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
-    const auto q = rope_(part(0), batch.positions), k = rope_(part(1), batch.positions);
-    const auto a = b.dense(attend(q, k, part(2), batch, {head_dim_, index}));
     const auto mlp = [&](const Tensor& in) {
-      return by_rows(in, {&b.up, &b.down}, [&](const Tensor& t) {
-        return b.down(apply(act_, b.up(b.before_mlp(t))));
-      });
+      return by_rows(in, {&b.up, &b.down},
+                     [&](const Tensor& t) { return b.down(apply(act_, b.up(b.before_mlp(t)))); });
     };
-    if (parallel_) return mlp(x) + a + x;
-    const auto h = a + x;
-    return mlp(h) + h;
+    if (parallel_) {
+      const auto a = there(b.dense) ? attention(index, x, batch) : Tensor();
+      if (!there(b.down)) return a.defined() ? a + x : x;
+      return a.defined() ? mlp(x) + a + x : mlp(x) + x;
+    }
+    auto h = stay(x, index, 0);
+    if (there(b.dense)) h = attention(index, x, batch) + h;
+    return there(b.down) ? mlp(h) + stay(h, index, 1) : stay(h, index, 1);
   }
 
  protected:
+  std::string fixed_stream() const override {
+    return parallel_ ? "attention and MLP read it side by side" : "";
+  }
+
   Parts parts(int64_t block) override {
     auto& b = blocks_[static_cast<size_t>(block)];
     return {{&b.qkv, &b.dense, &b.up, &b.down},
             {&b.before_attention, &b.before_mlp},
-            {{&b.qkv, Slice::Out, 3 * head_dim_}, {&b.dense, Slice::In, head_dim_}},
+            {{&b.qkv, Slice::Out, 3 * head_dim_, 1, 3}, {&b.dense, Slice::In, head_dim_}},
             {{&b.up, Slice::Out}, {&b.down, Slice::In}},
             {},
-            {}};
+            {},
+            &b.before_attention,
+            &b.before_mlp};
   }
 
  private:
+  Tensor attention(int64_t index, const Tensor& x, const Batch& batch) const {
+    const auto& b = blocks_[static_cast<size_t>(index)];
+    const auto fused = b.qkv(b.before_attention(x));
+    const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
+    const auto q = rope_(part(0), batch.positions), k = rope_(part(1), batch.positions);
+    return b.dense(attend(q, k, part(2), batch, {head_dim_, index}));
+  }
+
   std::vector<Block> blocks_;
   Rope rope_;
   Activation act_ = nullptr;

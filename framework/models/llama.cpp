@@ -48,12 +48,16 @@ class Llama : public Decoder {
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    const auto n = b.before_attention(x);
-    const auto q = rope_(b.q(n), batch.positions), k = rope_(b.k(n), batch.positions);
-    const auto h = x + b.o(attend(q, k, b.v(n), batch, {head_dim_, index, b.window}));
+    auto h = stay(x, index, 0);
+    if (there(b.o)) {
+      const auto n = b.before_attention(x);
+      const auto q = rope_(b.q(n), batch.positions), k = rope_(b.k(n), batch.positions);
+      h = h + b.o(attend(q, k, b.v(n), batch, {head_dim_, index, b.window}));
+    }
+    if (!there(b.down)) return stay(h, index, 1);
     return by_rows(h, {&b.gate, &b.up, &b.down}, [&](const Tensor& t) {
       const auto m = b.before_mlp(t);
-      return t + b.down(apply(act_, b.gate(m)) * b.up(m));
+      return stay(t, index, 1) + b.down(apply(act_, b.gate(m)) * b.up(m));
     });
   }
 
@@ -61,7 +65,7 @@ class Llama : public Decoder {
   Parts parts(int64_t block) override {
     auto& b = blocks_[static_cast<size_t>(block)];
     // A unit is one key/value head with the query heads that read it (mini_llm.md 3).
-    const auto d = head_dim_, queries = b.q.rows() / b.k.rows() * d;
+    const auto d = head_dim_, queries = there(b.o) ? b.q.rows() / b.k.rows() * d : d;
     return {{&b.q, &b.k, &b.v, &b.o, &b.gate, &b.up, &b.down},
             {&b.before_attention, &b.before_mlp},
             {{&b.q, Slice::Out, queries},
@@ -70,7 +74,9 @@ class Llama : public Decoder {
              {&b.k, Slice::Out, d}},
             {{&b.gate, Slice::Out}, {&b.up, Slice::Out}, {&b.down, Slice::In}},
             {},
-            {}};
+            {},
+            &b.before_attention,
+            &b.before_mlp};
   }
 
  private:

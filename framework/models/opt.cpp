@@ -52,19 +52,23 @@ class Opt : public Decoder {
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    const auto n = before_ ? b.attention_norm(x) : x;
-    auto h = x + b.o(attend(b.q(n), b.k(n), b.v(n), batch, {head_dim_, index}));
+    auto h = stay(x, index, 0);
+    if (there(b.o)) {
+      const auto n = before_ ? b.attention_norm(x) : x;
+      h = h + b.o(attend(b.q(n), b.k(n), b.v(n), batch, {head_dim_, index}));
+    }
     if (!before_) h = b.attention_norm(h);
+    if (!there(b.fc2)) return before_ ? stay(h, index, 1) : b.final_norm(h);
     return by_rows(h, {&b.fc1, &b.fc2}, [&](const Tensor& t) {
       const auto m = before_ ? b.final_norm(t) : t;
-      const auto y = t + b.fc2(apply(act_, b.fc1(m)));
+      const auto y = stay(t, index, 1) + b.fc2(apply(act_, b.fc1(m)));
       return before_ ? y : b.final_norm(y);
     });
   }
 
   Tensor features(const Tensor& hidden, const Batch&) const override {
     const auto x = norm_.name.empty() ? hidden : norm_(hidden);
-    return out_.defined() ? linear_rows(x, out_, {}) : x;
+    return out_.defined() ? linear_rows(x, out_, {}) : read_by_head(x);
   }
 
  protected:
@@ -77,7 +81,24 @@ class Opt : public Decoder {
         {{&b.q, Slice::Out, d}, {&b.o, Slice::In, d}, {&b.v, Slice::Out, d}, {&b.k, Slice::Out, d}},
         {{&b.fc1, Slice::Out}, {&b.fc2, Slice::In}},
         {},
-        {}};
+        {},
+        before_ ? &b.attention_norm : nullptr,
+        before_ ? &b.final_norm : nullptr};
+  }
+
+  std::string fixed_stream() const override {
+    if (!before_) return "its norms stand behind the sublayers";
+    return in_.defined() ? "its embeddings are projected" : "";
+  }
+
+  std::vector<Follower> outer_hidden() override {
+    std::vector<Follower> all{
+        {&positions_, Follower::Affine, 1, 1, "model.decoder.embed_positions.weight", true}};
+    if (in_.defined())
+      all.push_back({&in_, Follower::Affine, 1, 0, "model.decoder.project_in.weight"});
+    if (out_.defined())
+      all.push_back({&out_, Follower::Affine, 1, 1, "model.decoder.project_out.weight"});
+    return all;
   }
 
  private:

@@ -23,10 +23,32 @@ void expect_shape(const Checkpoint& c, const Tensor& t, const std::string& name,
 }
 
 Tensor Norm::operator()(const Tensor& x) const {
+  if (turned.defined()) return on_turned(x);
+  if (alive.defined()) return over_alive(x);
   return rowwise(x, [&](const Tensor& t) {
     if (!rms) return at::layer_norm(t, {t.size(-1)}, weight, bias, eps);
     const auto scale = at::rsqrt(t.square().mean(-1, true) + eps);
     return weight * (t * scale);
+  });
+}
+
+Tensor Norm::over_alive(const Tensor& x) const {
+  const auto there = alive.to(x.scalar_type());
+  const auto count = there.sum();
+  return rowwise(x, [&](const Tensor& t) {
+    const auto mean = rms ? at::zeros({1}, t.options()) : (t * there).sum(-1, true) / count;
+    const auto d = (t - mean) * there;
+    auto y = d * at::rsqrt(d.square().sum(-1, true) / count + eps);
+    if (weight.defined()) y = y * weight;
+    return bias.defined() ? y + bias : y;
+  });
+}
+
+Tensor Norm::on_turned(const Tensor& x) const {
+  const auto stored = turned.cpu();
+  const auto* how = stored.const_data_ptr<double>();
+  return rowwise(x, [&](const Tensor& t) {
+    return t * at::rsqrt(t.square().sum(-1, true) / how[0] + how[1]);
   });
 }
 

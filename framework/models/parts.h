@@ -17,7 +17,14 @@ struct Norm {
   Tensor weight, bias;  // undefined: 1 and 0
   double eps = 1e-5;
   bool rms = false;
+  Tensor alive = {};   // bool [hidden]: channels it averages over, where some are masked
+  Tensor turned = {};  // float64 [2], on a turned stream (core/stream.h): width and eps
   Tensor operator()(const Tensor& x) const;
+
+ private:
+  /// The same over the channels that are left alone: what the norm of the shrunk model gives.
+  Tensor over_alive(const Tensor& x) const;
+  Tensor on_turned(const Tensor& x) const;
 };
 
 /// silu | gelu (erf) | gelu_tanh | relu; the config's own spellings are mapped by activation().

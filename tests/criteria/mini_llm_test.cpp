@@ -2,6 +2,7 @@
 // identity.
 #include "core/zeroth_order.h"
 #include "criteria/by_hand.h"
+#include "kernels/philox.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -136,4 +137,72 @@ TEST_CASE("the zeroth-order estimate leaves every weight where it was, bit for b
   const auto& found = stats->get<ZerothOrder>(*all.front(), kind).differences;
   REQUIRE(found.size() == 3);
   for (const auto& d : found) CHECK(d.p == (d.plus - d.minus) / 2e-3);
+}
+
+TEST_CASE("perturb: all moves every parameter and leaves every bit where it was", "[criteria]") {
+  for (const std::string model : {"opt-ts-1m", "tiny-bloom", "stories260k"}) {
+    INFO(model);
+    auto& s = shipped(model);
+    const auto before = weight_hash(*s.model);
+    auto data = tiny_text(2, 24, 2);
+    data.start(*s.model);
+    const auto scored = need<ZerothOrder>(int64_t{2}, 1e-3, 0, int64_t{42});
+    const auto every = need<ZerothOrder>(int64_t{2}, 1e-3, 0, int64_t{42}, 1);
+    const auto all = s.model->layers();
+    const auto stats =
+        collect({*s.model, {0, s.model->block_count()}, data, all}, {scored, every}, Pass::Global);
+    CHECK(weight_hash(*s.model) == before);
+    const auto& found = stats->get<ZerothOrder>(*all.front(), every).differences;
+    // By hand: the first direction added to every parameter of a model of its own.
+    auto moved = build_model(s.checkpoint);
+    for (const auto& t : moved->tensors()) {
+      if (!t.parameter || !t.tensor->defined()) continue;
+      auto z = at::empty({t.tensor->numel()}, at::kFloat);
+      kernels::fill_normal({42, kernels::fnv1a(t.name), kernels::Purpose::Direction}, 0, z.numel(),
+                           z.mutable_data_ptr<float>());
+      *t.tensor = *t.tensor + z.reshape(t.tensor->sizes()) * 1e-3f;
+    }
+    at::NoGradGuard no_grad;
+    const auto one = split(data.batches).front();
+    CHECK(std::abs(loss(*moved, one).item<double>() - found.front().plus) < 1e-5);
+    CHECK(std::abs(stats->get<ZerothOrder>(*all.front(), scored).differences.front().plus -
+                   found.front().plus) > 1e-7);
+    const auto notes = stats->notes(all.front()->name);
+    CHECK(notes.at("zeroth_order.p").size() == 2);
+    CHECK(notes.at("zeroth_order.L1").size() == 2);
+  }
+}
+
+TEST_CASE("target_of=parameters: the share of the model's parameters that is asked for",
+          "[criteria]") {
+  auto& s = shipped("opt-ts-1m");
+  auto m = heads_and_neurons("random", {});
+  m.pattern.groups = {"neuron"};
+  m.pattern.of_parameters = true;
+  const double before = static_cast<double>(measure_sparsity(*s.model).parameters);
+  Calibration none;
+  const auto share = removable_target(*s.model, m.pattern, 0.2);
+  for (const auto& r : prune(*s.model, m, share, none)) shrink(r.group, r.keep);
+  const double after = static_cast<double>(measure_sparsity(*s.model).parameters);
+  CHECK(std::abs(1 - after / before - 0.2) < 2e-3);  // whole neurons
+  s.dense->restore(*s.model);
+  CHECK(
+      contains(error_of([&] { removable_target(*s.model, m.pattern, 0.95); }), "its groups hold"));
+}
+
+TEST_CASE("global ranking of groups: normalised scores, units counted as one", "[criteria]") {
+  const std::vector<Part> parts{{"small", {4}, 4, 1, 2, "neuron", 1},
+                                {"large", {4}, 4, 1, 2, "neuron", 1}};
+  const auto counts = [&](Value::Map settings) {
+    const auto a = Registry<Allocator>::instance().create("global", Value{std::move(settings)});
+    a->observe(parts[0], at::tensor({1.0f, 2.0f, 3.0f, 4.0f}));
+    a->observe(parts[1], at::tensor({100.0f, 200.0f, 300.0f, 400.0f}));
+    std::vector<int64_t> all;
+    for (const auto& share : a->shares(parts, 0.5)) all.push_back(share.count);
+    return all;
+  };
+  CHECK(counts({}) == std::vector<int64_t>{3, 1});  // raw: the small part first, all but one
+  for (const char* how : {"mean", "l2", "standardise"})
+    CHECK(counts({{"normalise", Value(how)}}) == std::vector<int64_t>{2, 2});
+  CHECK(counts({{"normalise", "mean"}, {"budget", "units"}}) == std::vector<int64_t>{2, 2});
 }

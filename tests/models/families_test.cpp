@@ -58,6 +58,79 @@ TEST_CASE("families: a group that is masked and one that is cut away are the sam
     }
 }
 
+TEST_CASE(
+    "families: blocks, sublayers and channels of the stream, masked and cut away, are the same "
+    "function",
+    "[models]") {
+  auto families = kFamilies;
+  families.push_back("opt after");  // norms behind the sublayers
+  for (const auto& family : families)
+    for (const std::string kind : {"attention", "mlp", "block", "hidden"}) {
+      INFO(family << " " << kind);
+      auto checkpoint = tiny_checkpoint(family.substr(0, family.find(' ')));
+      if (family == "opt after") checkpoint.config["do_layer_norm_before"] = false;
+      const auto model = build_model(checkpoint);
+      const auto dense = forward(*model);
+      const auto whole = measure_sparsity(*model).parameters;
+      const Snapshot before(*model);
+      const auto groups = model->groups(kind);
+      REQUIRE(groups.size() == (kind == "hidden" ? 1 : 3));
+      const auto& g = groups[groups.size() / 2];
+      auto keep = at::zeros({g.units}, at::kBool);
+      if (kind == "hidden") keep = at::arange(g.units) % 4 != 1;
+      const auto masks = g.layer_masks(keep);
+      for (size_t i = 0; i < masks.size(); ++i) g.slices[i].layer->set_mask(masks[i]);
+      mask_followers(g, keep);
+      const auto masked = forward(*model);
+      shrink(g, keep);
+      const auto shrunk = forward(*model);
+      CHECK((masked - shrunk).abs().max().item<double>() <=
+            1e-5 * masked.abs().max().item<double>());
+      CHECK((shrunk - dense).abs().max().item<double>() > 1e-3);
+      CHECK(measure_sparsity(*model).parameters < whole - whole / 10);
+      if (kind != "hidden") CHECK(model->groups(kind).size() == 2);
+      before.restore(*model);
+      CHECK(forward(*model).equal(dense));
+    }
+}
+
+TEST_CASE("families: BLOOM's slopes are cut, or made anew for the heads that stay", "[models]") {
+  for (const bool remake : {false, true}) {
+    const auto model = build_model(tiny_checkpoint("bloom"));
+    Pattern p;
+    p.kind = Pattern::Structured;
+    p.groups = {"head"};
+    p.remake = remake;
+    const auto g = prunable_groups(*model, p).front();
+    const auto keep = at::tensor({0, 1, 1, 0}).to(at::kBool);
+    const auto masks = g.layer_masks(keep);
+    for (size_t i = 0; i < masks.size(); ++i) g.slices[i].layer->set_mask(masks[i]);
+    mask_followers(g, keep);
+    const auto masked = forward(*model);
+    shrink(g, keep);
+    const auto shrunk = forward(*model);
+    CHECK((masked - shrunk).abs().max().item<double>() <= 1e-5 * masked.abs().max().item<double>());
+    // 4 heads: 2^-2, 2^-4, 2^-6, 2^-8; 2 heads: 2^-4, 2^-8.
+    const auto expected =
+        remake ? at::tensor({0.0625f, 0.00390625f}) : at::tensor({0.0625f, 0.015625f});
+    CHECK(g.followers.front().values->equal(expected));
+  }
+}
+
+TEST_CASE("families: without a block a pre-norm model is the chain of the others", "[models]") {
+  for (const auto& family : kFamilies) {
+    INFO(family);
+    const auto model = build_model(tiny_checkpoint(family));
+    at::NoGradGuard no_grad;
+    const auto batch = tiny_text(3, 20, 3).batches.front();
+    const auto skipped =
+        model->head(model->block(2, model->block(0, model->stem(batch), batch), batch), batch);
+    const auto g = model->groups("block")[1];
+    shrink(g, at::zeros({1}, at::kBool));
+    CHECK(model->forward(batch).equal(skipped));
+  }
+}
+
 TEST_CASE("families: the same bits alone, in a batch, with 2 threads; prefixes are shared",
           "[models]") {
   for (const auto& family : kFamilies) {

@@ -1,0 +1,68 @@
+// Wanda-sp and magnitude-sp: FLAP's structured baselines (An et al. 2024). The layer that reads the
+// units scores them: mean over outputs of Wanda's |W| sqrt(sum_t x^2 / N), or the norm of the
+// column; a head is the sum over its columns (FLAP/lib/prune.py, prune_wanda_sp,
+// prune_magnitude_sp).
+#include <algorithm>
+
+#include "core/criterion.h"
+#include "core/statistics.h"
+
+namespace bench {
+namespace {
+
+class ByReader : public Criterion {
+ public:
+  void check(const Pattern& p) const override {
+    const auto inner = [](const std::string& kind) { return kind == "head" || kind == "neuron"; };
+    if (p.kind != Pattern::Structured || !std::all_of(p.groups.begin(), p.groups.end(), inner))
+      fail(
+          "wanda_sp, magnitude_sp: score heads and neurons by the layer that reads them; "
+          "use pattern=heads_neurons");
+  }
+
+  Tensor units(const Group& group, const Stats& stats) const override {
+    for (const auto& s : group.slices)
+      if (s.dim == Slice::In)
+        return columns(*s.layer, stats).reshape({s.stretches, group.units, s.width}).sum(2).sum(0);
+    fail("{}: no layer reads its units", group.name);
+  }
+
+  /// The authors' rule: everything below the score at index int(ratio * units) goes.
+  Tensor reference_units(const Group&, const Tensor& score, double ratio) const override {
+    const auto sorted = std::get<0>(at::sort(score));
+    return score >= sorted[removed_weights(score.numel(), ratio)];
+  }
+
+ private:
+  virtual Tensor columns(const Layer& layer, const Stats& stats) const = 0;
+};
+
+class WandaSp : public ByReader {
+ public:
+  Needs needs() const override { return {need<InputMoments>()}; }
+  Tensor score(const View& view, const Stats& stats) const override {
+    const auto norm = stats.get<InputMoments>(view.layer).scaler_row().sqrt().to(at::kFloat);
+    return view.weight.abs() * view.columns(norm);
+  }
+
+ private:
+  Tensor columns(const Layer& layer, const Stats& stats) const override {
+    return score(View(layer), stats).mean(0);
+  }
+};
+
+class MagnitudeSp : public ByReader {
+ public:
+  Tensor score(const View& view, const Stats&) const override { return view.weight.abs(); }
+
+ private:
+  Tensor columns(const Layer& layer, const Stats&) const override {
+    return layer.matrix().square().sum(0).sqrt();
+  }
+};
+
+BENCH_REGISTER(Criterion, WandaSp, "wanda_sp", "Wanda's scores summed by head and neuron");
+BENCH_REGISTER(Criterion, MagnitudeSp, "magnitude_sp", "column norms summed by head and neuron");
+
+}  // namespace
+}  // namespace bench
