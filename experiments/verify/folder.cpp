@@ -17,15 +17,35 @@ bool has_keys(const fs::path& file, const std::vector<std::string>& keys) {
   return std::all_of(keys.begin(), keys.end(), [&](const auto& k) { return json.contains(k); });
 }
 
+/// Kinds of cases by what their method is called, the longest beginning first.
+using VerifyCase = void (*)(Run&, const fs::path&, const Json&);
+struct Kind {
+  const char *begins, *name;
+  VerifyCase verify;
+};
+constexpr Kind kKinds[] = {{"mini_llm", "mini_llm", verify_mini_llm},
+                           {"ifso_score", "ifso", verify_ifso},
+                           {"torch-pruning", "torch-pruning", verify_torch_pruning},
+                           {"fpgm", "fpgm", verify_fpgm},
+                           {"hrank", "hrank", verify_hrank},
+                           {"layerwise_", "layerwise", verify_layerwise},
+                           {"erk_rigl", "erk densities", verify_erk},
+                           {"snip", "before training", verify_before_training},
+                           {"grasp", "before training", verify_before_training},
+                           {"synflow", "before training", verify_before_training},
+                           {"mag", "before training", verify_before_training}};
+
 void verify_case(Run& run, const fs::path& file) {
   const auto record = read_json(file);
   const auto method = record.value("method", std::string());
-  if (method == "mini_llm")
-    run.guarded("mini_llm", file, [&] { verify_mini_llm(run, file, record); });
-  else if (method == "ifso_score")
-    run.guarded("ifso", file, [&] { verify_ifso(run, file, record); });
-  else
-    run.guarded("masks", file, [&] { verify_masks(run, file, record); });
+  if (method.empty() && record.contains("function") && record.contains("calibration"))
+    return run.guarded("gradients", file, [&] { verify_gradients(run, file, record); });
+  for (const auto& kind : kKinds) {
+    const bool whole = std::string(kind.begins) == "mag";
+    if (whole ? method == kind.begins : method.rfind(kind.begins, 0) == 0)
+      return run.guarded(kind.name, file, [&] { kind.verify(run, file, record); });
+  }
+  run.guarded("masks", file, [&] { verify_masks(run, file, record); });
 }
 
 void verify_file(Run& run, const fs::path& file) {

@@ -92,6 +92,13 @@ void verify_lm_eval(Run& run, const fs::path& file);
 void verify_masks(Run& run, const fs::path& case_file, const Json& record);
 void verify_mini_llm(Run& run, const fs::path& case_file, const Json& record);
 void verify_ifso(Run& run, const fs::path& case_file, const Json& record);
+void verify_torch_pruning(Run& run, const fs::path& case_file, const Json& record);
+void verify_fpgm(Run& run, const fs::path& case_file, const Json& record);
+void verify_hrank(Run& run, const fs::path& case_file, const Json& record);
+void verify_layerwise(Run& run, const fs::path& case_file, const Json& record);
+void verify_erk(Run& run, const fs::path& case_file, const Json& record);
+void verify_before_training(Run& run, const fs::path& case_file, const Json& record);
+void verify_gradients(Run& run, const fs::path& case_file, const Json& record);
 
 /// Everything below `folder`, or one file; prints a line per failure and skip and a count per kind.
 /// Returns the exit code: 0, or 1 on a failure or where nothing ran.

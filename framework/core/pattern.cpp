@@ -44,6 +44,10 @@ Schema Pattern::schema() {
       key("exempt_last", 0, "structured: blocks at the end that stay whole")
           .at_least(0)
           .in("blocks"),
+      key("budget", "weights",
+          "structured: what the target is a share of: the units' weights, or macs, acts or params "
+          "of the whole model")
+          .one_of({"weights", "macs", "acts", "params"}),
       key("tie", "stable", "rule for equal scores; reference: the threshold of the authors' code")
           .one_of({"stable", "reference"})};
 }
@@ -64,6 +68,7 @@ Pattern Pattern::from(const Config& c) {
     if (p.groups.empty()) fail("{}.groups: name at least one kind of group", c.path());
     p.exempt_first = c.get<int64_t>("exempt_first");
     p.exempt_last = c.get<int64_t>("exempt_last");
+    p.budget = c.get<std::string>("budget");
   }
   p.reference_ties = c.get<std::string>("tie") == "reference";
   return p;

@@ -20,6 +20,9 @@ struct Pattern {
   int64_t keep = 0, of = 0;                   // NM: KEEP n of m consecutive inputs of a row
   std::vector<std::string> groups;            // Structured: "head", "neuron", "channel"
   int64_t exempt_first = 0, exempt_last = 0;  // Structured: blocks left whole at either end
+  /// Structured: what the target is a share of: "weights" of the pattern's units, or macs, acts or
+  /// params of the whole model (core/cost.h).
+  std::string budget = "weights";
   /// `tie: reference` reproduces the rule of the authors' code where it differs from exact counts
   /// in a stable order (thresholds with <=).
   bool reference_ties = false;

@@ -1,0 +1,71 @@
+// Filter pruning via geometric median (He et al. 2019, arXiv 1811.00250): the filter whose summed
+// distance to the others is smallest is the most replaceable
+// (he-y/filter-pruning-geometric-median@44fbab4 pruning_cifar10.py get_filter_similar).
+#include "core/criterion.h"
+#include "core/normalize.h"
+
+namespace bench {
+namespace {
+
+/// [n, d] -> [n]: sum of Euclidean distances to all others, float64.
+Tensor distance_sums(const Tensor& rows) {
+  const auto x = rows.to(at::kDouble);
+  auto out = at::empty({x.size(0)}, x.options());
+  for (int64_t i = 0; i < x.size(0); ++i)
+    out[i] = (x - x[i]).square().sum(1).sqrt().sum();
+  return out;
+}
+
+class Fpgm : public Criterion {
+ public:
+  static Schema schema() {
+    return {key("form", "filter",
+                "filter: the filters that write a channel; group: all coupled layers on squared "
+                "weights, as Torch-Pruning does")
+                .one_of({"filter", "group"}),
+            key("members", "mean", "how a unit's values are reduced over the coupled layers")
+                .one_of({"mean", "sum", "max", "prod", "first"}),
+            key("normalizer", "none", "how scores of a group become comparable with others")
+                .one_of(normalizers())};
+  }
+  explicit Fpgm(const Config& c)
+      : group_(c.get<std::string>("form") == "group"),
+        members_(c.get<std::string>("members")),
+        normalizer_(c.get<std::string>("normalizer")) {}
+  void check(const Pattern& p) const override {
+    if (p.kind != Pattern::Structured)
+      fail("fpgm ranks whole filters; it needs a structured pattern, e.g. pattern=channels");
+  }
+  Tensor score(const View& view, const Stats&) const override {
+    return distance_sums(view.weight).unsqueeze(1).expand_as(view.weight).to(at::kFloat);
+  }
+  Tensor units(const Group& group, const Stats&) const override {
+    std::vector<Tensor> all;
+    for (const auto& s : group.rooted()) {
+      if (!group_ && s.dim != Slice::Out) continue;
+      all.push_back(distance_sums(by_channel(group, s)));
+    }
+    if (all.empty()) fail("{}: no layer writes its units, so fpgm cannot rank them", group.name);
+    return normalized(reduce_members(group, all, members_), normalizer_);
+  }
+
+ private:
+  /// The slice's weights, one row per channel of the group.
+  Tensor by_channel(const Group& g, const Slice& s) const {
+    const auto m = s.layer->matrix();
+    auto w = s.dim == Slice::Out ? m : m.t();
+    const int64_t each = s.dim == Slice::In ? s.layer->columns_per_channel() : 1;
+    const int64_t fold = s.width / (g.unit_width * each);
+    w = w.reshape({s.stretches, g.units, fold, g.unit_width, each, -1})
+            .permute({1, 3, 0, 2, 4, 5})
+            .reshape({g.channels(), -1});
+    return group_ ? w.square() : w;
+  }
+  bool group_;
+  std::string members_, normalizer_;
+};
+
+BENCH_REGISTER(Criterion, Fpgm, "fpgm", "summed distance to the other filters (geometric median)");
+
+}  // namespace
+}  // namespace bench
