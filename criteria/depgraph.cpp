@@ -80,6 +80,10 @@ class BnGamma : public Grouped {
  public:
   static Schema schema() { return group_schema(); }
   explicit BnGamma(const Config& c) : Grouped(c) {}
+  void check(const Pattern& p) const override {
+    if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"channel"})
+      fail("bn_gamma ranks channels by their batch norms; it needs pattern=channels");
+  }
   Tensor score(const View& view, const Stats&) const override { return view.weight.abs(); }
 
  protected:

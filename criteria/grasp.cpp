@@ -35,11 +35,11 @@ void measure(const Probe& p, const Listeners& stats) {
     WeightLeaves leaves(p.model, p.layers);
     const double t = all.begin()->second.front()->temperature;
     std::vector<Tensor> gradient, product;
-    for (auto batch : p.data.batches) {
+    for (auto batch : split(p.data.batches)) {
       batch.batch_statistics = train;
       add_to(gradient, torch::autograd::grad({tempered(p.model, batch, t)}, leaves.all));
     }
-    for (auto batch : p.data.batches) {
+    for (auto batch : split(p.data.batches)) {
       batch.batch_statistics = train;
       const auto g = torch::autograd::grad({tempered(p.model, batch, t)}, leaves.all, {}, {}, true);
       auto along = at::zeros({}, g.front().options());

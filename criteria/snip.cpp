@@ -24,7 +24,7 @@ void measure(const Probe& p, const Listeners& stats) {
   for (const auto& [train, all] : by_mode<Sensitivity>(stats)) {
     WeightLeaves leaves(p.model, p.layers);
     std::vector<Tensor> sum;
-    for (auto batch : p.data.batches) {
+    for (auto batch : split(p.data.batches)) {
       batch.batch_statistics = train;
       add_to(sum, torch::autograd::grad({loss(p.model, batch)}, leaves.all));
     }

@@ -56,12 +56,11 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
         if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
           fail("pattern.groups: {} has no '{}' groups{}",
                config.find("model")->find("name")->string(), kind, suggestion(kind, kinds));
-    for (const auto& [label, task, line] : config.find("task")->map()) {
-      const auto name = task.find("name")->string();
-      if (name != "size" && (name == "classification") != family.images)
-        fail("task.{}: {} cannot measure a model of {}", label, name,
+    for (const auto& [label, task] : tasks_from(config))
+      if (!task->reads(family.images))
+        fail("task.{}: {} cannot measure a model of {}", label,
+             config.find("task")->find(label)->find("name")->string(),
              family.images ? "images" : "text");
-    }
   });
 }
 

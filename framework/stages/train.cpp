@@ -1,6 +1,9 @@
 // Stages that train, recalibrate, and go back: what every recipe of pruning is made of.
+#include <cmath>
+
 #include "io/data.h"
 #include "io/images.h"
+#include "kernels/philox.h"
 #include "stages/training.h"
 
 namespace bench {
@@ -132,6 +135,39 @@ class BnRecalibrate : public Stage {
   int64_t images_, batch_;
 };
 
+/// Weights drawn anew (He et al. 2015, arXiv 1502.01852: normal, variance 2 / inputs), norms at 1
+/// and 0, masks as they are: the pruned architecture from scratch.
+class Reinitialize : public Stage {
+ public:
+  static Schema schema() { return {key("seed", 0, "of the weights").at_least(0)}; }
+  explicit Reinitialize(const Config& c) : seed_(static_cast<uint64_t>(c.get<int64_t>("seed"))) {}
+  void apply(StageContext& c) const override {
+    at::NoGradGuard no_grad;
+    for (auto& t : c.model.tensors()) {
+      if (!t.tensor->defined() || !t.tensor->is_floating_point()) continue;
+      const bool scale = t.tensor->dim() == 1 && t.name.ends_with(".weight");
+      const bool variance = t.name.ends_with(".running_var");
+      if (t.tensor->dim() > 1 && t.parameter)
+        *t.tensor = drawn(t.name, t.tensor->sizes()).to(t.tensor->device());
+      else if (t.parameter || variance || t.name.ends_with(".running_mean"))
+        *t.tensor = at::full_like(*t.tensor, scale || variance ? 1 : 0);
+    }
+    for (Layer* l : c.model.layers())
+      if (l->mask.defined()) l->set_matrix(l->matrix());
+  }
+
+ private:
+  Tensor drawn(const std::string& name, at::IntArrayRef shape) const {
+    auto w = at::empty(shape, at::kFloat);
+    kernels::fill_normal({seed_, kernels::fnv1a(name), kernels::Purpose::Training}, 0, w.numel(),
+                         w.mutable_data_ptr<float>());
+    const double inputs = static_cast<double>(w.numel()) / static_cast<double>(shape[0]);
+    return w * std::sqrt(2 / inputs);
+  }
+  uint64_t seed_;
+};
+
+BENCH_REGISTER(Stage, Reinitialize, "reinitialize", "weights drawn anew, masks as they are");
 BENCH_REGISTER(Stage, Train, "train", "training or fine-tuning on images with labels");
 BENCH_REGISTER(Stage, Rewind, "rewind", "weights as they once were, masks as they are");
 BENCH_REGISTER(Stage, BnRecalibrate, "bn_recalibrate", "running statistics measured anew");

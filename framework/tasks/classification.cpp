@@ -22,6 +22,7 @@ class Classification : public Task {
   }
 
   void check() const override { data_file(file_); }
+  bool reads(bool images) const override { return images; }
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
