@@ -126,11 +126,16 @@ class Global : public Allocator {
 class Erk : public Allocator {
  public:
   static Schema schema() {
-    return {counts_key(), key("kernel", true, "false: Erdos-Renyi, which leaves kernel sizes out"),
+    return {key("counts", "floor",
+                "shares become whole weights by floor, or by round half to even; rigl: floor, and "
+                "each layer's zeros are whole before densities are found, as in its code")
+                .one_of({"floor", "round", "rigl"}),
+            key("kernel", true, "false: Erdos-Renyi, which leaves kernel sizes out"),
             key("power", 1.0, "exponent of the densities").range(0, 10)};
   }
   explicit Erk(const Config& c)
       : round_(c.get<std::string>("counts") == "round"),
+        whole_(c.get<std::string>("counts") == "rigl"),
         kernel_(c.get<bool>("kernel")),
         power_(c.get<double>("power")) {}
   void check(const Pattern& p) const override {
@@ -145,7 +150,8 @@ class Erk : public Allocator {
       double keep = 0, raw = 0, worst = 1;
       for (size_t i = 0; i < parts.size(); ++i) {
         const auto n = static_cast<double>(parts[i].size);
-        keep += dense[i] ? -n * target : n * (1 - target);
+        const double zeros = whole_ ? std::floor(target * n) : target * n;
+        keep += dense[i] ? -zeros : whole_ ? n - zeros : n * (1 - target);
         if (!dense[i]) raw += demand(parts[i]);
       }
       if (raw == 0) break;
@@ -178,7 +184,7 @@ class Erk : public Allocator {
     for (auto d = p.shape.begin(); d != end; ++d) product *= static_cast<double>(*d);
     return std::pow(sum / product, power_) * static_cast<double>(p.size);
   }
-  bool round_, kernel_;
+  bool round_, whole_, kernel_;
   double power_;
 };
 

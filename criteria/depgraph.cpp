@@ -32,6 +32,19 @@ class Grouped : public Criterion {
   }
 
  protected:
+  /// A vector along a slice's dim -> [channels]. Where several of its rows or columns stand for one
+  /// channel (a flattened map), they are members of their own: max and prod go over them too.
+  Tensor channels_of(const Group& g, const Slice& s, const Tensor& along) const {
+    if (members_ != "max" && members_ != "prod") return g.to_channels(s, along);
+    const int64_t each = s.dim == Slice::In ? s.layer->columns_per_channel() : 1;
+    const int64_t fold = s.width / (g.unit_width * each);
+    const auto all = along.reshape({s.stretches, g.units, fold, g.unit_width, each})
+                         .sum(4)
+                         .permute({0, 2, 1, 3})
+                         .reshape({s.stretches * fold, -1});
+    return members_ == "max" ? all.amax(0) : all.prod(0);
+  }
+
   /// Values [channels] of each member; the layer that writes the units (the root) first.
   virtual std::vector<Tensor> members(const Group& group, const Stats& stats) const {
     const auto slices = group.rooted();
@@ -41,7 +54,7 @@ class Grouped : public Criterion {
     return all;
   }
   virtual Tensor reduce_elements(const Group& g, const Slice& s, const Tensor& elements) const {
-    return member_channels(g, s, elements);
+    return channels_of(g, s, elements.sum(1 - s.dim, false, at::kDouble));
   }
   std::string members_, normalizer_;
 };
@@ -63,7 +76,7 @@ class GroupNorm : public Grouped {
     auto all = Grouped::members(group, stats);
     for (const auto& s : group.slices)
       if (bias_ && s.dim == Slice::Out && s.layer->bias.defined())
-        all.push_back(group.to_channels(s, power(s.layer->bias).to(at::kDouble)));
+        all.push_back(channels_of(group, s, power(s.layer->bias).to(at::kDouble)));
     for (const auto& f : group.followers)
       if (!f.scale.empty()) all.push_back(power(*f.values).to(at::kDouble));
     return all;
@@ -114,7 +127,7 @@ class GroupTaylor : public Grouped {
 
  protected:
   Tensor reduce_elements(const Group& g, const Slice& s, const Tensor& elements) const override {
-    const auto sums = member_channels(g, s, elements);
+    const auto sums = Grouped::reduce_elements(g, s, elements);
     return signed_ ? sums.abs() : sums;
   }
 

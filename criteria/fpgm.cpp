@@ -43,23 +43,25 @@ class Fpgm : public Criterion {
     std::vector<Tensor> all;
     for (const auto& s : group.rooted()) {
       if (!group_ && s.dim != Slice::Out) continue;
-      all.push_back(distance_sums(by_channel(group, s)));
+      all.push_back(distances(group, s));
     }
     if (all.empty()) fail("{}: no layer writes its units, so fpgm cannot rank them", group.name);
     return normalized(reduce_members(group, all, members_), normalizer_);
   }
 
  private:
-  /// The slice's weights, one row per channel of the group.
-  Tensor by_channel(const Group& g, const Slice& s) const {
-    const auto m = s.layer->matrix();
-    auto w = s.dim == Slice::Out ? m : m.t();
-    const int64_t each = s.dim == Slice::In ? s.layer->columns_per_channel() : 1;
-    const int64_t fold = s.width / (g.unit_width * each);
-    w = w.reshape({s.stretches, g.units, fold, g.unit_width, each, -1})
-            .permute({1, 3, 0, 2, 4, 5})
-            .reshape({g.channels(), -1});
-    return group_ ? w.square() : w;
+  /// Distances of a slice's rows or input channels, added up where several stand for one channel.
+  Tensor distances(const Group& g, const Slice& s) const {
+    const auto& l = *s.layer;
+    const auto m = l.matrix();
+    auto w = s.dim == Slice::Out ? m
+                                 : m.reshape({l.rows(), -1, l.columns_per_channel()})
+                                       .permute({1, 0, 2})
+                                       .flatten(1);
+    const auto sums = distance_sums(group_ ? w.square() : w);
+    if (s.dim == Slice::Out) return g.to_channels(s, sums);
+    const int64_t fold = s.width / (g.unit_width * l.columns_per_channel());
+    return sums.reshape({s.stretches, g.units, fold, g.unit_width}).sum({0, 2}).flatten();
   }
   bool group_;
   std::string members_, normalizer_;

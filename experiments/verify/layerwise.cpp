@@ -28,9 +28,9 @@ void check_lamp_scores(Model& model, const TensorMap& theirs) {
     const auto it = theirs.find(short_module(l->weight_name()) + ".lamp_score");
     if (it == theirs.end()) continue;
     const auto ours = criterion->score(View(*l), none);
-    // Theirs are float32 cumulative sums over the layer.
+    // Theirs are float32 cumulative sums over up to 36,864 weights of a layer.
     const double off = relative(ours, it->second.flatten(1));
-    if (!(off <= 1e-4)) bench::fail("{}: LAMP scores off by {:.2e} of the largest", l->name, off);
+    if (!(off <= 1e-3)) bench::fail("{}: LAMP scores off by {:.2e} of the largest", l->name, off);
   }
 }
 
@@ -67,6 +67,7 @@ void verify_erk(Run& run, const fs::path& file, const Json& record) {
   double worst = 0;
   for (const auto& [name, theirs] : record.at("result").at("sparsity_per_layer").items()) {
     Value s{Value::Map{}};  // "s0.5_erk", "s0.98_er"
+    s.set("counts", "rigl");
     s.set("kernel", Value(name.ends_with("_erk")));
     s.set("power", record.at("parameters").value("erk_power_scale", 1.0));
     const auto erk = Registry<Allocator>::instance().create("erk", s);

@@ -38,6 +38,27 @@ std::vector<int64_t> by_channel(const Json& member, int64_t channels) {
   return out;
 }
 
+/// Taylor and Hessian importances sort a member's indices in place before they read weights, while
+/// the roots stay as they were: index i of such a member counts for the i-th root. The roots are the
+/// unsorted list, which the cases beside this one tell.
+Json unsorted_of(const fs::path& file, const Json& group, const Json& member) {
+  const auto same = [&](const Json& a, const Json& b) {
+    return a.at("module") == b.at("module") && a.at("op") == b.at("op");
+  };
+  for (const auto& e : fs::directory_iterator(file.parent_path().parent_path())) {
+    const auto other = e.path() / "case.json";
+    if (!fs::exists(other)) continue;
+    for (const auto& g : read_json(other).at("groups")) {
+      if (g.at("key") != group.at("key")) continue;
+      for (const auto& m : g.at("members"))
+        if (same(m, member) && m.at("idxs").is_array() &&
+            m.at("idxs").size() == group.at("channels").get<size_t>())
+          return m.at("idxs");
+    }
+  }
+  return nullptr;
+}
+
 /// A recorded group on copies of the parts of layers that it names.
 struct Recorded {
   Group group;
@@ -47,7 +68,8 @@ struct Recorded {
 
 class Builder {
  public:
-  Builder(Model& model, const Stats& from, Stats& to) : from_(from), to_(to) {
+  Builder(Model& model, const Stats& from, Stats& to, fs::path file, bool sorts)
+      : from_(from), to_(to), file_(std::move(file)), sorts_(sorts) {
     for (Layer* l : model.layers()) layers_[short_module(l->name)] = l;
     for (const auto& t : model.tensors())
       if (t.tensor->defined()) tensors_[short_module(t.name)] = {t.name, t.tensor};
@@ -58,7 +80,9 @@ class Builder {
     r.group.name = given.at("key").get<std::string>();
     r.group.kind = "channel";
     r.group.units = given.at("channels");
-    for (const auto& m : given.at("members")) {
+    for (auto m : given.at("members")) {
+      if (sorts_ && (!m.contains("root_idxs") || m.at("root_idxs").is_null()))
+        m["root_idxs"] = unsorted_of(file_, given, m);
       const auto module = m.at("module").get<std::string>();
       const auto order = at::tensor(by_channel(m, r.group.units), at::kLong);
       if (const auto it = layers_.find(module); it != layers_.end())
@@ -123,6 +147,8 @@ class Builder {
 
   const Stats& from_;
   Stats& to_;
+  fs::path file_;
+  bool sorts_;
   std::map<std::string, Layer*> layers_;
   std::map<std::string, std::pair<std::string, Tensor*>> tensors_;
 };
@@ -187,7 +213,8 @@ void verify_torch_pruning(Run& run, const fs::path& file, const Json& record) {
   const auto stats =
       collect({*model, {0, model->block_count()}, data, model->layers()}, needs, Pass::Global);
   Stats narrowed;
-  Builder builder(*model, *stats, narrowed);
+  const bool sorts = name.starts_with("taylor") || name.starts_with("hessian");
+  Builder builder(*model, *stats, narrowed, file, sorts);
   const auto theirs = read_safetensors((file.parent_path() / "data.safetensors").string());
   double worst = 0;
   at::NoGradGuard no_grad;
