@@ -61,7 +61,7 @@ class Fpgm : public Criterion {
     const auto sums = distance_sums(group_ ? w.square() : w);
     if (s.dim == Slice::Out) return g.to_channels(s, sums);
     const int64_t fold = s.width / (g.unit_width * l.columns_per_channel());
-    return sums.reshape({s.stretches, g.units, fold, g.unit_width}).sum({0, 2}).flatten();
+    return sums.reshape({s.stretches, g.units, fold, g.unit_width}).sum(at::IntArrayRef({0, 2})).flatten();
   }
   bool group_;
   std::string members_, normalizer_;

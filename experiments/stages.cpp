@@ -7,6 +7,7 @@
 #include "config/registry.h"
 #include "core/schedule.h"
 #include "io/data.h"
+#include "trial.h"
 
 namespace bench {
 namespace {
@@ -72,6 +73,9 @@ void add_stage_identity(const Value& config, Value& identity) {
 
 std::string stage_labels(const Value& config) {
   std::string all;
+  const auto targets = is_dense(config) ? 1 : targets_of(config).size();
+  if (targets > 1)
+    all = fmt::format("{}{}", config.find("schedule")->find("kind")->string(), targets);
   for (const std::string part : kParts)
     for (const auto& [label, stage, line] : stages_of(config, part))
       all += (all.empty() ? "" : "+") + label;

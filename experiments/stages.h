@@ -20,7 +20,7 @@ bool has_stages(const Value& config);
 void check_stages(const Value& config, const Method& method);
 /// What of them and of the schedule is part of the trial's identity: settings and bytes of files.
 void add_stage_identity(const Value& config, Value& identity);
-/// "train+rewind": labels for the method's name in tables.
+/// "exponential100+train+rewind": schedule and labels for the method's name in tables.
 std::string stage_labels(const Value& config);
 /// The targets that the trial's schedule goes through.
 std::vector<double> targets_of(const Value& config);

@@ -19,7 +19,8 @@ std::vector<int64_t> indices(const Json& given) {
 
 /// Which indices of a member belong to each channel of its group, in the group's order. Where the
 /// record does not say, index i is channel i, and a flattened map gives neighbours to one channel.
-std::vector<int64_t> by_channel(const Json& member, int64_t channels) {
+/// last: of several indices of one channel only the last is left, as a scatter of maxima leaves it.
+std::vector<int64_t> by_channel(const Json& member, int64_t channels, bool last) {
   const auto own = indices(member.at("idxs"));
   const auto n = static_cast<int64_t>(own.size());
   std::vector<std::pair<int64_t, int64_t>> order;  // channel, index
@@ -34,21 +35,24 @@ std::vector<int64_t> by_channel(const Json& member, int64_t channels) {
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<int64_t> out;
-  for (const auto& [channel, index] : order) out.push_back(index);
+  for (size_t i = 0; i < order.size(); ++i)
+    if (!last || i + 1 == order.size() || order[i + 1].first != order[i].first)
+      out.push_back(order[i].second);
   return out;
 }
 
 /// Taylor and Hessian importances sort a member's indices in place before they read weights, while
-/// the roots stay as they were: index i of such a member counts for the i-th root. The roots are the
-/// unsorted list, which the cases beside this one tell.
-Json unsorted_of(const fs::path& file, const Json& group, const Json& member) {
+/// the roots stay in the old order: index i of such a member counts for the i-th root. The roots are
+/// the unsorted list, which the cases beside this one tell.
+Json roots_of(const fs::path& file, const Json& group, const Json& member) {
   const auto same = [&](const Json& a, const Json& b) {
     return a.at("module") == b.at("module") && a.at("op") == b.at("op");
   };
   for (const auto& e : fs::directory_iterator(file.parent_path().parent_path())) {
     const auto other = e.path() / "case.json";
     if (!fs::exists(other)) continue;
-    for (const auto& g : read_json(other).at("groups")) {
+    const auto beside = read_json(other);
+    for (const auto& g : beside.at("groups")) {
       if (g.at("key") != group.at("key")) continue;
       for (const auto& m : g.at("members"))
         if (same(m, member) && m.at("idxs").is_array() &&
@@ -68,8 +72,13 @@ struct Recorded {
 
 class Builder {
  public:
-  Builder(Model& model, const Stats& from, Stats& to, fs::path file, bool sorts)
-      : from_(from), to_(to), file_(std::move(file)), sorts_(sorts) {
+  Builder(Model& model, const Stats& from, Stats& to, fs::path file,
+          const std::string& name)
+      : from_(from),
+        to_(to),
+        file_(std::move(file)),
+        sorts_(name.starts_with("taylor") || name.starts_with("hessian")),
+        last_(name.find("_max") != std::string::npos) {
     for (Layer* l : model.layers()) layers_[short_module(l->name)] = l;
     for (const auto& t : model.tensors())
       if (t.tensor->defined()) tensors_[short_module(t.name)] = {t.name, t.tensor};
@@ -82,9 +91,9 @@ class Builder {
     r.group.units = given.at("channels");
     for (auto m : given.at("members")) {
       if (sorts_ && (!m.contains("root_idxs") || m.at("root_idxs").is_null()))
-        m["root_idxs"] = unsorted_of(file_, given, m);
+        m["root_idxs"] = roots_of(file_, given, m);
       const auto module = m.at("module").get<std::string>();
-      const auto order = at::tensor(by_channel(m, r.group.units), at::kLong);
+      const auto order = at::tensor(by_channel(m, r.group.units, last_), at::kLong);
       if (const auto it = layers_.find(module); it != layers_.end())
         add_layer(r, *it->second, m.at("op").get<std::string>(), order, needs);
       else if (const auto v = tensors_.find(module + ".weight"); v != tensors_.end())
@@ -148,7 +157,7 @@ class Builder {
   const Stats& from_;
   Stats& to_;
   fs::path file_;
-  bool sorts_;
+  bool sorts_, last_;
   std::map<std::string, Layer*> layers_;
   std::map<std::string, std::pair<std::string, Tensor*>> tensors_;
 };
@@ -213,8 +222,7 @@ void verify_torch_pruning(Run& run, const fs::path& file, const Json& record) {
   const auto stats =
       collect({*model, {0, model->block_count()}, data, model->layers()}, needs, Pass::Global);
   Stats narrowed;
-  const bool sorts = name.starts_with("taylor") || name.starts_with("hessian");
-  Builder builder(*model, *stats, narrowed, file, sorts);
+  Builder builder(*model, *stats, narrowed, file, name);
   const auto theirs = read_safetensors((file.parent_path() / "data.safetensors").string());
   double worst = 0;
   at::NoGradGuard no_grad;
