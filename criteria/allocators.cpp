@@ -1,6 +1,7 @@
 // Uniform, global and ERK (Mocanu et al. 2018, Evci et al. 2020): how one target is split over
 // layers.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/allocator.h"
@@ -8,17 +9,36 @@
 namespace bench {
 namespace {
 
+Key counts_key() {
+  return key("counts", "floor", "shares become whole weights by floor, or by round half to even")
+      .one_of({"floor", "round"});
+}
+
+int64_t rounded(double x) {
+  return static_cast<int64_t>(std::nearbyint(x));
+}
+
 class Uniform : public Allocator {
  public:
+  static Schema schema() { return {counts_key()}; }
+  explicit Uniform(const Config& c) : round_(c.get<std::string>("counts") == "round") {}
   void check(const Pattern& p) const override {
     if (p.kind == Pattern::Structured && p.depth())
       fail(
           "allocator uniform: removes the same share of every group, but a block goes whole or not "
           "at all; use allocator=global");
+    if (round_ && (p.kind != Pattern::Unstructured || p.contest == Contest::Row))
+      fail("allocator uniform: counts=round is for whole layers of an unstructured pattern");
   }
   std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
-    return std::vector<Share>(parts.size(), Share{target, -1});
+    std::vector<Share> out;
+    for (const auto& p : parts)
+      out.push_back({target, round_ ? rounded(target * static_cast<double>(p.size)) : -1});
+    return out;
   }
+
+ private:
+  bool round_;
 };
 
 /// One threshold on the pooled scores, as exact counts: the lowest go, ties by part and index,
@@ -26,18 +46,24 @@ class Uniform : public Allocator {
 class Global : public Allocator {
  public:
   static Schema schema() {
-    return {key("normalise", "none",
+    return {counts_key(),
+            key("normalise", "none",
                 "scores of a part before they are pooled: divided by their mean size or their "
                 "norm, or standardised (mean 0, deviation 1)")
                 .one_of({"none", "mean", "l2", "standardise"}),
             key("budget", "weights",
                 "groups: the target is a share of their weights, or every unit counts as one")
-                .one_of({"weights", "units"})};
+                .one_of({"weights", "units"}),
+            key("ties", "stable",
+                "equal scores: the first in order go; reference: all up to the threshold go "
+                "(Synaptic-Flow Pruners/pruners.py:22-37)")
+                .one_of({"stable", "reference"})};
   }
   explicit Global(const Config& c)
       : normalise_(c.get<std::string>("normalise")),
-        units_(c.get<std::string>("budget") == "units") {}
-
+        units_(c.get<std::string>("budget") == "units"),
+        round_(c.get<std::string>("counts") == "round"),
+        threshold_(c.get<std::string>("ties") == "reference") {}
   void check(const Pattern& p) const override {
     if (p.kind == Pattern::NM)
       fail("allocator global: n:m removes the same share everywhere; use uniform");
@@ -89,9 +115,12 @@ class Global : public Allocator {
     return at::where(here, ((score - middle) / by).to(at::kFloat), score);
   }
 
-  static std::vector<int64_t> by_number(const std::vector<int64_t>& begin, const Tensor& pooled,
-                                        double target) {
-    const auto keep = select(pooled.reshape({1, -1}), Contest::Layer, target).flatten();
+  std::vector<int64_t> by_number(const std::vector<int64_t>& begin, const Tensor& pooled,
+                                 double target) const {
+    const auto drop = round_ ? rounded(target * static_cast<double>(pooled.numel()))
+                             : removed_weights(pooled.numel(), target);
+    auto keep = select(pooled.reshape({1, -1}), Contest::Layer, target, drop).flatten();
+    if (threshold_ && drop > 0) keep = pooled > pooled.masked_select(~keep).max();
     std::vector<int64_t> counts;
     for (size_t i = 0; i + 1 < begin.size(); ++i)
       counts.push_back((~keep.slice(0, begin[i], begin[i + 1])).sum().item<int64_t>());
@@ -131,53 +160,76 @@ class Global : public Allocator {
   }
 
   std::string normalise_;
-  bool units_;
+  bool units_, round_, threshold_;
   std::vector<std::pair<std::string, Tensor>> seen_;
 };
 
-/// Density of a layer ~ sum of its dimensions over their product, layers that would exceed 1 dense
-/// (rigl/sparse_utils.py:90-170).
+/// Density of a layer ~ (sum of its dimensions over their product)^power, layers that would exceed
+/// 1 dense (rigl/sparse_utils.py:90-170). counts=round: survivors are rounded first and layers
+/// become dense one at a time (layer-adaptive-sparsity tools/pruners.py:108-143).
 class Erk : public Allocator {
  public:
+  static Schema schema() {
+    return {key("counts", "floor",
+                "shares become whole weights by floor, or by round half to even; rigl: floor, and "
+                "each layer's zeros are whole before densities are found, as in its code")
+                .one_of({"floor", "round", "rigl"}),
+            key("kernel", true, "false: Erdos-Renyi, which leaves kernel sizes out"),
+            key("power", 1.0, "exponent of the densities").range(0, 10)};
+  }
+  explicit Erk(const Config& c)
+      : round_(c.get<std::string>("counts") == "round"),
+        whole_(c.get<std::string>("counts") == "rigl"),
+        kernel_(c.get<bool>("kernel")),
+        power_(c.get<double>("power")) {}
   void check(const Pattern& p) const override {
     if (p.kind != Pattern::Unstructured)
       fail("allocator erk: splits a share of weights over layers; it needs pattern=unstructured");
   }
   std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
     std::vector<bool> dense(parts.size(), false);
-    double epsilon = 0;
+    std::vector<double> stay(parts.size(), 0);  // survivors of the layers that are not dense
     for (bool again = true; again;) {
       again = false;
-      double keep = 0, raw = 0;
+      double keep = 0, raw = 0, worst = 1;
       for (size_t i = 0; i < parts.size(); ++i) {
         const auto n = static_cast<double>(parts[i].size);
-        if (dense[i])
-          keep -= n * target;
-        else
-          keep += n * (1 - target), raw += dims(parts[i]);
+        const double zeros = whole_ ? std::floor(target * n) : target * n;
+        keep += dense[i] ? -zeros : whole_ ? n - zeros : n * (1 - target);
+        if (!dense[i]) raw += demand(parts[i]);
       }
       if (raw == 0) break;
-      epsilon = std::max(0.0, keep / raw);
-      double worst = 1;
-      for (size_t i = 0; i < parts.size(); ++i)
-        if (!dense[i])
-          worst = std::max(worst, epsilon * dims(parts[i]) / static_cast<double>(parts[i].size));
+      const double epsilon = std::max(0.0, keep / raw);
+      for (size_t i = 0; i < parts.size(); ++i) {
+        stay[i] = epsilon * demand(parts[i]);
+        if (round_) stay[i] = std::nearbyint(stay[i]);
+        if (!dense[i]) worst = std::max(worst, stay[i] / static_cast<double>(parts[i].size));
+      }
       if (worst <= 1) break;
-      for (size_t i = 0; i < parts.size(); ++i)
-        if (!dense[i] && epsilon * dims(parts[i]) / static_cast<double>(parts[i].size) == worst)
+      for (size_t i = 0; i < parts.size() && !(round_ && again); ++i)
+        if (!dense[i] && stay[i] / static_cast<double>(parts[i].size) == worst)
           dense[i] = again = true;
     }
     std::vector<Share> out;
-    for (size_t i = 0; i < parts.size(); ++i)
-      out.push_back(
-          {dense[i] ? 0 : 1 - epsilon * dims(parts[i]) / static_cast<double>(parts[i].size), -1});
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const double share = dense[i] ? 0 : 1 - stay[i] / static_cast<double>(parts[i].size);
+      out.push_back({share, !round_ ? -1 : dense[i] ? 0 : parts[i].size - int64_t(stay[i])});
+    }
     return out;
   }
 
  private:
-  static double dims(const Part& p) {
-    return static_cast<double>(std::accumulate(p.shape.begin(), p.shape.end(), int64_t{0}));
+  /// The layer's density, up to the common factor, times its weights.
+  double demand(const Part& p) const {
+    const auto end = kernel_ ? p.shape.end() : p.shape.begin() + 2;
+    const auto sum = static_cast<double>(std::accumulate(p.shape.begin(), end, int64_t{0}));
+    if (kernel_ && power_ == 1) return sum;
+    double product = 1;
+    for (auto d = p.shape.begin(); d != end; ++d) product *= static_cast<double>(*d);
+    return std::pow(sum / product, power_) * static_cast<double>(p.size);
   }
+  bool round_, whole_, kernel_;
+  double power_;
 };
 
 BENCH_REGISTER(Allocator, Uniform, "uniform", "the same share everywhere");

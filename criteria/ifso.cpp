@@ -3,6 +3,7 @@
 // back-ends: finite differences as the released code takes them, and exact double backward.
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/cost.h"
 #include "core/criterion.h"
 #include "core/rows.h"
 
@@ -12,14 +13,18 @@ namespace {
 struct IfsoScore : Statistic {
   static constexpr const char* kName = "ifso";
   static const Pass& pass();
-  IfsoScore(const Layer& l, int exact_, int wide_, double lambda_, double step_)
+  IfsoScore(const Layer& l, int exact_, int wide_, double lambda_, double step_, int all_,
+            int drift_)
       : exact(exact_ != 0),
         wide(wide_ != 0),
+        all(all_ != 0),
+        drift(drift_ != 0),
         lambda(lambda_),
         step(step_),
         score(at::zeros({l.weight.size(1)}, at::kDouble)) {}
   Values values() const override { return {{"score", score}}; }
   bool exact, wide;     // double backward; float64
+  bool all, drift;      // direction through dead channels too; +R, -2R, +R without copies
   double lambda, step;  // weight decay; r of the differences
   Tensor score;         // S, [in channels]: mean over batches of |s|
   double acts = 0;      // output positions per output channel in one forward of the first batch
@@ -28,22 +33,31 @@ struct IfsoScore : Statistic {
 /// The whole model in another dtype, its instruments off again and its tensors restored at the end.
 class Probing {
  public:
-  Probing(Model& model, at::ScalarType dtype)
-      : model_(model), before_(model), layers_(model.layers()) {
+  Probing(Model& model, at::ScalarType dtype, bool all, bool drift)
+      : model_(model), before_(model), layers_(model.layers()), drift_(drift) {
     for (const auto& t : model.tensors())
       if (t.tensor->defined() && t.tensor->is_floating_point()) *t.tensor = t.tensor->to(dtype);
     for (Layer* l : layers_) {
       dense_.push_back(l->weight);
       const auto channels = l->weight.size(1);
       auto alive = at::ones({channels}, l->weight.options());
-      if (l->mask.defined())  // direction: alive channels only (ifso.md 2.2, item 2)
+      if (l->mask.defined())
         alive = l->mask.any(0).reshape({channels, -1}).any(1).to(dtype);
-      ones_.push_back(alive);
+      hung_.push_back(l->gate);  // soft masks of a loop that prunes while it trains
+      at_.push_back(l->gate.defined() ? l->gate.to(dtype).clone() : at::ones_like(alive));
+      if (l->gate.defined()) alive = at_.back().ne(0).to(dtype);
+      // direction: alive channels only, or all as in the released code (ifso.md 2.2, item 2)
+      ones_.push_back(all ? at::ones_like(alive) : alive);
     }
   }
   ~Probing() {
-    for (Layer* l : layers_) l->gate = Tensor();
     before_.restore(model_);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      layers_[i]->gate = hung_[i];
+      if (!drift_) continue;
+      if (hung_[i].defined()) layers_[i]->gate = at_[i].to(hung_[i].scalar_type()).detach();
+      layers_[i]->weight = dense_[i].to(layers_[i]->weight.scalar_type()).detach();
+    }
   }
   Probing(const Probing&) = delete;
   Probing& operator=(const Probing&) = delete;
@@ -55,20 +69,24 @@ class Probing {
     gates.clear();
     weights.clear();
     for (size_t i = 0; i < layers_.size(); ++i) {
-      gates.push_back((at::ones_like(ones_[i]) + ones_[i] * shift).detach().requires_grad_());
-      const auto w = scale != 0 ? dense_[i] + v[i] * scale : dense_[i].clone();
+      auto gate = at_[i] + ones_[i] * shift;
+      auto w = scale != 0 ? dense_[i] + v[i] * scale : dense_[i].clone();
+      if (drift_) at_[i] = gate.detach().clone(), dense_[i] = w.detach().clone();
+      gates.push_back(gate.detach().requires_grad_());
       weights.push_back(w.detach().requires_grad_());
       layers_[i]->gate = gates[i];
       layers_[i]->weight = weights[i];
     }
   }
+  bool drifts() const { return drift_; }
   std::vector<Tensor> gates, weights;
 
  private:
   Model& model_;
   Snapshot before_;
   std::vector<Layer*> layers_;
-  std::vector<Tensor> dense_, ones_;
+  std::vector<Tensor> dense_, ones_, at_, hung_;  // at_: the masks' own values
+  bool drift_;
 };
 
 double norm_of(const std::vector<Tensor>& all) {
@@ -92,11 +110,18 @@ std::vector<Tensor> by_differences(Probing& at_, const Model& model, const Batch
     at_.set(shift, scale, v);
     return torch::autograd::grad({loss(model, batch)}, of_weights ? at_.weights : at_.gates);
   };
+  // Where nothing is copied, each step starts from what the one before left: +R, -2R, +R.
+  const double back = at_.drifts() ? -2 : -1;
   const double r_m = how.step / norm_of(at_.ones());
-  auto v = central(gradient(r_m, 0, {}, true), gradient(-r_m, 0, {}, true), r_m);  // H_wm 1
+  const auto m_plus = gradient(r_m, 0, {}, true);
+  auto v = central(m_plus, gradient(back * r_m, 0, {}, true), r_m);  // H_wm 1
+  if (at_.drifts()) at_.set(r_m, 0, {});
   for (auto& t : v) t = t / how.lambda;
   const double r_w = how.step / norm_of(v);
-  return central(gradient(0, r_w, v, false), gradient(0, -r_w, v, false), r_w);
+  const auto w_plus = gradient(0, r_w, v, false);
+  auto s = central(w_plus, gradient(0, back * r_w, v, false), r_w);
+  if (at_.drifts()) at_.set(0, r_w, v);
+  return s;
 }
 
 std::vector<Tensor> by_double_backward(Probing& at_, const Model& model, const Batch& batch,
@@ -139,13 +164,14 @@ void score(const Probe& p, const Listeners& stats) {
   for (const auto& [layer, list] : stats)
     for (auto* s : list) {
       auto* i = static_cast<IfsoScore*>(s);
-      kinds[fmt::format("{}|{}|{}|{}", i->exact, i->wide, i->lambda, i->step)].push_back(
-          {layer, i});
+      kinds[fmt::format("{}|{}|{}|{}|{}|{}", i->exact, i->wide, i->lambda, i->step, i->all,
+                        i->drift)]
+          .push_back({layer, i});
     }
   for (const auto& [name, all] : kinds) {
     const IfsoScore& how = *all.front().second;
     const auto dtype = how.wide ? at::kDouble : at::kFloat;
-    Probing probing(p.model, dtype);
+    Probing probing(p.model, dtype, how.all, how.drift);
     std::map<const Layer*, size_t> index;
     for (size_t i = 0; i < probing.layers().size(); ++i) index[probing.layers()[i]] = i;
     for (auto batch : p.data.batches) {
@@ -177,16 +203,28 @@ class Ifso : public Criterion {
             .one_of({"float32", "float64"}),
         key("lambda", 1e-4, "weight decay; it scales all scores alike").range(1e-12, 1),
         key("step", 0.01, "r of the differences").range(1e-9, 1),
-        key("delta", "acts", "cost that a channel's score is divided by").one_of({"acts", "none"}),
-        key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"})};
+        key("delta", "acts", "cost that a channel's score is divided by")
+            .one_of({"acts", "flops", "none"}),
+        key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"}),
+        key("direction", "alive_only", "channels that the mask's direction runs through")
+            .one_of({"alive_only", "all"}),
+        key("arithmetic", "exact", "in_place: +R, -2R, +R without copies, as the released code")
+            .one_of({"exact", "in_place"})};
   }
   explicit Ifso(const Config& c)
       : exact_(c.get<std::string>("backend") == "exact"),
         wide_(c.get<std::string>("dtype") == "float64"),
         lambda_(c.get<double>("lambda")),
         step_(c.get<double>("step")),
-        acts_(c.get<std::string>("delta") == "acts"),
-        sqrt_(c.get<std::string>("normalizer") == "sqrt") {}
+        delta_(c.get<std::string>("delta")),
+        sqrt_(c.get<std::string>("normalizer") == "sqrt"),
+        all_(c.get<std::string>("direction") == "all"),
+        drift_(c.get<std::string>("arithmetic") == "in_place") {
+    if (drift_ && (exact_ || wide_))
+      fail("{}: arithmetic=in_place is what float32 differences do; it needs backend=fd and "
+           "dtype=float32",
+           c.path());
+  }
 
   void check(const Pattern& p) const override {
     if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"channel"})
@@ -201,24 +239,30 @@ class Ifso : public Criterion {
 
   Tensor units(const Group& group, const Stats& stats) const override {
     auto sum = at::zeros({group.units}, at::kDouble);  // members' S, added after the absolute value
-    double acts = 0;
+    double acts = 0, flops = 0;
     for (const auto& slice : group.slices) {
-      const auto& s = stats.get<IfsoScore>(*slice.layer, kind());
+      const auto& l = *slice.layer;
+      const auto& s = stats.get<IfsoScore>(l, kind());
       if (slice.dim == Slice::In)
-        sum += s.score;
+        sum += s.score.reshape({group.units, -1}).sum(1);  // a flattened map's pixels together
       else
         acts += s.acts;
+      const auto kept = slice.dim == Slice::In ? kept_outputs(l) : kept_inputs(l);
+      flops += s.acts * static_cast<double>(kept * l.columns_per_channel());
     }
-    if (!acts_) return sum;
-    acts = std::max(acts, 1.0);
-    return sum / ((sqrt_ ? std::sqrt(acts) : acts) / 1e6);
+    if (delta_ == "none") return sum;
+    const double cost = delta_ == "acts" ? std::max(acts, 1.0) : flops;
+    return sum / ((sqrt_ ? std::sqrt(cost) : cost) / (delta_ == "acts" ? 1e6 : 1e9));
   }
 
  private:
-  StatisticKind kind() const { return need<IfsoScore>(int(exact_), int(wide_), lambda_, step_); }
+  StatisticKind kind() const {
+    return need<IfsoScore>(int(exact_), int(wide_), lambda_, step_, int(all_), int(drift_));
+  }
   bool exact_, wide_;
   double lambda_, step_;
-  bool acts_, sqrt_;
+  std::string delta_;
+  bool sqrt_, all_, drift_;
 };
 
 BENCH_REGISTER(Criterion, Ifso, "ifso", "influence-function second-order channel scores");

@@ -1,6 +1,8 @@
 // The keys of a trial, and every key that a configuration may hold: what `bench explain` and
 // docs/reference.md are made of.
 #include "config/reference.h"
+#include "core/schedule.h"
+#include "core/stage.h"
 #include "core/task.h"
 #include "io/calibration.h"
 #include "runner.h"
@@ -28,6 +30,9 @@ Schema trial_schema() {
       optional("update", Key::Type::Map, "how layers are repaired; none (configs/update)"),
       optional("pattern", Key::Type::Map, "what may be removed (configs/pattern)"),
       optional("data", Key::Type::Map, "calibration data (configs/data)"),
+      optional("before", Key::Type::Map, "stages before pruning: label -> stage (configs/stage)"),
+      optional("after", Key::Type::Map, "stages behind every target: label -> stage"),
+      optional("schedule", Key::Type::Map, "the targets on the way (configs/schedule)"),
       required("task", Key::Type::Map, "what is measured: label -> task (configs/task)"),
       optional("protocol", Key::Type::Map, "how it is measured (configs/protocol)"),
       optional("launcher", Key::Type::Map, "how trials are run (configs/launcher)")
@@ -75,6 +80,8 @@ std::vector<Declared> declared_keys() {
   add_plugins<Criterion>(parts, "criterion", "How much each weight matters.");
   add_plugins<Allocator>(parts, "allocator", "How the target is split over layers or groups.");
   add_plugins<Update>(parts, "update", "How layers are repaired; `name: none` repairs nothing.");
+  add_plugins<Stage>(parts, "stage", "Before and after pruning: label -> stage.");
+  parts.push_back({"schedule", "How the target is reached.", schedule_schema()});
   parts.push_back({"pattern", "What may be removed.", Pattern::schema()});
   parts.push_back({"data", "Calibration data.", calibration_schema()});
   add_plugins<Task>(parts, "task", "What is measured: label -> task.");

@@ -8,6 +8,7 @@
 #include "io/calibration.h"
 #include "io/data.h"
 #include "phase.h"
+#include "stages.h"
 #include "trial_record.h"
 #include "validity.h"
 
@@ -29,10 +30,10 @@ class Runner {
   Outcome run() {
     record_environment(out_, device_.str());
     watch_ = [&](const std::string& level, const std::string& name, const Tensor& values) {
-      out_.hashes.emplace_back(level + "/" + name, value_hash(values));
+      set_hash(out_, level + "/" + name, value_hash(values));
     };
     load();
-    if (!is_dense(config_)) prune_model();
+    change_model();
     measure();
     return std::move(out_);
   }
@@ -40,7 +41,7 @@ class Runner {
   PrunedModel pruned() {
     watch_ = [](const std::string&, const std::string&, const Tensor&) {};
     load();
-    if (!is_dense(config_)) prune_model();
+    change_model();
     return {loaded_, Pattern::from(Config(*config_.find("pattern"), "pattern")), certificate_,
             std::move(out_.hashes)};
   }
@@ -59,7 +60,7 @@ class Runner {
                 at::tensor(r.ids, at::kLong));
       });
     }
-    if (!is_dense(config_)) prune_model(true);
+    change_model(true);
     show_logits();
     return std::move(out_.hashes);
   }
@@ -152,37 +153,69 @@ class Runner {
     }
   }
 
-  void prune_model(bool with_calibration = false) {
+  void stages(const std::string& part, size_t round, const Method& method) {
+    Phase phase(out_, part, device_);
+    const auto target = std::get<double>(config_.find("sparsity")->data);
+    run_stages(config_, part, round, {*loaded_->model, method, target, device_, kept_}, out_,
+               [&](const std::string& label, int64_t done, int64_t of) { say(label, done, of); });
+  }
+
+  /// Stages, then each target of the schedule with the stages behind it.
+  void change_model(bool with_calibration = false) {
+    if (is_dense(config_) && !has_stages(config_)) return;
     Model& model = *loaded_->model;
     const auto method = method_from(config_);
-    const auto target = removable_target(model, method.pattern,
-                                         std::get<double>(config_.find("sparsity")->data));
-    Calibration data;
-    if (!method.needs().empty()) {
-      Phase phase(out_, "calibrate", device_);
-      say("calibrate", 0, 1);
-      data = *calibration();  // a copy of handles: the walk moves its hidden states
-      out_.hashes.emplace_back("data", data.hash);
-      if (with_calibration) show_calibration(data);
-      keep_source(data);
-      if (!device_.is_cpu())
-        for (auto& b : data.batches) to_device(b);
-    }
+    kept_["loaded"] = std::make_shared<const Snapshot>(model);
+    if (!stages_from(config_, "before").empty()) stages("before", 0, method);
     std::vector<Removed> removed;
-    {
-      Phase phase(out_, "prune", device_);
-      WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
-      removed = prune(
-          model, method, target, data, &shelf,
-          [&](int64_t done, int64_t of) { say("prune", done, of); }, onlooker());
-      show_other_weights();
+    const auto targets = is_dense(config_) ? std::vector<double>{0} : targets_of(config_);
+    const bool after = !stages_from(config_, "after").empty();
+    for (size_t i = 0; i < targets.size(); ++i) {
+      if (!is_dense(config_)) removed = prune_to(method, targets[i], with_calibration && i == 0);
+      if (after) stages("after", i, method);
+      if (after && !is_dense(config_)) certify_stage(model, method.pattern, "recovery");
     }
+    if (!is_dense(config_)) finish_pruning(method, targets.back(), removed);
+  }
+
+  Calibration calibrated(bool show) {
+    Phase phase(out_, "calibrate", device_);
+    say("calibrate", 0, 1);
+    Calibration data = *calibration();  // a copy of handles: the walk moves its hidden states
+    keep_hash(out_, "data", data.hash);
+    if (show) show_calibration(data);
+    keep_source(data);
+    if (!device_.is_cpu())
+      for (auto& b : data.batches) to_device(b);
+    return data;
+  }
+
+  std::vector<Removed> prune_to(const Method& method, double target, bool with_calibration) {
+    Model& model = *loaded_->model;
+    Calibration data;
+    if (!method.needs().empty() || method.pattern.budget != "weights")
+      data = calibrated(with_calibration);
+    Phase phase(out_, "prune", device_);
+    WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
+    // Statistics are shared by trials that find the model as it was loaded.
+    auto removed = prune(
+        model, method, removable_target(model, method.pattern, target), data, has_stages(config_) ? nullptr : &shelf,
+        [&](int64_t done, int64_t of) { say("prune", done, of); }, onlooker());
+    show_other_weights();
+    certify_stage(model, method.pattern, method.update ? "update" : "prune");
+    return removed;
+  }
+
+  void finish_pruning(const Method& method, double target, const std::vector<Removed>& removed) {
+    Model& model = *loaded_->model;
     const auto& pattern = method.pattern;
-    certify_stage(model, pattern, method.update ? "update" : "prune");
     record_sparsity(out_, model, "prune");
     const auto contest =
         pattern.contest == Contest::Method ? method.criterion->contest() : pattern.contest;
-    out_.verdicts.push_back(judge_sparsity(reached(model, pattern, contest, target, removed)));
+    out_.verdicts.push_back(judge_sparsity(
+        pattern.budget == "weights"
+            ? reached(model, pattern, contest, removable_target(model, pattern, target), removed)
+            : reached_budget(model, pattern, target, removed, calibration()->batches.front())));
     judge_with(judge_seeds(config_, !method.needs().empty()));
     if (std::get<bool>(config_.find("shrink")->data)) {
       for (const auto& r : removed) shrink(r.group, r.keep);
@@ -225,7 +258,7 @@ class Runner {
     out_.verdicts.push_back({"mask_holds", true, certificate_.text()});
     if (pattern.kind == Pattern::NM)
       out_.verdicts.push_back({"nm_holds", true, stage + ": keeps at most " + pattern.label()});
-    out_.hashes.emplace_back(stage == "shrink" ? "mask_shrink" : "mask", certificate_.mask_hash);
+    set_hash(out_, stage == "shrink" ? "mask_shrink" : "mask", certificate_.mask_hash);
   }
 
   /// What the calibration says, as text: for trials that share it, decoded once.
@@ -238,16 +271,9 @@ class Runner {
       };
   }
 
-  /// Data and tokenizers are named in the hashes, once each.
-  void keep_hash(const std::string& name, const std::string& hash) {
-    for (const auto& [known, value] : out_.hashes)
-      if (known == name) return;
-    out_.hashes.emplace_back(name, hash);
-  }
-
   void judge(const Evidence& e) {
-    keep_hash(shown(e.file), bytes_of(e.file));
-    if (e.tokenizer) keep_hash("tokenizer " + e.variant, e.tokenizer->hash());
+    keep_hash(out_, shown(e.file), bytes_of(e.file));
+    if (e.tokenizer) keep_hash(out_, "tokenizer " + e.variant, e.tokenizer->hash());
     judge_with(judge_evidence(e, name_, record_));
     if (!source_.file.empty()) out_.verdicts.push_back(judge_leak(e, source_, bench_));
   }
@@ -275,6 +301,7 @@ class Runner {
   at::Device device_;
   int64_t batch_tokens_;
   Certificate certificate_;   // of the last stage
+  std::map<std::string, std::shared_ptr<const Snapshot>> kept_;
   CalibrationSource source_;  // empty where nothing was calibrated
   std::shared_ptr<Workbench::Loaded> loaded_;
   Watch watch_;
@@ -282,11 +309,6 @@ class Runner {
 };
 
 }  // namespace
-
-std::string value_hash(const Tensor& values) {
-  const auto bytes = values.detach().cpu().contiguous();
-  return quick_hash(bytes.const_data_ptr(), bytes.nbytes());
-}
 
 PrunedModel pruned_model(const Value& config, Workbench& bench, const TrialProgress& progress) {
   at::NoGradGuard no_grad;

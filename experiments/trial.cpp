@@ -8,6 +8,7 @@
 #include "io/checkpoint.h"
 #include "io/data.h"
 #include "runner.h"
+#include "stages.h"
 
 namespace bench {
 namespace {
@@ -55,13 +56,11 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
         if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
           fail("pattern.groups: {} has no '{}' groups{}",
                config.find("model")->find("name")->string(), kind, suggestion(kind, kinds));
-    for (const auto& [label, task] : tasks_from(config)) {
-      const auto wanted = family.images ? Task::Inputs::Images : Task::Inputs::Text;
-      if (task->inputs() != Task::Inputs::Any && task->inputs() != wanted)
+    for (const auto& [label, task] : tasks_from(config))
+      if (!task->reads(family.images))
         fail("task.{}: {} cannot measure a model of {}", label,
              config.find("task")->find(label)->find("name")->string(),
              family.images ? "images" : "text");
-    }
   });
 }
 
@@ -109,6 +108,7 @@ Value identity_of(const Value& config) {
         id.set("propagation", *config.find("propagation"));
     }
   }
+  add_stage_identity(config, id);
   Value tasks{Value::Map{}};
   for (const auto& [label, task, line] : config.find("task")->map()) {
     auto canonical = Registry<Task>::instance().canonical(task);
@@ -122,14 +122,16 @@ Value identity_of(const Value& config) {
 }
 
 std::string method_label(const Value& config) {
-  if (is_dense(config)) return "dense";
+  const auto stages = stage_labels(config);
+  if (is_dense(config)) return stages.empty() ? "dense" : "dense+" + stages;
   const Value* given = config.find("method");
   if (given && given->is_string() && !given->string().empty()) return given->string();
   auto label = config.find("criterion")->find("name")->string();
   if (!is_none(*config.find("update")))
     label += "+" + config.find("update")->find("name")->string();
   const auto allocator = config.find("allocator")->find("name")->string();
-  return allocator == "uniform" ? label : label + "/" + allocator;
+  if (allocator != "uniform") label += "/" + allocator;
+  return stages.empty() ? label : label + "+" + stages;
 }
 
 TrialSpec spec_of(const Value& config) {
@@ -220,10 +222,13 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   *c.find("protocol") = protocol_schema().complete(*c.find("protocol"), "protocol", mistakes);
   *c.find("launcher") = launcher_schema().complete(*c.find("launcher"), "launcher", mistakes);
   complete_tasks(c, mistakes);
+  complete_stages(c, mistakes);
   if (c.find("task")->map().empty()) mistakes.emplace_back("task: name at least one task");
   if (mistakes.size() > before) return plan;
   check_model(c, mistakes);
   note(mistakes, [&] { open_device(c.find("device")->string()); });
+  if (has_stages(c) || !c.find("schedule")->is_null())
+    note(mistakes, [&] { check_stages(c, method_from(c)); });
   if (!is_dense(c))
     note(mistakes, [&] {
       const auto method = method_from(c);

@@ -3,7 +3,9 @@
 #include <fstream>
 #include <map>
 
+#include "base/digest.h"
 #include "core/pruner.h"
+#include "run_trial.h"
 
 namespace bench {
 namespace {
@@ -56,6 +58,26 @@ void check_finite(Model& model) {
     if (t.parameter && t.tensor->defined() && t.tensor->is_floating_point() && !finite(*t.tensor))
       fail("the weights of {} hold NaN or infinity: the checkpoint is broken or training diverged",
            t.name);
+}
+
+void set_hash(Outcome& out, const std::string& name, const std::string& hash) {
+  for (auto& [known, value] : out.hashes)
+    if (known == name) {
+      value = hash;
+      return;
+    }
+  out.hashes.emplace_back(name, hash);
+}
+
+void keep_hash(Outcome& out, const std::string& name, const std::string& hash) {
+  for (const auto& [known, value] : out.hashes)
+    if (known == name) return;
+  out.hashes.emplace_back(name, hash);
+}
+
+std::string value_hash(const Tensor& values) {
+  const auto bytes = values.detach().cpu().contiguous();
+  return quick_hash(bytes.const_data_ptr(), bytes.nbytes());
 }
 
 }  // namespace bench

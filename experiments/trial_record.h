@@ -14,5 +14,9 @@ void record_environment(Outcome& out, const std::string& device);
 void record_sparsity(Outcome& out, Model& model, const std::string& stage);
 /// Weights that hold NaN or infinity are an Error with the tensor's name.
 void check_finite(Model& model);
+/// A hash by its name: of several rounds the last counts.
+void set_hash(Outcome& out, const std::string& name, const std::string& hash);
+/// Only where none of that name is there: data and tokenizers, once each.
+void keep_hash(Outcome& out, const std::string& name, const std::string& hash);
 
 }  // namespace bench

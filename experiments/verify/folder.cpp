@@ -17,31 +17,35 @@ bool has_keys(const fs::path& file, const std::vector<std::string>& keys) {
   return std::all_of(keys.begin(), keys.end(), [&](const auto& k) { return json.contains(k); });
 }
 
-/// Who compares the recorded cases of a method, and under which name they are counted; masks of
-/// single weights are compared alike whatever chose them.
-struct CaseKind {
-  const char* name;
-  void (*verify)(Run&, const fs::path&, const Json&);
+/// Kinds of cases by what their method is called, the longest beginning first.
+using VerifyCase = void (*)(Run&, const fs::path&, const Json&);
+struct Kind {
+  const char *begins, *name;
+  VerifyCase verify;
 };
-CaseKind kind_of(const std::string& method) {
-  static const std::map<std::string, CaseKind> all{
-      {"mini_llm", {"mini_llm", verify_mini_llm}},
-      {"ifso_score", {"ifso", verify_ifso}},
-      {"llm-pruner", {"llm_pruner", verify_llm_pruner}},
-      {"flap", {"flap", verify_flap}},
-      {"wanda_sp", {"wanda_sp", verify_flap}},
-      {"magnitude_sp", {"magnitude_sp", verify_flap}},
-      {"shortgpt_block_influence", {"shortgpt", verify_shortgpt}},
-      {"sleb", {"sleb", verify_sleb}},
-      {"slicegpt", {"slicegpt", verify_slicegpt}}};
-  const auto it = all.find(method);
-  return it == all.end() ? CaseKind{"masks", verify_masks} : it->second;
-}
+constexpr Kind kKinds[] = {{"mini_llm", "mini_llm", verify_mini_llm},
+                           {"ifso_score", "ifso", verify_ifso},
+                           {"torch-pruning", "torch-pruning", verify_torch_pruning},
+                           {"fpgm", "fpgm", verify_fpgm},
+                           {"hrank", "hrank", verify_hrank},
+                           {"layerwise_", "layerwise", verify_layerwise},
+                           {"erk_rigl", "erk densities", verify_erk},
+                           {"snip", "before training", verify_before_training},
+                           {"grasp", "before training", verify_before_training},
+                           {"synflow", "before training", verify_before_training},
+                           {"mag", "before training", verify_before_training}};
 
 void verify_case(Run& run, const fs::path& file) {
   const auto record = read_json(file);
-  const auto kind = kind_of(record.value("method", std::string()));
-  run.guarded(kind.name, file, [&] { kind.verify(run, file, record); });
+  const auto method = record.value("method", std::string());
+  if (method.empty() && record.contains("function") && record.contains("calibration"))
+    return run.guarded("gradients", file, [&] { verify_gradients(run, file, record); });
+  for (const auto& kind : kKinds) {
+    const bool whole = std::string(kind.begins) == "mag";
+    if (whole ? method == kind.begins : method.rfind(kind.begins, 0) == 0)
+      return run.guarded(kind.name, file, [&] { kind.verify(run, file, record); });
+  }
+  run.guarded("masks", file, [&] { verify_masks(run, file, record); });
 }
 
 void verify_file(Run& run, const fs::path& file) {

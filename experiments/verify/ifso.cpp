@@ -1,4 +1,6 @@
 // IFSO's channel scores, finite differences and exact, on the recorded batches.
+#include <algorithm>
+
 #include "io/images.h"
 #include "verify/recorded.h"
 
@@ -23,10 +25,13 @@ double spearman(const Tensor& a, const Tensor& b) {
   return ((x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()).item<double>();
 }
 
-fs::path safetensors_twin(const Run& run, const std::string& checkpoint) {
-  auto path = fs::path(checkpoint);
-  path.replace_extension(".safetensors");  // pickles are not read; the conversion lies beside
-  return run.data(path.string());
+/// The checkpoint itself, or its conversion beside it.
+fs::path checkpoint_of(const Run& run, const std::string& checkpoint) {
+  try {
+    return run.data(checkpoint);
+  } catch (const Missing&) {
+    return run.data(fs::path(checkpoint).replace_extension(".safetensors").string());
+  }
 }
 
 Calibration batches_of(const Run& run, const Json& record) {
@@ -39,8 +44,26 @@ Calibration batches_of(const Run& run, const Json& record) {
   return c;
 }
 
+/// The lowest units of all groups: group and index, in the order in which they would go.
+std::vector<std::pair<std::string, int64_t>> first_channels(Model& model, const Criterion& criterion,
+                                                            const Stats& stats, size_t count) {
+  std::vector<std::tuple<double, std::string, int64_t>> all;
+  for (const auto& g : model.groups("channel")) {
+    const auto values = criterion.units(g, stats);
+    const auto gone = g.gone();
+    for (int64_t u = 0; u < g.units; ++u)
+      if (!gone[u].item<bool>()) all.emplace_back(values[u].item<double>(), g.name, u);
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return std::get<0>(a) < std::get<0>(b); });
+  std::vector<std::pair<std::string, int64_t>> first;
+  for (size_t i = 0; i < count && i < all.size(); ++i)
+    first.emplace_back(std::get<1>(all[i]), std::get<2>(all[i]));
+  return first;
+}
+
 void verify_variant(Run& run, Model& model, const TensorMap& data, const Calibration& calibration,
-                    const Json& parameters, const Variant& v) {
+                    const Json& parameters, const Json& result, const Variant& v) {
   Value settings{Value::Map{{"backend", v.backend},
                             {"dtype", v.dtype},
                             {"lambda", parameters.at("lambda_").get<double>()},
@@ -65,6 +88,14 @@ void verify_variant(Run& run, Model& model, const TensorMap& data, const Calibra
     bench::fail("{}: relative L2 distance {:.2e}, largest {:.2e}", v.name, l2, off);
   if (!exact_or_wide && !(spearman(a, b) >= 0.99))
     bench::fail("{}: Spearman correlation {:.4f}", v.name, spearman(a, b));
+  const auto first = first_channels(model, *criterion, *stats, 10);
+  const auto& recorded = result.at(v.name).at("first10_without_rescoring");
+  for (size_t i = 0; exact_or_wide && i < recorded.size() && i < first.size(); ++i)
+    if (first[i].first != recorded[i][0].get<std::string>() ||
+        first[i].second != recorded[i][1].get<int64_t>())
+      bench::fail("{}: channel {} to go is {}/{}, where {}/{} is recorded", v.name, i + 1,
+                  first[i].first, first[i].second, recorded[i][0].get<std::string>(),
+                  recorded[i][1].get<int64_t>());
   run.pass(fmt::format("ifso {}", v.name), exact_or_wide ? l2 / 1e-3 : 0);
 }
 
@@ -72,7 +103,7 @@ void verify_variant(Run& run, Model& model, const TensorMap& data, const Calibra
 
 void verify_ifso(Run& run, const fs::path& file, const Json& record) {
   const auto checkpoint =
-      read_checkpoint(safetensors_twin(run, record.at("checkpoint").get<std::string>()));
+      read_checkpoint(checkpoint_of(run, record.at("checkpoint").get<std::string>()));
   const auto model = build_model(checkpoint);
   const auto data = read_safetensors((file.parent_path() / "data.safetensors").string());
   const auto calibration = batches_of(run, record);
@@ -80,7 +111,8 @@ void verify_ifso(Run& run, const fs::path& file, const Json& record) {
        {Variant{"exact_float64", "exact", "float64"}, Variant{"exact_float32", "exact", "float32"},
         Variant{"fd_float64", "fd", "float64"}, Variant{"fd_float32", "fd", "float32"}})
     run.guarded("ifso", file, [&] {
-      verify_variant(run, *model, data, calibration, record.at("parameters"), v);
+      verify_variant(run, *model, data, calibration, record.at("parameters"),
+                     record.at("result"), v);
     });
 }
 

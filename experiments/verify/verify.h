@@ -97,6 +97,13 @@ void verify_flap(Run& run, const fs::path& case_file, const Json& record);
 void verify_shortgpt(Run& run, const fs::path& case_file, const Json& record);
 void verify_sleb(Run& run, const fs::path& case_file, const Json& record);
 void verify_slicegpt(Run& run, const fs::path& case_file, const Json& record);
+void verify_torch_pruning(Run& run, const fs::path& case_file, const Json& record);
+void verify_fpgm(Run& run, const fs::path& case_file, const Json& record);
+void verify_hrank(Run& run, const fs::path& case_file, const Json& record);
+void verify_layerwise(Run& run, const fs::path& case_file, const Json& record);
+void verify_erk(Run& run, const fs::path& case_file, const Json& record);
+void verify_before_training(Run& run, const fs::path& case_file, const Json& record);
+void verify_gradients(Run& run, const fs::path& case_file, const Json& record);
 
 /// Everything below `folder`, or one file; prints a line per failure and skip and a count per kind.
 /// Returns the exit code: 0, or 1 on a failure or where nothing ran.

@@ -30,6 +30,19 @@ Batch text_batch(const std::vector<Sequence>& sequences) {
   return batch;
 }
 
+std::vector<Batch> samples(const std::vector<Batch>& batches) {
+  std::vector<Batch> all;
+  for (const auto& b : split(batches)) {
+    for (int64_t i = 0; i < (b.is_text() ? 1 : b.count()); ++i) {
+      all.push_back(b);
+      if (b.is_text()) continue;
+      all.back().images = b.images.narrow(0, i, 1);
+      all.back().labels = b.labels.narrow(0, i, 1);
+    }
+  }
+  return all;
+}
+
 std::vector<Batch> split(const std::vector<Batch>& batches) {
   std::vector<Batch> all;
   for (const auto& b : batches) {

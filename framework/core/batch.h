@@ -21,9 +21,11 @@ struct Batch {
 
   Tensor images;  // float32 [n, 3, h, w], 0..255
   Tensor labels;  // int64 [n]
-  /// Batch normalisation with the batch's own statistics (training mode); running statistics are
-  /// never touched. False: running statistics.
+  /// Batch normalisation with the batch's own statistics (training mode). False: running statistics.
   bool batch_statistics = false;
+  /// With batch_statistics, training only: running statistics move this share of the way to the
+  /// batch's, IN PLACE: whoever sets it has put clones of them into the model before.
+  double norm_momentum = 0;
 
   bool is_text() const { return ids.defined(); }
   /// Sequences or images: what a statistic averages over.
@@ -39,6 +41,8 @@ using Sequence = std::vector<int64_t>;
 Batch text_batch(const std::vector<Sequence>& sequences);
 /// Each sequence as a batch of its own; image batches stay whole.
 std::vector<Batch> split(const std::vector<Batch>& batches);
+/// Each sequence and each image as a batch of its own.
+std::vector<Batch> samples(const std::vector<Batch>& batches);
 /// How many losses a batch is the mean of: predicted tokens, or images.
 int64_t predictions(const Batch& batch);
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "core/cost.h"
 
 namespace bench {
 namespace {
@@ -172,6 +173,29 @@ Reached reached(Model& model, const Pattern& pattern, Contest contest, double ta
   }
   if (total == 0) return {asked, 0, 0};
   return {asked, gone / total, slack / total};
+}
+
+Reached reached_budget(Model& model, const Pattern& pattern, double target,
+                       const std::vector<Removed>& removed, const Batch& data) {
+  const auto positions = output_positions(model, data);
+  std::vector<Group> groups;
+  std::vector<int64_t> gone;
+  for (const auto& r : removed) {
+    groups.push_back(r.group);
+    gone.push_back(count(~r.keep));
+  }
+  const auto amount = [&](const std::vector<int64_t>& units) {
+    return cost_in(cost_without(model, positions, groups, units), pattern.budget);
+  };
+  const double full = amount(std::vector<int64_t>(groups.size(), 0)), left = amount(gone);
+  double step = 0;  // one unit more of every group: an allocator may give each its floor
+  for (size_t i = 0; i < groups.size(); ++i)
+    if (gone[i] + 1 < groups[i].units) {
+      auto more = gone;
+      ++more[i];
+      step += left - amount(more);
+    }
+  return {target, 1 - left / full, step / full};
 }
 
 }  // namespace bench

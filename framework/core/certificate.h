@@ -51,5 +51,8 @@ struct Reached {
 /// against.
 Reached reached(Model& model, const Pattern& pattern, Contest contest, double target,
                 const std::vector<Removed>& removed);
+/// The same of a budget of macs, acts or params; `data` gives the size of an input.
+Reached reached_budget(Model& model, const Pattern& pattern, double target,
+                       const std::vector<Removed>& removed, const Batch& data);
 
 }  // namespace bench

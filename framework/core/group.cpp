@@ -1,5 +1,7 @@
 #include "core/group.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace bench {
@@ -31,6 +33,24 @@ int64_t Group::weights_per_unit() const {
     total += s.width * s.stretches * m.size(1 - s.dim);
   }
   return total;
+}
+
+std::vector<Slice> Group::rooted() const {
+  auto all = slices;
+  const auto root =
+      std::find_if(all.begin(), all.end(), [](const Slice& s) { return s.dim == Slice::Out; });
+  if (root != all.end()) std::rotate(all.begin(), root, root + 1);
+  return all;
+}
+
+Tensor Group::gone() const {
+  auto all = at::ones({units}, at::kBool);
+  for (const auto& s : slices) {
+    if (!s.layer->mask.defined()) return at::zeros({units}, at::kBool);
+    const auto kept = s.layer->mask.any(1 - s.dim).cpu();
+    all = all & ~kept.reshape({s.stretches, units, s.width}).any(2).any(0);
+  }
+  return all;
 }
 
 std::vector<Tensor> Group::layer_masks(const Tensor& keep) const {

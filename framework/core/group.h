@@ -56,6 +56,10 @@ struct Group {
   int64_t channels() const { return units * unit_width; }
   /// Weights that go with one unit.
   int64_t weights_per_unit() const;
+  /// The slices with the layer that writes the units (the first of dim Out) in front.
+  std::vector<Slice> rooted() const;
+  /// bool [units]: all their weights are masked.
+  Tensor gone() const;
   /// One bool mask per slice, each of its layer's matrix shape; keep: bool [units].
   std::vector<Tensor> layer_masks(const Tensor& keep) const;
   /// A vector along a slice's dim -> one value per channel of the group [channels()]: sums the rows

@@ -47,6 +47,10 @@ Schema Pattern::schema() {
       key("exempt_last", 0, "structured: blocks at the end that stay whole")
           .at_least(0)
           .in("blocks"),
+      key("budget", "weights",
+          "structured: what the target is a share of: the units' weights, or macs, acts or params "
+          "of the whole model")
+          .one_of({"weights", "macs", "acts", "params"}),
       key("tie", "stable", "rule for equal scores; reference: the threshold of the authors' code")
           .one_of({"stable", "reference"}),
       key("target_of", "removable",
@@ -76,6 +80,7 @@ Pattern Pattern::from(const Config& c) {
     p.exempt_last = c.get<int64_t>("exempt_last");
     p.remake = c.get<std::string>("alibi") == "rebuild";
     p.of_parameters = c.get<std::string>("target_of") == "parameters";
+    p.budget = c.get<std::string>("budget");
   }
   p.reference_ties = c.get<std::string>("tie") == "reference";
   return p;

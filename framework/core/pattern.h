@@ -23,6 +23,9 @@ struct Pattern {
   /// Structured: the target is a share of the model's parameters, not of what may be removed.
   bool of_parameters = false;
   bool remake = false;  // Structured: ALiBi slopes are made anew for the heads that stay
+  /// Structured: what the target is a share of: "weights" of the pattern's units, or macs, acts or
+  /// params of the whole model (core/cost.h).
+  std::string budget = "weights";
   /// `tie: reference` reproduces the rule of the authors' code where it differs from exact counts
   /// in a stable order (thresholds with <=).
   bool reference_ties = false;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/certificate.h"
+#include "core/cost.h"
 
 namespace bench {
 namespace {
@@ -93,7 +94,11 @@ Tensor sunk(const Layer& layer, const Tensor& score, int64_t begin, int64_t end)
 }
 
 Tensor score_of(const Walk& w, const Candidate& c, const Stats& stats) {
-  if (!c.layer) return w.how.criterion->units(c.group, stats).to(at::kFloat);
+  if (!c.layer) {
+    const auto units = w.how.criterion->units(c.group, stats).to(at::kFloat);
+    const auto gone = c.group.gone().to(units.device());
+    return units.masked_fill(gone, -std::numeric_limits<float>::infinity());
+  }
   const View all(*c.layer);
   return sunk(*c.layer, w.how.criterion->score(all, stats).to(at::kFloat), 0, all.end);
 }
@@ -127,15 +132,50 @@ std::shared_ptr<const Stats> stats_at(Walk& w, const Stop& stop, const Needs& ne
   return w.shelf->stats(scope + needs_key(needs, probe), make);
 }
 
+int64_t units_of(const Part& part, Share share) {
+  return share.count >= 0
+             ? std::min(share.count, part.size - part.at_least)
+             : removed_units(part.size, part.unit_width, share.ratio, part.at_least);
+}
+
+/// The largest shares under which no more than the target's part of the budget goes: what a unit
+/// costs depends on what else goes, so the allocator is asked again and again.
+void allocate_budget(Walk& w, const std::vector<Part>& parts, const std::vector<Tensor>& scores,
+                     double target) {
+  const auto& budget = w.how.pattern.budget;
+  if (w.data.batches.empty())
+    fail("pattern.budget={}: needs the size of an input, and there is no data", budget);
+  const auto positions = output_positions(w.model, w.data.batches.front());
+  std::vector<Group> groups;
+  for (const auto& c : w.candidates) groups.push_back(c.group);
+  std::vector<int64_t> gone(parts.size(), 0);
+  const double full = cost_in(cost_without(w.model, positions, groups, gone), budget);
+  double low = 0, high = 1;
+  constexpr int kHalvings = 40;
+  for (int i = 0; i <= kHalvings; ++i) {
+    const double at = i == 0 ? 1 : i == kHalvings ? low : (low + high) / 2;
+    for (size_t k = 0; k < scores.size(); ++k) w.how.allocator->observe(parts[k], scores[k]);
+    w.shares = w.how.allocator->shares(parts, at);
+    for (size_t k = 0; k < parts.size(); ++k) gone[k] = units_of(parts[k], w.shares[k]);
+    const double left = cost_in(cost_without(w.model, positions, groups, gone), budget);
+    (1 - left / full <= target ? low : high) = at;
+    if (low == 1) break;
+  }
+}
+
 void allocate(Walk& w, double target) {
   std::vector<Part> parts;
+  std::vector<Tensor> scores;
   for (const auto& c : w.candidates) parts.push_back(c.part);
   if (w.how.allocator->wants_scores()) {
     Stop all{w.whole(), {}, false};
     for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
     const auto stats = stats_at(w, all, w.how.criterion->needs(), Pass::Local, true);
-    for (const auto& c : w.candidates) w.how.allocator->observe(c.part, score_of(w, c, *stats));
+    for (const auto& c : w.candidates) scores.push_back(score_of(w, c, *stats));
   }
+  if (w.how.pattern.kind == Pattern::Structured && w.how.pattern.budget != "weights")
+    return allocate_budget(w, parts, scores, target);
+  for (size_t i = 0; i < scores.size(); ++i) w.how.allocator->observe(parts[i], scores[i]);
   w.shares = w.how.allocator->shares(parts, target);
   require(w.shares.size() == parts.size(), "an allocator answers for every part");
 }
@@ -146,7 +186,8 @@ Tensor choose(const Method& how, const Tensor& score, Share share) {
     return p.reference_ties ? select_nm_reference(score, p.keep, p.of)
                             : select_nm(score, p.keep, p.of);
   const auto contest = p.contest == Contest::Method ? how.criterion->contest() : p.contest;
-  if (p.reference_ties) return how.criterion->reference_mask(score, contest, share.ratio);
+  if (p.reference_ties && share.count < 0)
+    return how.criterion->reference_mask(score, contest, share.ratio);
   return select(score, contest, share.ratio, share.count);
 }
 
@@ -173,11 +214,10 @@ void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
 Removed prune_group(Walk& w, const Candidate& c, Share share, const Stats& stats) {
   const auto& g = c.group;
   const auto score = score_of(w, c, stats);
-  if (share.count >= 0)
-    return {g, select_units(score, std::min(share.count, g.units - g.at_least))};
-  if (w.how.pattern.reference_ties)
-    return {g, w.how.criterion->reference_units(g, score, share.ratio)};
-  return {g, select_units(score, removed_units(g.units, g.unit_width, share.ratio, g.at_least))};
+  const auto keep = share.count < 0 && w.how.pattern.reference_ties
+                        ? w.how.criterion->reference_units(g, score, share.ratio)
+                        : select_units(score, units_of(c.part, share));
+  return {g, keep & ~g.gone().to(keep.device())};
 }
 
 void apply(Walk& w, const Removed& removed, const Stats& stats) {
@@ -219,29 +259,6 @@ bool is_dense(Model& model) {
 }
 
 }  // namespace
-
-void Method::check() const {
-  criterion->check(pattern);
-  allocator->check(pattern);
-  if (update) update->check(pattern);
-  const std::set<std::string> kinds(pattern.groups.begin(), pattern.groups.end());
-  if (pattern.depth() && kinds.size() > 1 && kinds != std::set<std::string>{"attention", "mlp"})
-    fail(
-        "pattern.groups: a block or sublayer goes as a whole; use [block], [attention], [mlp] or "
-        "[attention, mlp], without other kinds");
-  if (pattern.kind == Pattern::Structured && propagation == Propagation::PerLinear)
-    fail(
-        "propagation per_linear: a structured pattern removes slices of several layers at once; "
-        "use "
-        "sequential_block or dense");
-}
-
-Needs Method::needs() const {
-  auto all = criterion->needs();
-  if (update)
-    for (auto& n : update->needs()) all.push_back(std::move(n));
-  return all;
-}
 
 std::vector<Layer*> prunable(Model& model, const Pattern& pattern) {
   std::vector<Layer*> all;

@@ -1,5 +1,7 @@
 #include "core/statistics.h"
 
+#include <torch/csrc/autograd/autograd.h>
+
 #include "kernels/moments.h"
 
 namespace bench {
@@ -17,6 +19,66 @@ void InputMoments::on_input(const Tensor& x, int64_t n) {
   }
   rows += x.size(0);
   count += n;
+}
+
+namespace {
+
+/// Weights of layers and vectors of the model as leaves until the end of the scope.
+struct Leaves {
+  explicit Leaves(const Probe& p) : model(p.model), before(p.model) {
+    for (Layer* l : p.layers) all.push_back(l->weight = l->weight.detach().requires_grad_());
+    for (auto& t : p.model.tensors())
+      if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1) {
+        all.push_back(*t.tensor = t.tensor->detach().requires_grad_());
+        vectors.push_back(t.name);
+      }
+  }
+  ~Leaves() { before.restore(model); }
+  Model& model;
+  Snapshot before;
+  std::vector<std::string> vectors;
+  std::vector<Tensor> all;
+};
+
+void sample_backward(const Probe& p, const Listeners& stats) {
+  SingleThread alone;
+  at::AutoGradMode grad(true);
+  const Leaves leaves(p);
+  const auto sums = std::make_shared<GradientMoments::Vectors>();
+  const auto last = std::make_shared<GradientMoments::Vectors>();
+  const auto n = p.layers.size();
+  for (const auto& one : samples(p.data.batches)) {
+    const auto g = torch::autograd::grad({loss(p.model, one)}, leaves.all, {}, {}, false, true);
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < n; ++i)
+      if (const auto it = stats.find(p.layers[i]); it != stats.end())
+        for (auto* s : it->second)
+          s->on_gradient(g[i].defined() ? g[i].flatten(1) : at::zeros_like(leaves.all[i].flatten(1)),
+                         1);
+    for (size_t i = 0; i < leaves.vectors.size(); ++i) {
+      if (!g[n + i].defined()) continue;
+      auto& sum = (*sums)[leaves.vectors[i]];
+      const auto square = g[n + i].square();
+      sum = sum.defined() ? sum + square : square;
+      (*last)[leaves.vectors[i]] = square;
+    }
+  }
+  for (const auto& [layer, list] : stats)
+    for (auto* s : list) {
+      static_cast<GradientMoments*>(s)->vector_square_sum = sums;
+      static_cast<GradientMoments*>(s)->vector_last_square = last;
+    }
+}
+
+}  // namespace
+
+const Pass kSampleBackwardPass{Pass::Global, sample_backward};
+
+void GradientMoments::on_gradient(const Tensor& g, double) {
+  last_square = g.square();
+  square_sum += last_square;
+  abs_sum += g.abs();
+  ++count;
 }
 
 void InputGram::on_input(const Tensor& x, int64_t n) {

@@ -55,4 +55,24 @@ struct MeanGradient : Statistic {
   Tensor mean;
 };
 
+/// The gradient of each sample's (sequence's, image's) own mean loss; only GradientMoments.
+extern const Pass kSampleBackwardPass;
+
+/// Moments of the samples' own gradients, float32 [out, in*kh*kw]: the diagonal Fisher information
+/// is square_sum / count.
+struct GradientMoments : Statistic {
+  static constexpr const char* kName = "gradient_moments";
+  static const Pass& pass() { return kSampleBackwardPass; }
+  explicit GradientMoments(const Layer& l)
+      : square_sum(at::zeros_like(l.matrix()).detach()), abs_sum(at::zeros_like(square_sum)) {}
+  void on_gradient(const Tensor& g, double share) override;
+  Values values() const override { return {{"square_sum", square_sum}, {"abs_sum", abs_sum}}; }
+
+  Tensor square_sum, abs_sum, last_square;  // last_square: of the last sample alone
+  /// Of the model's vectors (scales of norms, biases) by their names; shared by all layers.
+  using Vectors = std::map<std::string, Tensor>;
+  std::shared_ptr<Vectors> vector_square_sum, vector_last_square;
+  int64_t count = 0;
+};
+
 }  // namespace bench

@@ -91,11 +91,10 @@ using SeeRequest = std::function<void(const SentRequest&)>;
 class Task {
  public:
   virtual ~Task() = default;
-  /// Which models it can measure.
-  enum class Inputs { Text, Images, Any };
-  virtual Inputs inputs() const { return Inputs::Text; }
   /// Missing data, unknown protocols: found while a sweep is planned.
   virtual void check() const {}
+  /// Whether it can measure a model of images, or one of text.
+  virtual bool reads(bool images) const { return !images; }
   virtual std::vector<Metric> run(const TaskContext& context) const = 0;
   /// What run() sends, in its order, without running the model: of the first `items`, 0 for all.
   /// Tasks that send no text show nothing.

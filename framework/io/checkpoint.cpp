@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "io/gguf.h"
+#include "io/torch_file.h"
 
 namespace bench {
 namespace {
@@ -27,12 +28,25 @@ Json read_json(const fs::path& file) {
   return json;
 }
 
+/// Files of torch.save, by the endings they go by.
+bool torch_saved(const fs::path& file) {
+  const auto e = file.extension();
+  return e == ".th" || e == ".pth" || e == ".pt";
+}
+
 /// What a bare CNN file is, by its tensors' names.
 std::string guess_type(const TensorMap& tensors) {
-  const bool akamaster = tensors.count("linear.weight") && tensors.count("layer1.0.conv1.weight");
-  const bool mmcls =
-      tensors.count("head.fc.weight") && tensors.count("backbone.layer1.0.conv1.weight");
-  return akamaster || mmcls ? "resnet_cifar" : "";
+  const auto both = [&](const char* a, const char* b) { return tensors.count(a) && tensors.count(b); };
+  if (both("linear.weight", "layer1.0.conv1.weight") || both("fc.weight", "blocks.0.conv1.weight") ||
+      both("head.fc.weight", "backbone.layer1.0.conv1.weight"))
+    return "resnet_cifar";
+  if (both("fc.weight", "layer1.0.conv1.weight")) return "resnet";
+  if (tensors.count("features.0.weight") || tensors.count("backbone.features.0.conv.weight"))
+    return "vgg";
+  if (both("conv2.weight", "fc2.weight")) return "lenet";
+  if (both("layers.0.conv3.weight", "linear.weight") || tensors.count("features.1.conv.0.0.weight"))
+    return "mobilenet_v2";
+  return both("layers.0.conv2.weight", "linear.weight") ? "mobilenet_v1" : "";
 }
 
 Checkpoint from_gguf(const fs::path& file) {
@@ -52,7 +66,8 @@ Checkpoint from_folder(const fs::path& folder, const fs::path& weights) {
   if (fs::exists(folder / "config.json")) c.config = read_json(folder / "config.json");
   c.tensors = weights.filename().string().ends_with(".index.json")
                   ? read_safetensors_index(weights.string())
-                  : read_safetensors(weights.string());
+              : torch_saved(weights) ? read_torch_file(weights.string())
+                                     : read_safetensors(weights.string());
   c.type_ = c.config.is_object() ? c.config.value("model_type", std::string()) : std::string();
   if (c.type_.empty()) c.type_ = guess_type(c.tensors);
   if (c.type_.empty()) fail("{}: config.json is missing or has no model_type", folder.string());
@@ -112,7 +127,8 @@ namespace {
 
 /// The file that a folder's weights are read from, or the file itself; empty: there is none.
 fs::path weights_at(const fs::path& path) {
-  if (path.extension() == ".gguf" || path.extension() == ".safetensors") return path;
+  if (path.extension() == ".gguf" || path.extension() == ".safetensors" || torch_saved(path))
+    return path;
   for (const char* file : {"model.safetensors", "model.safetensors.index.json"})
     if (fs::exists(path / file)) return path / file;
   if (fs::is_directory(path))

@@ -8,7 +8,7 @@ namespace bench::kernels {
 // Addressable random numbers of the zeroth-order gradient: Philox4x32-10 (Salmon et al. 2011),
 // fixed bit by bit in docs/streams.md. Element e of a tensor depends on (seed, name, e) alone.
 
-enum class Purpose : uint32_t { Direction = 1, RandomCriterion = 3 };
+enum class Purpose : uint32_t { Direction = 1, RandomCriterion = 3, Training = 4 };
 
 struct Stream {
   uint64_t seed;

@@ -1,81 +1,84 @@
-// CIFAR ResNet: 3x3 stem, three stages of basic blocks, pooling, one linear layer. Two checkpoint
-// dialects: akamaster (option A shortcuts: every second pixel, zero channels on both sides) and
-// mmcls (1x1 convolution with batch norm; names backbone.*, head.fc). Chain: block 0 is the first
-// convolution, then the residual blocks, the last block pools and classifies, so that every
-// prunable layer lies inside a block.
-#include "models/parts.h"
+// Residual networks of images: CIFAR (three stages of basic blocks behind a 3x3 convolution) and
+// ImageNet (four stages behind 7x7, stride 2 and a max pool; basic blocks or bottlenecks). What it
+// is, is read from names and shapes:
+//   akamaster    conv1, layer1.0.conv1, linear; option A shortcuts: every second pixel, zero
+//                channels on both sides
+//   mmcls        backbone.conv1, backbone.layer1.0.conv1, head.fc; masks of IFSO where they are
+//   torchvision  conv1, layer1.0.conv1, fc; downsample.0/1
+//   open_lth     conv, bn, blocks.0.conv1, fc; shortcut.0/1
+// Chain: block 0 is the stem, then the residual blocks; the last block pools and classifies, so
+// that every prunable layer lies inside a block.
+#include <set>
+
+#include "models/vision.h"
 
 namespace bench {
 namespace {
 
-struct BatchNorm {
-  Tensor weight, bias, mean, var;
-  Tensor operator()(const Tensor& x, bool batch_statistics) const {
-    if (batch_statistics) return at::batch_norm(x, weight, bias, {}, {}, true, 0, 1e-5, false);
-    return at::batch_norm(x, weight, bias, mean, var, false, 0, 1e-5, false);
-  }
+/// A convolution and what follows it.
+struct Unit {
+  Layer conv;
+  BatchNorm norm;
 };
 
 struct Residual {
-  Layer conv1, conv2;
-  BatchNorm bn1, bn2;
-  Layer down;  // option B: weight defined
-  BatchNorm down_bn;
+  std::string at;  // "layer1.0."
+  std::vector<Unit> units;  // two 3x3, or 1x1, 3x3, 1x1
+  Unit down;                // option B: its weight is defined
   Tensor source;  // option A where the shape changes: [out channels], the input channel that each
                   // output channel gets, -1 for zero
+  int64_t stride = 1;
+  Layer& last() { return units.back().conv; }
 };
 
 class ResNet : public Model {
  public:
-  explicit ResNet(const Checkpoint& c) : mmcls_(c.take_if("backbone.conv1.weight").defined()) {
-    const std::string at = mmcls_ ? "backbone." : "";
-    conv1_ = take_conv(c, at + "conv1", 1);
-    bn1_ = take_bn(c, at + "bn1");
-    for (int stage = 1; stage <= 3; ++stage) {
-      stage_begin_.push_back(static_cast<int64_t>(blocks_.size()));
-      for (int i = 0;; ++i) {
-        const auto name = fmt::format("{}layer{}.{}.", at, stage, i);
-        if (!c.take_if(name + "conv1.weight").defined()) break;
-        blocks_.push_back(take_block(c, name, stage > 1 && i == 0 ? 2 : 1));
-      }
-      if (static_cast<int64_t>(blocks_.size()) == stage_begin_.back())
-        fail("{}: {}layer{}.0.conv1.weight is missing", c.folder.string(), at, stage);
-    }
-    stage_begin_.push_back(static_cast<int64_t>(blocks_.size()));
-    fc_ = take_layer(c, mmcls_ ? "head.fc" : "linear");
-    using Three = std::vector<double>;  // per channel, on a scale of 0..1
-    const Three mean =
-        mmcls_ ? Three{125.307 / 255, 122.961 / 255, 113.8575 / 255} : Three{0.485, 0.456, 0.406};
-    const Three std =
-        mmcls_ ? Three{51.5865 / 255, 50.847 / 255, 51.255 / 255} : Three{0.229, 0.224, 0.225};
-    mean_ = at::tensor(setting(c, "image_mean", mean), at::kFloat).reshape({1, -1, 1, 1});
-    std_ = at::tensor(setting(c, "image_std", std), at::kFloat).reshape({1, -1, 1, 1});
+  explicit ResNet(const Checkpoint& c) {
+    dialect(c);
+    stem_ = {take_conv(c, stem_name_), take_norm(c, norm_name_)};
+    large_ = stem_.conv.weight.size(2) == 7;
+    if (large_) stem_.conv.stride = 2;
+    if (flat_)
+      take_flat(c);
+    else
+      take_stages(c);
+    fc_ = take_layer(c, fc_name_);
+    if (fc_.weight.dim() != 2) fail("{}: {} is no linear layer", c.folder.string(), fc_name_);
+    scale_ = mmcls_ ? take_scale(c, {125.307 / 255, 122.961 / 255, 113.8575 / 255},
+                                 {51.5865 / 255, 50.847 / 255, 51.255 / 255})
+                    : imagenet_scale(c);
+    for (Layer* l : Model::layers()) take_mask(c, *l);
   }
 
   /// Images come as 0..255; normalisation belongs to the checkpoint.
-  Tensor stem(const Batch& batch) const override { return (batch.images / 255.0 - mean_) / std_; }
+  Tensor stem(const Batch& batch) const override { return scale_(batch.images); }
 
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override {
-    const bool stats = batch.batch_statistics;
-    if (index == 0) return at::relu(bn1_(conv1_(x), stats));
-    if (index > static_cast<int64_t>(blocks_.size())) {
-      const auto pooled = x.mean({2, 3});
-      return fc_(pooled);
+    if (index == 0) {
+      const auto y = at::relu(stem_.norm(stem_.conv(x), batch));
+      return large_ ? at::max_pool2d(y, {3, 3}, {2, 2}, {1, 1}) : y;
     }
+    if (index > static_cast<int64_t>(blocks_.size())) return fc_(x.mean({2, 3}));
     const auto& b = blocks_[static_cast<size_t>(index - 1)];
-    const auto y = b.bn2(b.conv2(at::relu(b.bn1(b.conv1(x), stats))), stats);
-    return at::relu(y + shortcut(b, x, stats));
+    auto y = x;
+    for (size_t i = 0; i < b.units.size(); ++i) {
+      y = b.units[i].norm(b.units[i].conv(y), batch);
+      if (i + 1 < b.units.size()) y = at::relu(y);
+    }
+    return at::relu(y + shortcut(b, x, batch));
   }
 
   Tensor features(const Tensor& hidden, const Batch&) const override { return hidden; }
   int64_t block_count() const override { return static_cast<int64_t>(blocks_.size()) + 2; }
 
   std::vector<Layer*> layers(int64_t block) override {
-    if (block == 0) return {&conv1_};
+    if (block == 0) return {&stem_.conv};
     if (block > static_cast<int64_t>(blocks_.size())) return {&fc_};
     auto& b = blocks_[static_cast<size_t>(block - 1)];
-    if (b.down.weight.defined()) return {&b.conv1, &b.conv2, &b.down};
-    return {&b.conv1, &b.conv2};
+    std::vector<Layer*> all;
+    for (auto& u : b.units) all.push_back(&u.conv);
+    if (b.down.conv.weight.defined()) all.push_back(&b.down.conv);
+    return all;
   }
 
   std::vector<Group> groups(const std::string& kind) override {
@@ -84,80 +87,123 @@ class ResNet : public Model {
     for (size_t i = 0; i < blocks_.size(); ++i) {
       auto& b = blocks_[i];
       const auto at = static_cast<int64_t>(i) + 1;
-      Group g{short_name(b.conv2.name), kind, at, at};
-      g.units = b.conv1.rows();
-      g.slices = {{&b.conv2, Slice::In, b.conv2.columns_per_channel()}, {&b.conv1, Slice::Out}};
-      follow(g, b.bn1);
+      for (size_t u = 0; u + 1 < b.units.size(); ++u) {
+        auto& [writer, norm] = b.units[u];
+        Layer& reader = b.units[u + 1].conv;
+        Group g{short_name(reader.name), kind, at, at};
+        g.units = writer.rows();
+        g.slices = {{&reader, Slice::In, reader.columns_per_channel()}, {&writer, Slice::Out}};
+        norm.follow(g);
+        all.push_back(std::move(g));
+      }
+    }
+    for (size_t stage = 0; stage + 1 < stage_begin_.size(); ++stage) all.push_back(stream(stage));
+    if (auto& first = blocks_.front(); first.down.conv.weight.defined()) {
+      Group g{"stem", kind, 0, 1};  // its channels end at the first block's convolutions
+      g.units = stem_.conv.rows();
+      for (Layer* l : {&first.units.front().conv, &first.down.conv})
+        g.slices.push_back({l, Slice::In, l->columns_per_channel()});
+      g.slices.push_back({&stem_.conv, Slice::Out});
+      stem_.norm.follow(g);
       all.push_back(std::move(g));
     }
-    for (int stage = 0; stage < 3; ++stage) all.push_back(stream(stage));
     return all;
   }
 
   std::vector<Named> tensors() override {
     std::vector<Named> all;
-    const auto conv = [&](Layer& l) {
-      all.push_back({l.weight_name(), &l.weight});
-      all.push_back({l.name + ".bias", &l.bias});
+    const auto both = [&](Unit& u) {
+      name_layer(all, u.conv);
+      u.norm.name_tensors(all);
     };
-    const auto norm = [&](const std::string& name, BatchNorm& n) {
-      all.push_back({name + ".weight", &n.weight});
-      all.push_back({name + ".bias", &n.bias});
-      all.push_back({name + ".running_mean", &n.mean, false});
-      all.push_back({name + ".running_var", &n.var, false});
-    };
-    conv(conv1_);
-    norm(mmcls_ ? "backbone.bn1" : "bn1", bn1_);
+    both(stem_);
     for (auto& b : blocks_) {
-      const auto at = b.conv1.name.substr(0, b.conv1.name.size() - 5);
-      conv(b.conv1);
-      norm(at + "bn1", b.bn1);
-      conv(b.conv2);
-      norm(at + "bn2", b.bn2);
-      conv(b.down);
-      norm(at + "downsample.1", b.down_bn);
-      all.push_back({at + "shortcut_source", &b.source, false});
+      for (auto& u : b.units) both(u);
+      both(b.down);
+      all.push_back({b.at + "shortcut_source", &b.source, false});
     }
-    conv(fc_);
-    all.push_back({"image_mean", &mean_, false});
-    all.push_back({"image_std", &std_, false});
+    name_layer(all, fc_);
+    scale_.name_tensors(all);
     return all;
   }
 
  private:
-  static Layer take_conv(const Checkpoint& c, const std::string& name, int64_t stride) {
-    auto l = take_layer(c, name);
-    if (l.weight.dim() != 4) fail("{}: {} is no convolution", c.folder.string(), name);
-    l.stride = stride;
-    l.padding = l.weight.size(2) / 2;
-    return l;
-  }
-  static BatchNorm take_bn(const Checkpoint& c, const std::string& name) {
-    return {c.take(name + ".weight"), c.take(name + ".bias"), c.take(name + ".running_mean"),
-            c.take(name + ".running_var")};
+  void dialect(const Checkpoint& c) {
+    const auto has = [&](const char* name) { return c.take_if(name).defined(); };
+    mmcls_ = has("backbone.conv1.weight");
+    flat_ = !mmcls_ && has("blocks.0.conv1.weight");
+    prefix_ = mmcls_ ? "backbone." : "";
+    stem_name_ = flat_ ? "conv" : prefix_ + "conv1";
+    norm_name_ = flat_ ? "bn" : prefix_ + "bn1";
+    fc_name_ = mmcls_ ? "head.fc" : has("linear.weight") ? "linear" : "fc";
   }
 
-  static Residual take_block(const Checkpoint& c, const std::string& at, int64_t stride) {
-    Residual b{take_conv(c, at + "conv1", stride),
-               take_conv(c, at + "conv2", 1),
-               take_bn(c, at + "bn1"),
-               take_bn(c, at + "bn2"),
-               {},
-               {},
-               {}};
-    if (c.take_if(at + "downsample.0.weight").defined()) {
-      b.down = take_conv(c, at + "downsample.0", stride);
-      b.down_bn = take_bn(c, at + "downsample.1");
-    } else if (stride != 1) {
-      const auto in = b.conv1.weight.size(1), out = b.conv2.rows(), side = (out - in) / 2;
+  void take_stages(const Checkpoint& c) {
+    for (int stage = 1;; ++stage) {
+      stage_begin_.push_back(static_cast<int64_t>(blocks_.size()));
+      for (int i = 0;; ++i) {
+        const auto name = fmt::format("{}layer{}.{}.", prefix_, stage, i);
+        if (!c.take_if(name + "conv1.weight").defined()) break;
+        blocks_.push_back(take_block(c, name, stage > 1 && i == 0 ? 2 : 1, i == 0));
+      }
+      if (static_cast<int64_t>(blocks_.size()) > stage_begin_.back()) continue;
+      if (stage <= 3)
+        fail("{}: {}layer{}.0.conv1.weight is missing", c.folder.string(), prefix_, stage);
+      return;
+    }
+  }
+
+  /// Blocks without stages: one begins where a shortcut has a convolution.
+  void take_flat(const Checkpoint& c) {
+    for (int i = 0;; ++i) {
+      const auto name = fmt::format("blocks.{}.", i);
+      if (!c.take_if(name + "conv1.weight").defined()) break;
+      const bool begins = c.take_if(name + "shortcut.0.weight").defined();
+      if (i == 0 || begins) stage_begin_.push_back(i);
+      blocks_.push_back(take_block(c, name, begins ? 2 : 1, i == 0 || begins));
+    }
+    stage_begin_.push_back(static_cast<int64_t>(blocks_.size()));
+  }
+
+  static Residual take_block(const Checkpoint& c, const std::string& at, int64_t stride,
+                             bool first) {
+    Residual b;
+    b.at = at;
+    b.stride = stride;
+    for (int i = 1; i <= 3; ++i) {
+      const auto n = std::to_string(i);
+      if (i == 3 && !c.take_if(at + "conv3.weight").defined()) break;
+      b.units.push_back({take_conv(c, at + "conv" + n), take_norm(c, at + "bn" + n)});
+    }
+    // A bottleneck's stride is at its 3x3 convolution (torchvision, mmcls style pytorch).
+    b.units[b.units.size() == 3 ? 1 : 0].conv.stride = stride;
+    for (const std::string way : {"downsample.", "shortcut."})
+      if (first && c.take_if(at + way + "0.weight").defined())
+        b.down = {take_conv(c, at + way + "0", stride), take_norm(c, at + way + "1")};
+    if (!b.down.conv.weight.defined() && stride != 1) {
+      const auto in = b.units.front().conv.weight.size(1), out = b.last().rows();
+      if (in > out)
+        fail("{}: {} has fewer channels than its input and no convolution in the shortcut",
+             c.folder.string(), at);
       b.source = at::full({out}, -1, at::kLong);
-      b.source.narrow(0, side, in).copy_(at::arange(in));
+      b.source.narrow(0, (out - in) / 2, in).copy_(at::arange(in));
     }
     return b;
   }
 
-  static Tensor shortcut(const Residual& b, const Tensor& x, bool stats) {
-    if (b.down.weight.defined()) return b.down_bn(b.down(x), stats);
+  /// Masks on the input channels that IFSO keeps beside full-size weights; a shrunk layer has
+  /// obeyed its mask already.
+  static void take_mask(const Checkpoint& c, Layer& l) {
+    const auto mask = c.take_if(l.name + ".in_mask");
+    if (!mask.defined() || mask.numel() != l.weight.size(1)) return;
+    const auto keep = mask.flatten() > 0.5;
+    if (keep.all().item<bool>()) return;
+    l.set_mask(keep.repeat_interleave(l.columns_per_channel()).unsqueeze(0)
+                   .expand({l.rows(), l.columns()}).contiguous());
+  }
+
+  static Tensor shortcut(const Residual& b, const Tensor& x, const Batch& batch) {
+    if (b.down.conv.weight.defined()) return b.down.norm(b.down.conv(x), batch);
     if (!b.source.defined()) return x;
     const auto half = x.slice(2, 0, x.size(2), 2).slice(3, 0, x.size(3), 2);
     auto none = half.sizes().vec();
@@ -167,34 +213,27 @@ class ResNet : public Model {
     return padded.index_select(1, from);
   }
 
-  static void follow(Group& g, BatchNorm& n) {
-    g.followers.push_back({&n.weight, Follower::Affine});
-    g.followers.push_back({&n.bias, Follower::Affine});
-    g.followers.push_back({&n.mean, Follower::Plain});
-    g.followers.push_back({&n.var, Follower::Plain});
-  }
-
-  std::string short_name(const std::string& name) const {
-    return mmcls_ ? name.substr(name.find('.') + 1) : name;
-  }
+  std::string short_name(const std::string& name) const { return name.substr(prefix_.size()); }
 
   /// The residual stream of one stage: every layer that writes it and every layer that reads it
   /// (ifso.md 1.4). Readers first, as the score of a channel lives on what reads it.
-  Group stream(int stage) {
-    const auto s = static_cast<size_t>(stage);
-    const auto begin = stage_begin_[s], end = stage_begin_[s + 1];
-    Group g{fmt::format("stage{}", stage + 1), "channel", stage == 0 ? 0 : begin + 1, end};
-    g.units = blocks_[static_cast<size_t>(begin)].conv2.rows();
+  Group stream(size_t stage) {
+    const auto begin = stage_begin_[stage], end = stage_begin_[stage + 1];
+    const auto at = [&](int64_t i) -> Residual& { return blocks_[static_cast<size_t>(i)]; };
+    // The stem's channels are the first stage's own where nothing converts them.
+    const bool stem = stage == 0 && !at(begin).down.conv.weight.defined();
+    Group g{fmt::format("stage{}", stage + 1), "channel", stem ? 0 : begin + 1, end};
+    g.units = at(begin).last().rows();
     const auto reads = [&](Layer& l) {
       g.slices.push_back({&l, Slice::In, l.columns_per_channel()});
     };
     for (auto i = begin; i < end; ++i)
-      if (i > begin || stage == 0) reads(blocks_[static_cast<size_t>(i)].conv1);
-    if (stage < 2) {
-      auto& next = blocks_[static_cast<size_t>(end)];
-      reads(next.conv1);
-      if (next.down.weight.defined())
-        reads(next.down);
+      if (i > begin || stem) reads(at(i).units.front().conv);
+    if (stage + 2 < stage_begin_.size()) {
+      auto& next = at(end);
+      reads(next.units.front().conv);
+      if (next.down.conv.weight.defined())
+        reads(next.down.conv);
       else
         g.followers.push_back({&next.source, Follower::Index});
       g.last = end + 1;
@@ -202,29 +241,27 @@ class ResNet : public Model {
       reads(fc_);
       g.last = block_count() - 1;
     }
-    if (stage == 0) {
-      g.slices.push_back({&conv1_, Slice::Out});
-      follow(g, bn1_);
+    if (stem) {
+      g.slices.push_back({&stem_.conv, Slice::Out});
+      stem_.norm.follow(g);
+    } else if (auto& first = at(begin); first.down.conv.weight.defined()) {
+      g.slices.push_back({&first.down.conv, Slice::Out});
+      first.down.norm.follow(g);
     } else {
-      auto& first = blocks_[static_cast<size_t>(begin)];
-      if (first.down.weight.defined()) {
-        g.slices.push_back({&first.down, Slice::Out});
-        follow(g, first.down_bn);
-      } else {
-        g.followers.push_back({&first.source, Follower::Plain});
-      }
+      g.followers.push_back({&first.source, Follower::Plain});
     }
     for (auto i = begin; i < end; ++i) {
-      g.slices.push_back({&blocks_[static_cast<size_t>(i)].conv2, Slice::Out});
-      follow(g, blocks_[static_cast<size_t>(i)].bn2);
+      g.slices.push_back({&at(i).last(), Slice::Out});
+      at(i).units.back().norm.follow(g);
     }
     return g;
   }
 
-  bool mmcls_;
-  Layer conv1_, fc_;
-  BatchNorm bn1_;
-  Tensor mean_, std_;
+  bool mmcls_ = false, flat_ = false, large_ = false;
+  std::string prefix_, stem_name_, norm_name_, fc_name_;
+  Unit stem_;
+  Layer fc_;
+  ImageScale scale_;
   std::vector<Residual> blocks_;
   std::vector<int64_t> stage_begin_;
 };
@@ -232,7 +269,8 @@ class ResNet : public Model {
 std::unique_ptr<Model> make(const Checkpoint& c) {
   return std::make_unique<ResNet>(c);
 }
-[[maybe_unused]] const bool registered = enroll_model("resnet_cifar", {make, {"channel"}, true});
+[[maybe_unused]] const bool cifar = enroll_model("resnet_cifar", {make, {"channel"}, true});
+[[maybe_unused]] const bool imagenet = enroll_model("resnet", {make, {"channel"}, true});
 
 }  // namespace
 }  // namespace bench

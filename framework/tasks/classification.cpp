@@ -22,8 +22,8 @@ class Classification : public Task {
   }
 
   void check() const override { data_file(file_); }
+  bool reads(bool images) const override { return images; }
 
-  Inputs inputs() const override { return Inputs::Images; }
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
     const auto all = c.once<Batch>(fmt::format("images|{}|{}", file_, limit_), [&] {

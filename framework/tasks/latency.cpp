@@ -60,7 +60,7 @@ class Latency : public Task {
         repeats_(c.get<int64_t>("repeats")),
         warmup_(c.get<int64_t>("warmup")) {}
 
-  Inputs inputs() const override { return Inputs::Any; }
+  bool reads(bool) const override { return true; }
   std::vector<Metric> run(const TaskContext& c) const override {
     const bool text = c.model.max_length() > 0;
     if (text && prefill_ + decode_ > c.model.max_length())

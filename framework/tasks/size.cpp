@@ -7,7 +7,7 @@ namespace {
 
 class Size : public Task {
  public:
-  Inputs inputs() const override { return Inputs::Any; }
+  bool reads(bool) const override { return true; }
   std::vector<Metric> run(const TaskContext& c) const override {
     double parameters = 0, nonzero = 0, bytes = 0, linear = 0;
     for (const auto& t : c.model.tensors()) {

@@ -57,7 +57,8 @@ Method make_method(const std::string& criterion, const Case& c, bool obs = false
 bool accepts(const std::string& name, const Case& c) {
   const bool images = c.model == "resnet20";
   const bool text_only = name == "mini_llm";
-  if ((images && text_only) || (!images && name == "ifso")) return false;
+  const bool images_only = name == "ifso" || name == "grasp";
+  if ((images && text_only) || (!images && images_only)) return false;
   try {
     make_method(name, c).check();
     return true;

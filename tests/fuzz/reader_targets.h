@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "io/gguf.h"
 #include "io/safetensors.h"
+#include "io/torch_file.h"
 #include "tokenizer_targets.h"
 
 namespace bench::fuzz {
@@ -24,6 +25,15 @@ inline void safetensors_bytes(const std::string& bytes) {
   try {
     touch(read_safetensors(file));
     read_safetensors_metadata(file);
+  } catch (const Error&) {
+  }
+}
+
+inline void torch_file_bytes(const std::string& bytes) {
+  static const Scratch scratch;
+  const auto file = scratch.write("x.pth", bytes);
+  try {
+    touch(read_torch_file(file));
   } catch (const Error&) {
   }
 }

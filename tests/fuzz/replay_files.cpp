@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
                   replay(corpus / "tokenizer", tokenizer_bytes, factor) +
                   replay(corpus / "sentencepiece", sentencepiece_bytes, factor) +
                   replay(corpus / "safetensors", safetensors_bytes, factor) +
+                  replay(corpus / "torch_file", torch_file_bytes, factor) +
                   replay(corpus / "gguf", gguf_bytes, factor);
   return bad > 0 ? 1 : 0;
 }

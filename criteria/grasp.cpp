@@ -1,0 +1,86 @@
+// GraSP (Wang et al. 2020, arXiv 2002.07376; alecwangcq/GraSP@f17d87a pruner/GraSP.py:49-150 and
+// ganguli-lab/Synaptic-Flow@9dfa57a Pruners/pruners.py:133-178): theta * (H g) of the loss of
+// logits / 200; the smallest go, since removing them lowers the gradient's norm least. g is the sum
+// over the batches, H g the sum of each batch's product.
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/criterion.h"
+#include "core/rows.h"
+#include "core/sensitivity.h"
+
+namespace bench {
+namespace {
+
+struct GradientFlow : Statistic {
+  static constexpr const char* kName = "grasp";
+  static const Pass& pass();
+  GradientFlow(const Layer&, int train_, double temperature_)
+      : train(train_ != 0), temperature(temperature_) {}
+  Values values() const override { return {{"score", score}}; }
+  bool train;
+  double temperature;
+  Tensor score;  // as matrix(), over |sum of all|
+};
+
+/// Mean cross-entropy of tempered logits.
+Tensor tempered(const Model& model, const Batch& batch, double temperature) {
+  if (batch.is_text())
+    fail("grasp needs second derivatives; it is made for models of images with labels");
+  return at::cross_entropy_loss(model.forward(batch) / temperature, batch.labels);
+}
+
+void measure(const Probe& p, const Listeners& stats) {
+  SingleThread alone;
+  for (const auto& [train, all] : by_mode<GradientFlow>(stats)) {
+    WeightLeaves leaves(p.model, p.layers);
+    const double t = all.begin()->second.front()->temperature;
+    std::vector<Tensor> gradient, product;
+    for (auto batch : split(p.data.batches)) {
+      batch.batch_statistics = train;
+      add_to(gradient, torch::autograd::grad({tempered(p.model, batch, t)}, leaves.all));
+    }
+    for (auto batch : split(p.data.batches)) {
+      batch.batch_statistics = train;
+      const auto g = torch::autograd::grad({tempered(p.model, batch, t)}, leaves.all, {}, {}, true);
+      auto along = at::zeros({}, g.front().options());
+      for (size_t i = 0; i < g.size(); ++i) along = along + (gradient[i].detach() * g[i]).sum();
+      add_to(product, torch::autograd::grad({along}, leaves.all));
+    }
+    at::NoGradGuard no_grad;
+    std::vector<Tensor> scores;
+    double total = 0;
+    for (size_t i = 0; i < product.size(); ++i) {
+      scores.push_back((product[i] * leaves.all[i]).flatten(1).detach());
+      total += scores.back().sum(at::kDouble).item<double>();
+    }
+    for (size_t i = 0; i < scores.size(); ++i)
+      for (auto* s : all.at(leaves.layers[i])) s->score = scores[i] / (std::abs(total) + 1e-10);
+  }
+}
+
+const Pass kFlow{Pass::Global, measure};
+const Pass& GradientFlow::pass() { return kFlow; }
+
+class Grasp : public Criterion {
+ public:
+  static Schema schema() {
+    return {mode_key(),
+            key("temperature", 200.0, "what the logits are divided by").range(1e-3, 1e6)};
+  }
+  explicit Grasp(const Config& c)
+      : train_(c.get<std::string>("mode") == "train"), temperature_(c.get<double>("temperature")) {}
+  Needs needs() const override { return {need<GradientFlow>(int(train_), temperature_)}; }
+  Tensor score(const View& view, const Stats& stats) const override {
+    return stats.get<GradientFlow>(view.layer, needs().front())
+        .score.slice(1, view.begin, view.end);
+  }
+
+ private:
+  bool train_;
+  double temperature_;
+};
+
+BENCH_REGISTER(Criterion, Grasp, "grasp", "theta H g before training: gradient flow");
+
+}  // namespace
+}  // namespace bench

@@ -1,0 +1,57 @@
+// Diagonal second-order importance w^2 g^2 (OBD, LeCun et al. 1989, with the empirical Fisher for
+// the Hessian) as Torch-Pruning groups it (VainF/Torch-Pruning@e80127d importance.py:662): batch
+// norms count too. Its code sums nothing (names are looked up in a dict of tensors): only the LAST
+// sample's gradient is left; `accumulate: last` is that, `mean` what its documentation says.
+#include "core/criterion.h"
+#include "core/normalize.h"
+#include "core/statistics.h"
+
+namespace bench {
+namespace {
+
+class Hessian : public Criterion {
+ public:
+  static Schema schema() {
+    return {key("members", "mean", "how a unit's values are reduced over the coupled layers")
+                .one_of({"mean", "sum", "max", "prod", "first"}),
+            key("normalizer", "mean", "how scores of a group become comparable with others")
+                .one_of(normalizers()),
+            key("accumulate", "mean", "squared gradients: mean over samples; last: of the last one")
+                .one_of({"mean", "last"})};
+  }
+  explicit Hessian(const Config& c)
+      : members_(c.get<std::string>("members")),
+        normalizer_(c.get<std::string>("normalizer")),
+        last_(c.get<std::string>("accumulate") == "last") {}
+  Needs needs() const override { return {need<GradientMoments>()}; }
+  Tensor score(const View& view, const Stats& stats) const override {
+    const auto& s = stats.get<GradientMoments>(view.layer);
+    const auto fisher = last_ ? s.last_square : s.square_sum / static_cast<double>(s.count);
+    return view.weight.square() * fisher.slice(1, view.begin, view.end);
+  }
+  Tensor units(const Group& group, const Stats& stats) const override {
+    const auto slices = group.rooted();
+    std::vector<Tensor> all;
+    for (const auto& s : slices)
+      all.push_back(member_channels(group, s, score(View(*s.layer), stats)));
+    const auto& some = stats.get<GradientMoments>(*slices.front().layer);
+    for (const auto& f : group.followers) {
+      if (f.name.empty()) continue;
+      const auto& from = last_ ? *some.vector_last_square : *some.vector_square_sum;
+      const auto it = from.find(f.name);
+      if (it == from.end()) fail("{}: no gradient reached {}", group.name, f.name);
+      const auto fisher = last_ ? it->second : it->second / static_cast<double>(some.count);
+      all.push_back((f.values->square() * fisher).to(at::kDouble));
+    }
+    return normalized(reduce_members(group, all, members_), normalizer_);
+  }
+
+ private:
+  std::string members_, normalizer_;
+  bool last_;
+};
+
+BENCH_REGISTER(Criterion, Hessian, "hessian", "w^2 g^2, the diagonal empirical Fisher (OBD)");
+
+}  // namespace
+}  // namespace bench

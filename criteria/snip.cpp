@@ -1,0 +1,63 @@
+// SNIP (Lee et al. 2019, arXiv 1810.02340; ganguli-lab/Synaptic-Flow@9dfa57a
+// Pruners/pruners.py:104-131): |w dL/dw|, gradients of the batches' mean losses added up, over the
+// sum of all scores. The common factor is left out where it cannot change a rank.
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/criterion.h"
+#include "core/rows.h"
+#include "core/sensitivity.h"
+
+namespace bench {
+namespace {
+
+struct Sensitivity : Statistic {
+  static constexpr const char* kName = "snip";
+  static const Pass& pass();
+  Sensitivity(const Layer&, int train_) : train(train_ != 0) {}
+  Values values() const override { return {{"score", score}}; }
+  bool train;
+  Tensor score;  // as matrix(), over the sum of all layers that are pruned
+};
+
+void measure(const Probe& p, const Listeners& stats) {
+  SingleThread alone;
+  for (const auto& [train, all] : by_mode<Sensitivity>(stats)) {
+    WeightLeaves leaves(p.model, p.layers);
+    std::vector<Tensor> sum;
+    for (auto batch : split(p.data.batches)) {
+      batch.batch_statistics = train;
+      add_to(sum, torch::autograd::grad({loss(p.model, batch)}, leaves.all));
+    }
+    at::NoGradGuard no_grad;
+    std::vector<Tensor> scores;
+    auto total = at::zeros({}, at::kDouble);
+    for (size_t i = 0; i < sum.size(); ++i) {
+      scores.push_back((sum[i] * leaves.all[i]).abs().flatten(1).detach());
+      total += scores.back().sum(at::kDouble).cpu();
+    }
+    const auto norm = std::max(total.item<double>(), 1e-300);
+    for (size_t i = 0; i < scores.size(); ++i)
+      for (auto* s : all.at(leaves.layers[i])) s->score = scores[i] / norm;
+  }
+}
+
+const Pass kSnip{Pass::Global, measure};
+const Pass& Sensitivity::pass() { return kSnip; }
+
+class Snip : public Criterion {
+ public:
+  static Schema schema() { return {mode_key()}; }
+  explicit Snip(const Config& c) : train_(c.get<std::string>("mode") == "train") {}
+  Needs needs() const override { return {need<Sensitivity>(int(train_))}; }
+  Tensor score(const View& view, const Stats& stats) const override {
+    return stats.get<Sensitivity>(view.layer, needs().front()).score.slice(1, view.begin, view.end);
+  }
+
+ private:
+  bool train_;
+};
+
+BENCH_REGISTER(Criterion, Snip, "snip", "|w g| before training: connection sensitivity");
+
+}  // namespace
+}  // namespace bench

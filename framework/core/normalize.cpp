@@ -1,0 +1,35 @@
+#include "core/normalize.h"
+
+#include "base/error.h"
+#include "base/near.h"
+
+namespace bench {
+
+const std::vector<std::string>& normalizers() {
+  static const std::vector<std::string> all{"none", "sum",      "mean",           "max",
+                                            "lamp", "gaussian", "standardization"};
+  return all;
+}
+
+Tensor lamp_scores(const Tensor& squares) {
+  const auto flat = squares.flatten().to(at::kDouble);
+  const auto [sorted, order] = flat.sort(true, 0, false);
+  const auto before = sorted.cumsum(0) - sorted;  // what is smaller, or equal and stands before
+  auto out = at::zeros_like(flat);
+  out.index_copy_(0, order, sorted / (flat.sum() - before).clamp_min(1e-300));
+  return out.reshape(squares.sizes());
+}
+
+Tensor normalized(const Tensor& scores, const std::string& how) {
+  const auto s = scores.to(at::kDouble);
+  if (how == "none") return s;
+  if (how == "sum") return s / s.sum();
+  if (how == "mean") return s / s.mean();
+  if (how == "max") return s / s.max();
+  if (how == "lamp") return lamp_scores(s);
+  if (how == "gaussian") return (s - s.mean()) / (s.numel() > 1 ? s.std() + 1e-8 : s.mean() + 1);
+  if (how == "standardization") return (s - s.min()) / (s.max() - s.min() + 1e-8);
+  fail("normalizer '{}' is unknown{}", how, suggestion(how, normalizers()));
+}
+
+}  // namespace bench

@@ -1,0 +1,176 @@
+// Stages that train, recalibrate, and go back: what every recipe of pruning is made of.
+#include <cmath>
+
+#include "io/data.h"
+#include "io/images.h"
+#include "kernels/philox.h"
+#include "stages/training.h"
+
+namespace bench {
+namespace {
+
+void images_only(const StageContext& c, const char* name) {
+  if (c.model.max_length() > 0) fail("stage {}: trains networks of images; this one reads text", name);
+}
+
+class Train : public Stage {
+ public:
+  static Schema schema() {
+    return TrainingSettings::schema() +
+           Schema{key("keep_at", -1,
+                      "step whose weights a later rewind goes back to; -1: none; as `keep_as`"),
+                  key("keep_as", "early", "the name of what is kept")};
+  }
+  explicit Train(const Config& c)
+      : how_(c), keep_at_(c.get<int64_t>("keep_at")), keep_as_(c.get<std::string>("keep_as")) {}
+  void check(const Method&) const override { data_file(how_.file); }
+  std::vector<std::string> files() const override { return {how_.file}; }
+  void apply(StageContext& c) const override {
+    images_only(c, "train");
+    struct Keeper : TrainingHook {
+      StageContext& c;
+      int64_t at;
+      std::string as;
+      std::map<std::string, Tensor> early;
+      Keeper(StageContext& context, int64_t step, std::string name)
+          : c(context), at(step), as(std::move(name)) {}
+      void before_step(Trainer& t, int64_t step) override {
+        if (step != at) return;
+        for (const auto& n : t.model().tensors())
+          if (n.tensor->defined()) early[n.name] = n.tensor->detach().clone();
+        put(t.model());
+      }
+      void put(Model& m) {
+        const Snapshot now(m);
+        for (auto& n : m.tensors())
+          if (const auto it = early.find(n.name); it != early.end()) *n.tensor = it->second;
+        c.kept[as] = std::make_shared<const Snapshot>(m);
+        now.restore(m);
+      }
+      void save(TensorMap& all) const override {
+        for (const auto& [name, value] : early) all["early|" + name] = value;
+      }
+      void load(const TensorMap& all) override {
+        for (const auto& [name, value] : all)
+          if (name.starts_with("early|")) early[name.substr(6)] = value;
+        if (!early.empty()) put(c.model);
+      }
+    } keeper(c, keep_at_, keep_as_);
+    Trainer trainer(c, how_);
+    const auto steps = trainer.run(&keeper);
+    if (c.record) {
+      c.record("steps", static_cast<double>(steps), "steps");
+      c.record("train_loss", trainer.last_loss(), "nats");
+    }
+  }
+
+ private:
+  TrainingSettings how_;
+  int64_t keep_at_;
+  std::string keep_as_;
+};
+
+/// Weights (and running statistics) as they once were, masks as they are now (Frankle and Carbin
+/// 2019, arXiv 1803.03635; open_lth pruning/sparse_global.py).
+class Rewind : public Stage {
+ public:
+  static Schema schema() {
+    return {key("to", "loaded", "what is gone back to: loaded, or a name that a stage kept")};
+  }
+  explicit Rewind(const Config& c) : to_(c.get<std::string>("to")) {}
+  void apply(StageContext& c) const override {
+    const auto it = c.kept.find(to_);
+    if (it == c.kept.end()) fail("stage rewind: no stage before it kept '{}'", to_);
+    std::vector<Tensor> masks;
+    for (const Layer* l : c.model.layers()) masks.push_back(l->mask);
+    it->second->restore(c.model);
+    size_t i = 0;
+    for (Layer* l : c.model.layers()) {
+      if (masks[i].defined() && masks[i].sizes() != l->matrix().sizes())
+        fail("stage rewind: {} has another shape by now; a shrunk model cannot go back", l->name);
+      l->mask = masks[i++];
+      if (l->mask.defined()) l->set_matrix(l->matrix());
+    }
+  }
+
+ private:
+  std::string to_;
+};
+
+/// Running statistics of batch norms measured anew: the plain mean over the batches.
+class BnRecalibrate : public Stage {
+ public:
+  static Schema schema() {
+    return {key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
+            key("images", 0, "how many, from the first; 0: all").at_least(0),
+            key("batch", 128, "images that go through the model together").at_least(2)};
+  }
+  explicit BnRecalibrate(const Config& c)
+      : file_(c.get<std::string>("file")),
+        images_(c.get<int64_t>("images")),
+        batch_(c.get<int64_t>("batch")) {}
+  void check(const Method&) const override { data_file(file_); }
+  std::vector<std::string> files() const override { return {file_}; }
+  void apply(StageContext& c) const override {
+    images_only(c, "bn_recalibrate");
+    at::NoGradGuard no_grad;
+    const auto all = read_cifar(file_, 0, images_);
+    for (auto& t : c.model.tensors())
+      if (!t.parameter && t.tensor->defined() && t.name.find(".running_") != std::string::npos)
+        *t.tensor = t.tensor->clone();
+    int64_t seen = 0;
+    for (int64_t at = 0; at + 1 < all.images.size(0); at += batch_) {
+      Batch b;
+      const auto n = std::min(batch_, all.images.size(0) - at);
+      b.images = all.images.narrow(0, at, n).to(c.device);
+      b.labels = all.labels.narrow(0, at, n).to(c.device);
+      b.batch_statistics = true;
+      b.norm_momentum = 1.0 / static_cast<double>(++seen);
+      c.model.forward(b);
+    }
+  }
+
+ private:
+  std::string file_;
+  int64_t images_, batch_;
+};
+
+/// Weights drawn anew (He et al. 2015, arXiv 1502.01852: normal, variance 2 / inputs), norms at 1
+/// and 0, masks as they are: the pruned architecture from scratch.
+class Reinitialize : public Stage {
+ public:
+  static Schema schema() { return {key("seed", 0, "of the weights").at_least(0)}; }
+  explicit Reinitialize(const Config& c) : seed_(static_cast<uint64_t>(c.get<int64_t>("seed"))) {}
+  void apply(StageContext& c) const override {
+    at::NoGradGuard no_grad;
+    for (auto& t : c.model.tensors()) {
+      if (!t.tensor->defined() || !t.tensor->is_floating_point()) continue;
+      const bool scale = t.tensor->dim() == 1 && t.name.ends_with(".weight");
+      const bool variance = t.name.ends_with(".running_var");
+      if (t.tensor->dim() > 1 && t.parameter)
+        *t.tensor = drawn(t.name, t.tensor->sizes()).to(t.tensor->device());
+      else if (t.parameter || variance || t.name.ends_with(".running_mean"))
+        *t.tensor = at::full_like(*t.tensor, scale || variance ? 1 : 0);
+    }
+    for (Layer* l : c.model.layers())
+      if (l->mask.defined()) l->set_matrix(l->matrix());
+  }
+
+ private:
+  Tensor drawn(const std::string& name, at::IntArrayRef shape) const {
+    auto w = at::empty(shape, at::kFloat);
+    kernels::fill_normal({seed_, kernels::fnv1a(name), kernels::Purpose::Training}, 0, w.numel(),
+                         w.mutable_data_ptr<float>());
+    const double inputs = static_cast<double>(w.numel()) / static_cast<double>(shape[0]);
+    return w * std::sqrt(2 / inputs);
+  }
+  uint64_t seed_;
+};
+
+BENCH_REGISTER(Stage, Reinitialize, "reinitialize", "weights drawn anew, masks as they are");
+BENCH_REGISTER(Stage, Train, "train", "training or fine-tuning on images with labels");
+BENCH_REGISTER(Stage, Rewind, "rewind", "weights as they once were, masks as they are");
+BENCH_REGISTER(Stage, BnRecalibrate, "bn_recalibrate", "running statistics measured anew");
+
+}  // namespace
+}  // namespace bench

@@ -1,0 +1,126 @@
+// Settings, data and augmentation of a training.
+#include <cmath>
+#include <numbers>
+
+#include "io/data.h"
+#include "io/images.h"
+#include "kernels/philox.h"
+#include "stages/training.h"
+
+namespace bench {
+
+Schema TrainingSettings::schema() {
+  return {key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
+          key("images", 0, "how many, from the first; 0: all").at_least(0),
+          key("epochs", 1.0, "how often each image is seen").range(0, 1e6),
+          key("steps", 0, "how many steps; 0: epochs count").at_least(0),
+          key("batch", 128, "images of a step").at_least(1),
+          key("optimizer", "sgd", "how gradients become steps").one_of({"sgd", "adamw"}),
+          key("lr", 0.1, "learning rate at the start").range(0, 1e3),
+          key("lr_schedule", "step", "step: times gamma at the milestones; cosine: down to 0")
+              .one_of({"constant", "step", "cosine"}),
+          key("milestones", std::vector<double>{0.6, 0.8}, "step: shares of the training"),
+          key("gamma", 0.1, "step: factor at a milestone").range(0, 1),
+          key("warmup", 0, "steps over which the rate rises linearly").at_least(0),
+          key("momentum", 0.9, "of sgd; the first beta of adamw").range(0, 1),
+          key("beta2", 0.999, "the second beta of adamw").range(0, 1),
+          key("nesterov", false, "sgd: Nesterov momentum"),
+          key("weight_decay", 1e-4, "on all parameters; decoupled in adamw").range(0, 10),
+          key("l1_gamma", 0.0, "l1 penalty on the scales of batch norms (arXiv 1708.06519)")
+              .range(0, 10),
+          key("crop", 4, "zero pixels around an image, of which a random part is cut off")
+              .at_least(0),
+          key("flip", true, "every second image is mirrored"),
+          key("distill", 0.0, "share of the loss that is distance to the loaded model's logits")
+              .range(0, 1),
+          key("temperature", 4.0, "distillation: what logits are divided by").range(0.01, 1000),
+          key("seed", 0, "of order and augmentation").at_least(0),
+          key("save_every", 500, "steps between saved states; 0: none")
+              .at_least(0)
+              .without_identity()};
+}
+
+TrainingSettings::TrainingSettings(const Config& c)
+    : file(c.get<std::string>("file")),
+      optimizer(c.get<std::string>("optimizer")),
+      schedule(c.get<std::string>("lr_schedule")),
+      images(c.get<int64_t>("images")),
+      steps(c.get<int64_t>("steps")),
+      batch(c.get<int64_t>("batch")),
+      crop(c.get<int64_t>("crop")),
+      warmup(c.get<int64_t>("warmup")),
+      save_every(c.get<int64_t>("save_every")),
+      epochs(c.get<double>("epochs")),
+      lr(c.get<double>("lr")),
+      momentum(c.get<double>("momentum")),
+      weight_decay(c.get<double>("weight_decay")),
+      gamma(c.get<double>("gamma")),
+      distill(c.get<double>("distill")),
+      temperature(c.get<double>("temperature")),
+      beta2(c.get<double>("beta2")),
+      l1_gamma(c.get<double>("l1_gamma")),
+      milestones(c.get<std::vector<double>>("milestones")),
+      nesterov(c.get<bool>("nesterov")),
+      flip(c.get<bool>("flip")),
+      seed(static_cast<uint64_t>(c.get<int64_t>("seed"))),
+      text(to_json(c.value())) {}
+
+double TrainingSettings::rate(int64_t step, int64_t total) const {
+  const double t = static_cast<double>(step) / static_cast<double>(std::max<int64_t>(total, 1));
+  double r = lr;
+  if (schedule == "cosine") r = lr * 0.5 * (1 + std::cos(std::numbers::pi * t));
+  if (schedule == "step")
+    for (const auto m : milestones)
+      if (t >= m) r *= gamma;
+  if (step < warmup) r *= static_cast<double>(step + 1) / static_cast<double>(warmup);
+  return r;
+}
+
+TrainingData::TrainingData(const TrainingSettings& settings, const at::Device& device)
+    : how_(settings),
+      all_(std::make_shared<const Batch>(read_cifar(settings.file, 0, settings.images))),
+      size_(all_->images.size(0)),
+      device_(device) {}
+
+namespace {
+
+std::vector<double> uniforms(uint64_t seed, const std::string& name, int64_t begin, int64_t count) {
+  std::vector<double> u(static_cast<size_t>(count));
+  kernels::fill_uniform({seed, kernels::fnv1a(name), kernels::Purpose::Training}, begin, count,
+                        u.data());
+  return u;
+}
+
+}  // namespace
+
+Batch TrainingData::batch(int64_t step, const std::string& stream) const {
+  const auto epoch = step / steps_per_epoch(), at = (step % steps_per_epoch()) * how_.batch;
+  const auto order = at::tensor(uniforms(how_.seed, stream + " order", epoch * size_, size_),
+                                at::kDouble)
+                         .argsort(true, 0);
+  const auto index = order.slice(0, at, std::min(at + how_.batch, size_));
+  Batch b;
+  b.labels = all_->labels.index_select(0, index).to(device_);
+  b.images = augmented(all_->images.index_select(0, index), step, stream).to(device_);
+  return b;
+}
+
+Tensor TrainingData::augmented(const Tensor& images, int64_t step, const std::string& stream) const {
+  if (how_.crop == 0 && !how_.flip) return images;
+  const auto n = images.size(0), h = images.size(2), w = images.size(3), pad = how_.crop;
+  const auto u = uniforms(how_.seed, stream + " augment", step * how_.batch * 3, n * 3);
+  const auto padded = at::constant_pad_nd(images, {pad, pad, pad, pad}, 0);
+  const auto choices = static_cast<double>(2 * pad + 1);
+  std::vector<Tensor> all;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto* mine = &u[static_cast<size_t>(3 * i)];
+    auto one = padded[i]
+                   .narrow(1, static_cast<int64_t>(mine[0] * choices), h)
+                   .narrow(2, static_cast<int64_t>(mine[1] * choices), w);
+    if (how_.flip && mine[2] < 0.5) one = one.flip({2});
+    all.push_back(one);
+  }
+  return at::stack(all);
+}
+
+}  // namespace bench
