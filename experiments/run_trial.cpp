@@ -156,7 +156,8 @@ class Runner {
   void stages(const std::string& part, size_t round, const Method& method) {
     Phase phase(out_, part, device_);
     const auto target = std::get<double>(config_.find("sparsity")->data);
-    run_stages(config_, part, round, {*loaded_->model, method, target, device_, kept_}, out_,
+    run_stages(config_, part, round, {*loaded_->model, method, target, device_, kept_, {}, {}, "",
+                [&] { return tokenizer("slow4"); }}, out_,
                [&](const std::string& label, int64_t done, int64_t of) { say(label, done, of); });
   }
 

@@ -1,7 +1,6 @@
 // reproduce: numbers of papers beside ours.
 #include "reports/reproduce.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "front/verbs.h"
@@ -12,22 +11,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The checkout: $BENCH_HOME, this folder, or one above the program.
-fs::path checkout() {
-  const fs::path inside = "results/published/paper_numbers.csv";
-  const char* home = std::getenv("BENCH_HOME");
-  std::error_code ignored;
-  if (home && fs::exists(home / inside, ignored)) return home;
-  if (fs::exists(inside, ignored)) return ".";
-  for (auto at = fs::read_symlink("/proc/self/exe", ignored); at.has_relative_path();
-       at = at.parent_path())
-    if (fs::exists(at / inside, ignored)) return at;
-  fail(
-      "the published numbers ({}) were not found; set BENCH_HOME to the checkout, or name their "
-      "folder with --published",
-      inside.string());
+/// Where the shipped numbers and configurations lie.
+fs::path home_folder() {
+  return checkout("results/published/paper_numbers.csv", ", or name their folder with --published");
 }
-
 /// "PRINTED=OURS".
 void add_model(const std::string& word, JoinOptions& options) {
   const size_t equals = word.find('=');
@@ -59,7 +46,7 @@ Rows rows_of(const Options& options) {
 
 int reproduce(const Options& options) {
   const bool own = options.has("--published");
-  const fs::path home = own ? fs::path() : checkout();
+  const fs::path home = own ? fs::path() : home_folder();
   const auto published =
       read_published(own ? options.get("--published", "") : (home / "results/published").string());
   if (options.arguments.empty() || options.arguments[0].find(':') == std::string::npos) {
@@ -71,8 +58,8 @@ int reproduce(const Options& options) {
   JoinOptions join;
   for (const auto& word : options.all("--model")) add_model(word, join);
   for (const auto& name : options.all("--protocol")) join.protocols.insert(name);
-  join.criteria = choices_of(own ? checkout() : home, "criterion");
-  join.tasks = choices_of(own ? checkout() : home, "task");
+  join.criteria = choices_of(own ? home_folder() : home, "criterion");
+  join.tasks = choices_of(own ? home_folder() : home, "task");
   const Rows rows = rows_of(options);
   print(render_reproduced(bench::reproduce(table, published, rows, join), rows,
                           options.get("--format", "table")));

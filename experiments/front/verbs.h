@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ int diff(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
 int ask(const Options& options);
 int reproduce(const Options& options);
+int memory(const Options& options);
 
 /// Prints what a shell's completion asks for: install=bash, uninstall=zsh, query=fish.
 int shell_completion(const std::string& request);
@@ -40,5 +42,8 @@ bool colours();
 size_t columns();
 /// An Error where standard output cannot take it (a full disk).
 void print(const std::string& text);
+/// The checkout, known by a file inside: $BENCH_HOME, this folder, or one above the program. An Error
+/// says what else helps.
+std::filesystem::path checkout(const std::string& inside, const std::string& remedy = "");
 
 }  // namespace bench::front

@@ -59,7 +59,7 @@ void verify_layerwise(Run& run, const fs::path& file, const Json& record) {
   run.pass(method);
 }
 
-void verify_erk(Run& run, const fs::path& file, const Json& record) {
+void verify_erk(Run& run, const fs::path&, const Json& record) {
   const auto model = vision_model(run, record);
   std::vector<Part> parts;
   for (const Layer* l : model->layers())

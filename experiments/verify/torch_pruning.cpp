@@ -151,7 +151,7 @@ class Builder {
           if (const auto it = all->find(name); it != all->end())
             (*all)[part] = it->second.index_select(0, order);
       }
-    r.group.followers.push_back({r.vectors.back().get(), Follower::Affine, 1, part});
+    r.group.followers.push_back({r.vectors.back().get(), Follower::Affine, 1, 0, part});
   }
 
   const Stats& from_;

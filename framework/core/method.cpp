@@ -27,18 +27,4 @@ Needs Method::needs() const {
   return all;
 }
 
-std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {
-  std::vector<Group> all;
-  for (const auto& kind : pattern.groups)
-    for (auto& g : model.groups(kind))
-      if (g.block >= pattern.exempt_first && g.last < model.block_count() - pattern.exempt_last)
-        all.push_back(std::move(g));
-  if (all.empty())
-    fail(
-        "pattern: no group is left to prune: {} blocks, of which the first {} and the last {} are "
-        "exempt",
-        model.block_count(), pattern.exempt_first, pattern.exempt_last);
-  return all;
-}
-
 }  // namespace bench

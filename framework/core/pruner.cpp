@@ -3,8 +3,8 @@
 #include <limits>
 #include <set>
 
+#include "core/budget.h"
 #include "core/certificate.h"
-#include "core/cost.h"
 
 namespace bench {
 namespace {
@@ -132,35 +132,15 @@ std::shared_ptr<const Stats> stats_at(Walk& w, const Stop& stop, const Needs& ne
   return w.shelf->stats(scope + needs_key(needs, probe), make);
 }
 
-int64_t units_of(const Part& part, Share share) {
-  return share.count >= 0
-             ? std::min(share.count, part.size - part.at_least)
-             : removed_units(part.size, part.unit_width, share.ratio, part.at_least);
-}
-
-/// The largest shares under which no more than the target's part of the budget goes: what a unit
-/// costs depends on what else goes, so the allocator is asked again and again.
 void allocate_budget(Walk& w, const std::vector<Part>& parts, const std::vector<Tensor>& scores,
                      double target) {
-  const auto& budget = w.how.pattern.budget;
   if (w.data.batches.empty())
-    fail("pattern.budget={}: needs the size of an input, and there is no data", budget);
-  const auto positions = output_positions(w.model, w.data.batches.front());
+    fail("pattern.budget={}: needs the size of an input, and there is no data",
+         w.how.pattern.budget);
   std::vector<Group> groups;
   for (const auto& c : w.candidates) groups.push_back(c.group);
-  std::vector<int64_t> gone(parts.size(), 0);
-  const double full = cost_in(cost_without(w.model, positions, groups, gone), budget);
-  double low = 0, high = 1;
-  constexpr int kHalvings = 40;
-  for (int i = 0; i <= kHalvings; ++i) {
-    const double at = i == 0 ? 1 : i == kHalvings ? low : (low + high) / 2;
-    for (size_t k = 0; k < scores.size(); ++k) w.how.allocator->observe(parts[k], scores[k]);
-    w.shares = w.how.allocator->shares(parts, at);
-    for (size_t k = 0; k < parts.size(); ++k) gone[k] = units_of(parts[k], w.shares[k]);
-    const double left = cost_in(cost_without(w.model, positions, groups, gone), budget);
-    (1 - left / full <= target ? low : high) = at;
-    if (low == 1) break;
-  }
+  w.shares = budget_shares(w.model, w.data.batches.front(), groups, parts, scores,
+                           *w.how.allocator, w.how.pattern.budget, target);
 }
 
 void allocate(Walk& w, double target) {

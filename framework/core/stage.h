@@ -8,6 +8,8 @@
 
 namespace bench {
 
+class Tokenizer;
+
 /// What a stage may use of the trial it runs in.
 struct StageContext {
   Model& model;
@@ -21,6 +23,8 @@ struct StageContext {
   std::function<void(const std::string& name, double value, const std::string& unit)> record;
   /// A file for the stage's unfinished state, from which a killed run goes on; empty: it keeps none.
   std::string state_file;
+  /// The tokenizer of a language model; empty for networks of images.
+  std::function<std::shared_ptr<const Tokenizer>()> tokenizer = {};
 };
 
 /// Model in, model out: training, recalibration, rewinding. Masks that are there are obeyed: what is

@@ -28,7 +28,7 @@ class Stack : public Model {
  public:
   Tensor stem(const Batch& batch) const override { return scale(batch.images); }
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override;
-  Tensor head(const Tensor& hidden, const Batch&) const override { return hidden; }
+  Tensor features(const Tensor& hidden, const Batch&) const override { return hidden; }
   int64_t block_count() const override { return static_cast<int64_t>(blocks.size()) + 1; }
   std::vector<Layer*> layers(int64_t block) override;
   std::vector<Group> groups(const std::string& kind) override;

@@ -213,7 +213,8 @@ class PruneLoop : public Stage {
   explicit PruneLoop(const Config& c) : how_(c), loop_(c) {}
   void check(const Method& m) const override {
     data_file(how_.file);
-    if (m.pattern.kind != Pattern::Structured || m.pattern.groups != std::vector<std::string>{"channel"})
+    if (m.pattern.kind != Pattern::Structured ||
+        m.pattern.groups != std::vector<std::string>{"channel"})
       fail("stage prune_loop removes channels; it needs pattern=channels");
     if (m.pattern.budget == "weights")
       fail("stage prune_loop stops at a share of the model's cost; it needs pattern.budget=macs, "

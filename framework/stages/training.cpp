@@ -32,7 +32,7 @@ Trainer::Trainer(StageContext& context, const TrainingSettings& settings)
   }
   for (const auto& g : context_.model.groups("channel"))
     for (const auto& f : g.followers)
-      if (!f.scale.empty()) norm_scales_.push_back(f.scale);
+      if (!f.name.empty()) norm_scales_.push_back(f.name);
 }
 
 Trainer::~Trainer() {
@@ -187,7 +187,9 @@ void Trainer::save(int64_t done, const TrainingHook* hook) const {
   const std::filesystem::path file = context_.state_file;
   if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
   write_safetensors(context_.state_file, all,
-                    {{"step", std::to_string(done)}, {"key", key_}, {"loss", fmt::format("{:a}", loss_)}});
+                    {{"step", std::to_string(done)},
+                     {"key", key_},
+                     {"loss", fmt::format("{:a}", loss_)}});
 }
 
 int64_t Trainer::load(TrainingHook* hook) {

@@ -105,7 +105,8 @@ Batch TrainingData::batch(int64_t step, const std::string& stream) const {
   return b;
 }
 
-Tensor TrainingData::augmented(const Tensor& images, int64_t step, const std::string& stream) const {
+Tensor TrainingData::augmented(const Tensor& images, int64_t step,
+                               const std::string& stream) const {
   if (how_.crop == 0 && !how_.flip) return images;
   const auto n = images.size(0), h = images.size(2), w = images.size(3), pad = how_.crop;
   const auto u = uniforms(how_.seed, stream + " augment", step * how_.batch * 3, n * 3);

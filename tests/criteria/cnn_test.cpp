@@ -18,7 +18,7 @@ struct Pair {
   Pair() {
     group.units = 2;
     group.slices = {{&reader, Slice::In}, {&writer, Slice::Out}};
-    group.followers = {{&gamma, Follower::Affine, 1, "gamma"}};
+    group.followers = {{&gamma, Follower::Affine, 1, 0, "gamma"}};
   }
 };
 

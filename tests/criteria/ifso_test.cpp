@@ -34,8 +34,9 @@ class Smooth : public Model {
     const auto y = layers_[static_cast<size_t>(i)](x);
     return i < 2 ? at::softplus(y) : y;
   }
-  Tensor head(const Tensor& h, const Batch&) const override { return h; }
+  Tensor features(const Tensor& h, const Batch&) const override { return h; }
   int64_t block_count() const override { return 3; }
+  using Model::layers;
   std::vector<Layer*> layers(int64_t b) override { return {&layers_[static_cast<size_t>(b)]}; }
   std::vector<Group> groups(const std::string&) override {
     std::vector<Group> all;

@@ -1,5 +1,6 @@
 // Training, rewinding, recalibration, sparse training, the pruning loop: small networks, few steps.
 #include "core/cost.h"
+#include "core/statistics.h"
 #include "fixture.h"
 #include "stages/training.h"
 #include "tiny_vision.h"

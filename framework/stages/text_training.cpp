@@ -1,0 +1,191 @@
+#include "stages/text_training.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "base/digest.h"
+#include "core/rows.h"
+#include "io/safetensors.h"
+#include "kernels/philox.h"
+
+namespace bench {
+namespace {
+
+/// The rows of a step: epochs are permutations, drawn anew for each.
+std::vector<size_t> order_of(uint64_t seed, int64_t epoch, size_t rows) {
+  std::vector<double> u(rows);
+  kernels::fill_uniform({seed, kernels::fnv1a("text order"), kernels::Purpose::Training},
+                        epoch * static_cast<int64_t>(rows), static_cast<int64_t>(rows), u.data());
+  std::vector<size_t> order(rows);
+  for (size_t i = 0; i < rows; ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return u[a] < u[b]; });
+  return order;
+}
+
+}  // namespace
+
+Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows,
+                     const at::Device& device) {
+  std::vector<Sequence> sequences;
+  std::vector<int64_t> where, next;
+  int64_t begin = 0;
+  for (const auto* r : rows) {
+    const auto n = static_cast<int64_t>(r->ids.size());
+    for (int64_t t = std::max<int64_t>(1, r->prompt); t < n; ++t) {
+      where.push_back(begin + t - 1);
+      next.push_back(r->ids[static_cast<size_t>(t)]);
+    }
+    begin += n;
+    sequences.push_back(r->ids);
+  }
+  auto batch = text_batch(sequences);
+  batch.ids = batch.ids.to(device), batch.positions = batch.positions.to(device);
+  const auto hidden = model.body(batch).index_select(0, at::tensor(where, at::kLong).to(device));
+  return at::cross_entropy_loss(model.head(hidden, batch), at::tensor(next, at::kLong).to(device));
+}
+
+TextTrainer::TextTrainer(StageContext& context, const TextTrainingSettings& how,
+                         std::vector<Learned> learned)
+    : context_(context),
+      how_(how),
+      learned_(std::move(learned)),
+      moments_(learned_.size()),
+      first_(std::numeric_limits<double>::quiet_NaN()),
+      best_(std::numeric_limits<double>::infinity()) {
+  require(static_cast<bool>(context.tokenizer), "a stage on text gets a tokenizer");
+  auto all = training_rows(how, *context.tokenizer());
+  const auto cut = all.end() - how.validation;
+  held_.assign(cut, all.end());
+  training_.assign(all.begin(), cut);
+  const auto per_epoch =
+      (static_cast<int64_t>(training_.size()) + how.batch - 1) / how.batch;
+  total_ = how.steps > 0 ? how.steps : std::llround(how.epochs * static_cast<double>(per_epoch));
+  key_ = sha256_hex(how.text + "|" + weight_hash(context.model) + "|" + mask_hash(context.model));
+}
+
+void TextTrainer::step(int64_t index) {
+  const auto n = static_cast<int64_t>(training_.size());
+  const auto per_epoch = (n + how_.batch - 1) / how_.batch;
+  const auto order = order_of(how_.seed, index / per_epoch, training_.size());
+  const auto from = index % per_epoch * how_.batch, to = std::min(from + how_.batch, n);
+  const auto parts = (to - from + how_.micro_batch - 1) / how_.micro_batch;
+  std::vector<Tensor> leaves, sums(learned_.size());
+  for (auto& l : learned_) leaves.push_back(*l.value = l.value->detach().requires_grad_());
+  for (int64_t at = from; at < to; at += how_.micro_batch, ++pass_) {
+    std::vector<const TrainingRow*> rows;
+    for (auto i = at; i < std::min(at + how_.micro_batch, to); ++i)
+      rows.push_back(&training_[order[static_cast<size_t>(i)]]);
+    at::AutoGradMode grad(true);
+    const auto loss = response_loss(context_.model, rows, context_.device);
+    last_ = loss.item<double>();
+    if (!std::isfinite(last_))
+      fail("training: the loss is no number at step {}; a smaller lr may help", index);
+    const auto g = torch::autograd::grad({loss}, leaves, {}, {}, false, true);
+    for (size_t i = 0; i < g.size(); ++i)
+      if (g[i].defined()) sums[i] = sums[i].defined() ? sums[i] + g[i] : g[i];
+  }
+  const double rate = how_.rate(index, total_), t = static_cast<double>(index + 1);
+  for (size_t i = 0; i < learned_.size(); ++i) {
+    auto& w = *learned_[i].value;
+    w = w.detach();
+    if (!sums[i].defined()) continue;
+    const auto g = sums[i] / static_cast<double>(parts);
+    auto& m = moments_[i];
+    if (!m.first.defined()) m.first = at::zeros_like(w), m.second = at::zeros_like(w);
+    m.first.mul_(how_.beta1).add_(g, 1 - how_.beta1);
+    m.second.mul_(how_.beta2).addcmul_(g, g, 1 - how_.beta2);
+    const double c1 = 1 - std::pow(how_.beta1, t), c2 = 1 - std::pow(how_.beta2, t);
+    w = (w * (1 - rate * how_.weight_decay))
+            .addcdiv(m.first, (m.second / c2).sqrt_().add_(1e-8), -rate / c1);
+  }
+}
+
+double TextTrainer::held_out() const {
+  at::NoGradGuard no_grad;
+  double sum = 0;
+  int64_t tokens = 0;
+  for (const auto& r : held_) {
+    const auto n = static_cast<int64_t>(r.ids.size()) - std::max<int64_t>(1, r.prompt);
+    sum += response_loss(context_.model, {&r}, context_.device).item<double>() * double(n);
+    tokens += n;
+  }
+  return sum / static_cast<double>(tokens);
+}
+
+void TextTrainer::consider(int64_t done) {
+  if (held_.empty()) return;
+  const double now = held_out();
+  if (done == 0) first_ = now;
+  if (!(now < best_)) return;
+  best_ = now;
+  for (size_t i = 0; i < learned_.size(); ++i) moments_[i].best = *learned_[i].value;
+}
+
+void TextTrainer::run(const std::function<void()>& after_step) {
+  SingleThread alone;
+  at::NoGradGuard no_grad;
+  int64_t done = load();
+  after_step();
+  if (done == 0) consider(0);
+  while (done < total_) {
+    step(done++);
+    after_step();
+    if (done % how_.evaluate_every == 0 || done == total_) consider(done);
+    if (context_.progress) context_.progress(done, total_);
+    if (how_.save_every > 0 && done % how_.save_every == 0 && done < total_) save(done);
+  }
+  for (size_t i = 0; i < learned_.size(); ++i)
+    if (moments_[i].best.defined()) *learned_[i].value = moments_[i].best;
+  after_step();
+  if (!context_.state_file.empty()) std::filesystem::remove(context_.state_file);
+}
+
+void TextTrainer::save(int64_t done) const {
+  if (context_.state_file.empty()) return;
+  TensorMap all;
+  const auto put = [&](const std::string& name, const Tensor& t) {
+    if (t.defined()) all[name] = t.detach().cpu().contiguous();
+  };
+  for (size_t i = 0; i < learned_.size(); ++i) {
+    put("value|" + learned_[i].name, *learned_[i].value);
+    put("first|" + learned_[i].name, moments_[i].first);
+    put("second|" + learned_[i].name, moments_[i].second);
+    put("best|" + learned_[i].name, moments_[i].best);
+  }
+  const std::filesystem::path file = context_.state_file;
+  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
+  write_safetensors(context_.state_file, all,
+                    {{"step", std::to_string(done)},
+                     {"pass", std::to_string(pass_)},
+                     {"key", key_},
+                     {"first", fmt::format("{:a}", first_)},
+                     {"best", fmt::format("{:a}", best_)}});
+}
+
+int64_t TextTrainer::load() {
+  if (context_.state_file.empty() || !std::filesystem::exists(context_.state_file)) return 0;
+  const auto said = read_safetensors_metadata(context_.state_file);
+  for (const char* needed : {"key", "step", "pass", "first", "best"})
+    if (!said.count(needed)) return 0;
+  if (said.at("key") != key_) return 0;  // another training
+  const auto all = read_safetensors(context_.state_file);
+  const auto find = [&](const std::string& name) {
+    const auto it = all.find(name);
+    return it == all.end() ? Tensor() : it->second.clone().to(context_.device);
+  };
+  for (size_t i = 0; i < learned_.size(); ++i) {
+    const auto& name = learned_[i].name;
+    if (const auto v = find("value|" + name); v.defined()) *learned_[i].value = v;
+    moments_[i] = {find("first|" + name), find("second|" + name), find("best|" + name)};
+  }
+  first_ = std::strtod(said.at("first").c_str(), nullptr);
+  best_ = std::strtod(said.at("best").c_str(), nullptr);
+  pass_ = std::stoll(said.at("pass"));
+  return std::stoll(said.at("step"));
+}
+
+}  // namespace bench

@@ -1,0 +1,164 @@
+// Recovery of language models: what is trained, what masks allow, the same bits after a kill.
+#include "stages/text_training.h"
+
+#include "core/certificate.h"
+#include "fixture.h"
+
+using namespace bench;
+using namespace bench::test;
+
+namespace {
+
+Value::Map few(int64_t steps) {
+  return {{"file", (root() / "data/text/tinystories_sample_2MiB.txt").string()},
+          {"rows", Value(int64_t{24})},
+          {"validation", Value(int64_t{4})},
+          {"steps", Value(steps)},
+          {"batch", Value(int64_t{4})},
+          {"micro_batch", Value(int64_t{2})},
+          {"cutoff", Value(int64_t{320})},
+          {"warmup", Value(int64_t{1})},
+          {"evaluate_every", Value(int64_t{2})},
+          {"lr", 3e-3}};
+}
+
+TextTrainingSettings settings(Value::Map map) {
+  std::vector<std::string> mistakes;
+  const auto whole = TextTrainingSettings::schema().complete(Value{std::move(map)}, "s", mistakes);
+  REQUIRE(mistakes.empty());
+  return TextTrainingSettings(Config(whole, "s"));
+}
+
+/// stories260k at 50 %, by magnitude, with single weights or whole neurons masked.
+struct Pruned {
+  Shipped& s = shipped("stories260k");
+  Method method;
+  std::map<std::string, std::shared_ptr<const Snapshot>> kept;
+  std::map<std::string, double> said;
+  std::string state;
+  std::function<void(int64_t, int64_t)> progress;
+  Certificate before;
+
+  explicit Pruned(bool neurons = false) {
+    method.criterion = Registry<Criterion>::instance().create(neurons ? "random" : "magnitude");
+    method.allocator = Registry<Allocator>::instance().create("uniform");
+    if (neurons) method.pattern.kind = Pattern::Structured, method.pattern.groups = {"neuron"};
+    Calibration none;
+    prune(*s.model, method, 0.5, none);
+    before = certify(*s.model, method.pattern, "prune");
+  }
+  void apply(const std::string& name, Value::Map map) {
+    StageContext c{*s.model, method, 0.5, at::kCPU, kept, progress, {}, state};
+    c.record = [&](const std::string& what, double value, const std::string&) {
+      said[what] = value;
+    };
+    c.tokenizer = [&] { return std::shared_ptr<const Tokenizer>(s.checkpoint.tokenizer("slow4")); };
+    Registry<Stage>::instance().create(name, Value{std::move(map)})->apply(c);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("rows: the template, the response behind the prompt, EOS where there is room",
+          "[stages]") {
+  const TempDir dir;
+  const auto file = (dir.path / "rows.jsonl").string();
+  std::ofstream(file) << R"({"instruction": "Name a colour.", "output": "red"})" << "\n"
+                      << R"({"instruction": "Say it.", "input": "x", "output": "y"})" << "\n";
+  auto map = few(1);
+  map = {{"file", file}, {"format", "alpaca"}, {"validation", Value(int64_t{0})}};
+  const auto tokenizer = shipped("stories260k").checkpoint.tokenizer("slow4");
+  const auto rows = training_rows(settings(map), *tokenizer);
+  REQUIRE(rows.size() == 2);
+  const auto prompt = tokenizer->encode(
+      "Below is an instruction that describes a task. Write a response that appropriately "
+      "completes the request.\n\n### Instruction:\nName a colour.\n\n### Response:\n",
+      true);
+  CHECK(rows[0].prompt == static_cast<int64_t>(prompt.size()));
+  CHECK(rows[0].ids.back() == *tokenizer->eos());
+  CHECK(contains(tokenizer->decode(rows[0].ids), "### Response:\nred"));
+  CHECK(contains(tokenizer->decode(rows[1].ids), "### Input:\nx\n\n### Response:\ny"));
+  // A response that is cut away teaches nothing.
+  map.push_back({"cutoff", Value(int64_t{20})});
+  CHECK(contains(error_of([&] { training_rows(settings(map), *tokenizer); }), "cutoff"));
+  std::ofstream(file) << "{\"instruction\": 3}\n";
+  CHECK(contains(error_of([&] { training_rows(settings(map), *tokenizer); }), "rows.jsonl:1"));
+}
+
+TEST_CASE("the loss is that of the responses alone", "[stages]") {
+  auto& s = shipped("stories260k");
+  at::NoGradGuard no_grad;
+  const TrainingRow row{{1, 40, 50, 60, 70}, 3};
+  const auto logits = s.model->forward(text_batch({row.ids})).log_softmax(1);
+  const double by_hand = -(logits[2][60].item<double>() + logits[3][70].item<double>()) / 2;
+  CHECK(std::abs(response_loss(*s.model, {&row}, at::kCPU).item<double>() - by_hand) < 1e-6);
+}
+
+TEST_CASE("lora lowers the held-out loss, and what is merged is what was trained", "[stages]") {
+  for (const bool neurons : {false, true}) {
+    INFO(neurons);
+    Pruned p(neurons);
+    std::vector<Tensor> before;
+    for (const Layer* l : p.s.model->layers()) before.push_back(l->weight);
+    p.apply("lora", few(6));
+    CHECK(p.said.at("held_out_best") < p.said.at("held_out_before"));
+    // The masks hold, and the adapter is of rank 8 and not nothing.
+    const auto now = certify(*p.s.model, p.method.pattern, "recovery", &p.before);
+    CHECK(now.mask_hash == p.before.mask_hash);
+    size_t i = 0;
+    for (const Layer* l : p.s.model->layers()) {
+      CHECK(!l->lens);
+      CHECK((l->weight - before[i++]).abs().max().item<double>() > 0);
+    }
+    // Scored with the merged weights, the rows held out have the loss that the training saw.
+    auto map = few(6);
+    const auto how = settings(map);
+    const auto rows = training_rows(how, *p.s.checkpoint.tokenizer("slow4"));
+    double sum = 0, tokens = 0;
+    at::NoGradGuard no_grad;
+    for (size_t r = rows.size() - 4; r < rows.size(); ++r) {
+      const auto n = static_cast<double>(rows[r].ids.size()) - static_cast<double>(rows[r].prompt);
+      sum += response_loss(*p.s.model, {&rows[r]}, at::kCPU).item<double>() * n;
+      tokens += n;
+    }
+    CHECK(std::abs(sum / tokens - p.said.at("held_out_best")) < 1e-5);
+  }
+}
+
+TEST_CASE("recovery that was killed goes on with the same bits", "[stages]") {
+  for (const std::string name : {"lora", "finetune"}) {
+    INFO(name);
+    auto map = few(5);
+    map.push_back({"save_every", Value(int64_t{2})});
+    std::string whole, again;
+    {
+      Pruned p;
+      p.apply(name, map);
+      whole = weight_hash(*p.s.model);
+      certify(*p.s.model, p.method.pattern, "recovery", &p.before);
+    }
+    const TempDir dir;
+    const auto state = (dir.path / "s.safetensors").string();
+    {
+      Pruned p;
+      p.state = state;
+      p.progress = [](int64_t done, int64_t) {
+        if (done == 4) throw std::runtime_error("killed");
+      };
+      CHECK_THROWS(p.apply(name, map));
+      for (const Layer* l : p.s.model->layers()) CHECK(!l->lens);
+    }
+    CHECK(std::filesystem::exists(state));
+    {
+      Pruned p;
+      p.state = state;
+      int64_t first = 0;
+      p.progress = [&](int64_t done, int64_t) { first = first ? first : done; };
+      p.apply(name, map);
+      CHECK(first == 3);  // two steps were saved
+      again = weight_hash(*p.s.model);
+    }
+    CHECK(whole == again);
+    CHECK(!std::filesystem::exists(state));
+  }
+}
