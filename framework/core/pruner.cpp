@@ -212,6 +212,13 @@ void decide(Walk& w, const Stop& stop, const Stats& stats, std::vector<Removed>&
   }
 }
 
+/// Where the weights lie: another place is another weight, since none is changed in place.
+std::vector<const void*> handles(Model& model) {
+  std::vector<const void*> all;
+  for (const Layer* l : model.layers()) all.push_back(l->weight.unsafeGetTensorImpl());
+  return all;
+}
+
 bool is_dense(Model& model) {
   for (const Layer* l : model.layers())
     if (l->mask.defined()) return false;
@@ -256,6 +263,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
                            Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress,
                            const Onlooker& onlooker) {
   at::NoGradGuard no_grad;
+  const auto dense = handles(model);
   how.criterion->prepare(model, data, how.pattern, target);
   Walk w{model, how, data, shelf, candidates_of(model, how.pattern), {}, nullptr};
   if (how.propagation != Propagation::Dense)
@@ -263,7 +271,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
       if (!c.layer && c.group.block != c.group.last)
         fail("{}: spans blocks {} to {}; such groups need propagation=dense", c.group.name,
              c.group.block, c.group.last);
-  const bool was_dense = is_dense(model);
+  const bool was_dense = is_dense(model) && dense == handles(model);
   const auto needs = how.needs();
   Stop all{w.whole(), {}, false};
   for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
