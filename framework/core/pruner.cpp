@@ -1,6 +1,7 @@
 #include "core/pruner.h"
 
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "core/certificate.h"
@@ -68,14 +69,18 @@ std::vector<Layer*> layers_of(const Walk& w, const std::vector<size_t>& which) {
   return all;
 }
 
+Stop everything(const Walk& w) {
+  std::vector<size_t> all(w.candidates.size());
+  std::iota(all.begin(), all.end(), 0);
+  return {w.whole(), all, false};
+}
+
 std::vector<Stop> stops(const Walk& w) {
-  std::vector<size_t> everything(w.candidates.size());
-  for (size_t i = 0; i < everything.size(); ++i) everything[i] = i;
-  if (w.how.propagation == Propagation::Dense) return {{w.whole(), everything, false}};
+  if (w.how.propagation == Propagation::Dense) return {everything(w)};
   std::vector<Stop> all;
   for (int64_t b = 0; b < w.model.block_count(); ++b) {
     std::vector<size_t> here;
-    for (const auto i : everything)
+    for (size_t i = 0; i < w.candidates.size(); ++i)
       if (w.candidates[i].block == b) here.push_back(i);
     if (w.how.propagation == Propagation::PerLinear && !here.empty())
       for (const auto i : here) all.push_back({{b, b + 1}, {i}, i == here.back()});
@@ -131,8 +136,7 @@ void allocate(Walk& w, double target) {
   std::vector<Part> parts;
   for (const auto& c : w.candidates) parts.push_back(c.part);
   if (w.how.allocator->wants_scores()) {
-    Stop all{w.whole(), {}, false};
-    for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
+    const Stop all = everything(w);
     const auto stats = stats_at(w, all, w.how.criterion->needs(), Pass::Local, true);
     for (const auto& c : w.candidates) w.how.allocator->observe(c.part, score_of(w, c, *stats));
   }
@@ -212,7 +216,7 @@ void decide(Walk& w, const Stop& stop, const Stats& stats, std::vector<Removed>&
   }
 }
 
-/// Where the weights lie: another place is another weight, since none is changed in place.
+/// Another handle is another weight, since none is changed in place.
 std::vector<const void*> handles(Model& model) {
   std::vector<const void*> all;
   for (const Layer* l : model.layers()) all.push_back(l->weight.unsafeGetTensorImpl());
@@ -234,8 +238,8 @@ void Method::check() const {
   const std::set<std::string> kinds(pattern.groups.begin(), pattern.groups.end());
   if (pattern.depth() && kinds.size() > 1 && kinds != std::set<std::string>{"attention", "mlp"})
     fail(
-        "pattern.groups: a block or sublayer goes as a whole; use [block], [attention], [mlp] or "
-        "[attention, mlp], without other kinds");
+        "pattern.groups: a block or sublayer goes as a whole; without other kinds use [block], "
+        "[attention], [mlp] or [attention, mlp]");
   if (pattern.kind == Pattern::Structured && propagation == Propagation::PerLinear)
     fail(
         "propagation per_linear: a structured pattern removes slices of several layers at once; "
@@ -273,8 +277,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
              c.group.block, c.group.last);
   const bool was_dense = is_dense(model) && dense == handles(model);
   const auto needs = how.needs();
-  Stop all{w.whole(), {}, false};
-  for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
+  const Stop all = everything(w);
   if (!needs.empty() || how.allocator->wants_scores()) data.start(model);
   w.global = stats_at(w, all, needs, Pass::Global, was_dense);
   allocate(w, target);
