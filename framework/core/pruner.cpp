@@ -1,6 +1,7 @@
 #include "core/pruner.h"
 
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "core/budget.h"
@@ -69,14 +70,18 @@ std::vector<Layer*> layers_of(const Walk& w, const std::vector<size_t>& which) {
   return all;
 }
 
+Stop everything(const Walk& w) {
+  std::vector<size_t> all(w.candidates.size());
+  std::iota(all.begin(), all.end(), 0);
+  return {w.whole(), all, false};
+}
+
 std::vector<Stop> stops(const Walk& w) {
-  std::vector<size_t> everything(w.candidates.size());
-  for (size_t i = 0; i < everything.size(); ++i) everything[i] = i;
-  if (w.how.propagation == Propagation::Dense) return {{w.whole(), everything, false}};
+  if (w.how.propagation == Propagation::Dense) return {everything(w)};
   std::vector<Stop> all;
   for (int64_t b = 0; b < w.model.block_count(); ++b) {
     std::vector<size_t> here;
-    for (const auto i : everything)
+    for (size_t i = 0; i < w.candidates.size(); ++i)
       if (w.candidates[i].block == b) here.push_back(i);
     if (w.how.propagation == Propagation::PerLinear && !here.empty())
       for (const auto i : here) all.push_back({{b, b + 1}, {i}, i == here.back()});
@@ -148,8 +153,7 @@ void allocate(Walk& w, double target) {
   std::vector<Tensor> scores;
   for (const auto& c : w.candidates) parts.push_back(c.part);
   if (w.how.allocator->wants_scores()) {
-    Stop all{w.whole(), {}, false};
-    for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
+    const Stop all = everything(w);
     const auto stats = stats_at(w, all, w.how.criterion->needs(), Pass::Local, true);
     for (const auto& c : w.candidates) scores.push_back(score_of(w, c, *stats));
   }
@@ -232,6 +236,13 @@ void decide(Walk& w, const Stop& stop, const Stats& stats, std::vector<Removed>&
   }
 }
 
+/// Another handle is another weight, since none is changed in place.
+std::vector<const void*> handles(Model& model) {
+  std::vector<const void*> all;
+  for (const Layer* l : model.layers()) all.push_back(l->weight.unsafeGetTensorImpl());
+  return all;
+}
+
 bool is_dense(Model& model) {
   for (const Layer* l : model.layers())
     if (l->mask.defined()) return false;
@@ -253,6 +264,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
                            Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress,
                            const Onlooker& onlooker) {
   at::NoGradGuard no_grad;
+  const auto dense = handles(model);
   how.criterion->prepare(model, data, how.pattern, target);
   Walk w{model, how, data, shelf, candidates_of(model, how.pattern), {}, nullptr};
   if (how.propagation != Propagation::Dense)
@@ -260,10 +272,9 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
       if (!c.layer && c.group.block != c.group.last)
         fail("{}: spans blocks {} to {}; such groups need propagation=dense", c.group.name,
              c.group.block, c.group.last);
-  const bool was_dense = is_dense(model);
+  const bool was_dense = is_dense(model) && dense == handles(model);
   const auto needs = how.needs();
-  Stop all{w.whole(), {}, false};
-  for (size_t i = 0; i < w.candidates.size(); ++i) all.candidates.push_back(i);
+  const Stop all = everything(w);
   if (!needs.empty() || how.allocator->wants_scores()) data.start(model);
   w.global = stats_at(w, all, needs, Pass::Global, was_dense);
   allocate(w, target);
