@@ -10,7 +10,8 @@ namespace bench {
 namespace {
 
 void images_only(const StageContext& c, const char* name) {
-  if (c.model.max_length() > 0) fail("stage {}: trains networks of images; this one reads text", name);
+  if (c.model.max_length() > 0)
+    fail("stage {}: trains networks of images; this one reads text", name);
 }
 
 class Train : public Stage {
