@@ -116,8 +116,7 @@ class GroupTaylor : public Grouped {
     return group_schema() +
            Schema{key("multivariable", false, "|sum of w g| instead of the sum of |w g|")};
   }
-  explicit GroupTaylor(const Config& c)
-      : Grouped(c), signed_(c.get<bool>("multivariable")) {}
+  explicit GroupTaylor(const Config& c) : Grouped(c), signed_(c.get<bool>("multivariable")) {}
   Needs needs() const override { return {need<MeanGradient>()}; }
   Tensor score(const View& view, const Stats& stats) const override {
     const auto g = stats.get<MeanGradient>(view.layer).mean.slice(1, view.begin, view.end);

@@ -11,8 +11,7 @@ namespace {
 Tensor distance_sums(const Tensor& rows) {
   const auto x = rows.to(at::kDouble);
   auto out = at::empty({x.size(0)}, x.options());
-  for (int64_t i = 0; i < x.size(0); ++i)
-    out[i] = (x - x[i]).square().sum(1).sqrt().sum();
+  for (int64_t i = 0; i < x.size(0); ++i) out[i] = (x - x[i]).square().sum(1).sqrt().sum();
   return out;
 }
 
@@ -54,14 +53,15 @@ class Fpgm : public Criterion {
   Tensor distances(const Group& g, const Slice& s) const {
     const auto& l = *s.layer;
     const auto m = l.matrix();
-    auto w = s.dim == Slice::Out ? m
-                                 : m.reshape({l.rows(), -1, l.columns_per_channel()})
-                                       .permute({1, 0, 2})
-                                       .flatten(1);
+    auto w = s.dim == Slice::Out
+                 ? m
+                 : m.reshape({l.rows(), -1, l.columns_per_channel()}).permute({1, 0, 2}).flatten(1);
     const auto sums = distance_sums(group_ ? w.square() : w);
     if (s.dim == Slice::Out) return g.to_channels(s, sums);
     const int64_t fold = s.width / (g.unit_width * l.columns_per_channel());
-    return sums.reshape({s.stretches, g.units, fold, g.unit_width}).sum(at::IntArrayRef({0, 2})).flatten();
+    return sums.reshape({s.stretches, g.units, fold, g.unit_width})
+        .sum(at::IntArrayRef({0, 2}))
+        .flatten();
   }
   bool group_;
   std::string members_, normalizer_;

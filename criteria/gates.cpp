@@ -52,7 +52,8 @@ void one_batch(const Probe& p, Batch batch, bool train,
   const auto g = torch::autograd::grad({sum}, leaves, {}, {}, false, true);
   for (size_t i = 0; i < all.size(); ++i) {
     auto* s = all[i].second;
-    const auto mine = (g[i].defined() ? g[i] : at::zeros_like(leaves[i])).flatten(1).to(at::kDouble);
+    const auto mine =
+        (g[i].defined() ? g[i] : at::zeros_like(leaves[i])).flatten(1).to(at::kDouble);
     s->samples = s->samples.defined() ? at::cat({s->samples, mine.cpu()}) : mine.cpu();
     s->batches.push_back(batch.count());
   }
@@ -82,14 +83,17 @@ void measure(const Probe& p, const Listeners& stats) {
 }
 
 const Pass kGates{Pass::Global, measure};
-const Pass& GateGradients::pass() { return kGates; }
+const Pass& GateGradients::pass() {
+  return kGates;
+}
 
 class Gated : public Criterion {
  public:
   static Schema schema() {
-    return {key("mode", "eval", "batch norms: eval: running statistics; train: the batch's own")
-                .one_of({"eval", "train"}),
-            key("delta", "none", "cost that a score is divided by").one_of({"none", "acts", "macs"})};
+    return {
+        key("mode", "eval", "batch norms: eval: running statistics; train: the batch's own")
+            .one_of({"eval", "train"}),
+        key("delta", "none", "cost that a score is divided by").one_of({"none", "acts", "macs"})};
   }
   explicit Gated(const Config& c)
       : train_(c.get<std::string>("mode") == "train"), delta_(c.get<std::string>("delta")) {}
@@ -135,9 +139,9 @@ class Gated : public Criterion {
       const auto positions = stats.get<GateGradients>(*s.layer, kind()).positions;
       const auto kernel = static_cast<double>(s.layer->columns_per_channel());
       if (s.dim == Slice::Out) acts += positions;
-      macs += positions * kernel *
-              static_cast<double>(s.dim == Slice::Out ? kept_inputs(*s.layer)
-                                                      : kept_outputs(*s.layer));
+      macs +=
+          positions * kernel *
+          static_cast<double>(s.dim == Slice::Out ? kept_inputs(*s.layer) : kept_outputs(*s.layer));
     }
     return std::max(1.0, delta_ == "acts" ? acts : macs);
   }
@@ -172,7 +176,8 @@ class TaylorGate : public Gated {
   }
 };
 
-BENCH_REGISTER(Criterion, GroupFisher, "group_fisher", "squared gate gradients of coupled channels");
+BENCH_REGISTER(Criterion, GroupFisher, "group_fisher",
+               "squared gate gradients of coupled channels");
 BENCH_REGISTER(Criterion, TaylorGate, "taylor_gate", "squared batch gradients of channel gates");
 
 }  // namespace

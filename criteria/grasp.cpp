@@ -59,7 +59,9 @@ void measure(const Probe& p, const Listeners& stats) {
 }
 
 const Pass kFlow{Pass::Global, measure};
-const Pass& GradientFlow::pass() { return kFlow; }
+const Pass& GradientFlow::pass() {
+  return kFlow;
+}
 
 class Grasp : public Criterion {
  public:

@@ -65,7 +65,9 @@ void measure(const Probe& p, const Listeners& stats) {
 }
 
 const Pass kRanks{Pass::Global, measure};
-const Pass& MapRank::pass() { return kRanks; }
+const Pass& MapRank::pass() {
+  return kRanks;
+}
 
 class HRank : public Criterion {
  public:

@@ -41,8 +41,7 @@ class Probing {
       dense_.push_back(l->weight);
       const auto channels = l->weight.size(1);
       auto alive = at::ones({channels}, l->weight.options());
-      if (l->mask.defined())
-        alive = l->mask.any(0).reshape({channels, -1}).any(1).to(dtype);
+      if (l->mask.defined()) alive = l->mask.any(0).reshape({channels, -1}).any(1).to(dtype);
       hung_.push_back(l->gate);  // soft masks of a loop that prunes while it trains
       at_.push_back(l->gate.defined() ? l->gate.to(dtype).clone() : at::ones_like(alive));
       if (l->gate.defined()) alive = at_.back().ne(0).to(dtype);
@@ -195,21 +194,20 @@ const Pass& IfsoScore::pass() {
 class Ifso : public Criterion {
  public:
   static Schema schema() {
-    return {
-        key("backend", "fd", "fd: central differences (released code); exact: double backward")
-            .one_of({"fd", "exact"}),
-        key("dtype", "float32",
-            "arithmetic of the scoring passes; float64 is about ten times slower")
-            .one_of({"float32", "float64"}),
-        key("lambda", 1e-4, "weight decay; it scales all scores alike").range(1e-12, 1),
-        key("step", 0.01, "r of the differences").range(1e-9, 1),
-        key("delta", "acts", "cost that a channel's score is divided by")
-            .one_of({"acts", "flops", "none"}),
-        key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"}),
-        key("direction", "alive_only", "channels that the mask's direction runs through")
-            .one_of({"alive_only", "all"}),
-        key("arithmetic", "exact", "in_place: +R, -2R, +R without copies, as the released code")
-            .one_of({"exact", "in_place"})};
+    return {key("backend", "fd", "fd: central differences (released code); exact: double backward")
+                .one_of({"fd", "exact"}),
+            key("dtype", "float32",
+                "arithmetic of the scoring passes; float64 is about ten times slower")
+                .one_of({"float32", "float64"}),
+            key("lambda", 1e-4, "weight decay; it scales all scores alike").range(1e-12, 1),
+            key("step", 0.01, "r of the differences").range(1e-9, 1),
+            key("delta", "acts", "cost that a channel's score is divided by")
+                .one_of({"acts", "flops", "none"}),
+            key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"}),
+            key("direction", "alive_only", "channels that the mask's direction runs through")
+                .one_of({"alive_only", "all"}),
+            key("arithmetic", "exact", "in_place: +R, -2R, +R without copies, as the released code")
+                .one_of({"exact", "in_place"})};
   }
   explicit Ifso(const Config& c)
       : exact_(c.get<std::string>("backend") == "exact"),
@@ -221,9 +219,10 @@ class Ifso : public Criterion {
         all_(c.get<std::string>("direction") == "all"),
         drift_(c.get<std::string>("arithmetic") == "in_place") {
     if (drift_ && (exact_ || wide_))
-      fail("{}: arithmetic=in_place is what float32 differences do; it needs backend=fd and "
-           "dtype=float32",
-           c.path());
+      fail(
+          "{}: arithmetic=in_place is what float32 differences do; it needs backend=fd and "
+          "dtype=float32",
+          c.path());
   }
 
   void check(const Pattern& p) const override {

@@ -1,5 +1,5 @@
-// Filter norms (Li et al. 2017, arXiv 1608.08710; He et al. 2018, arXiv 1808.06866): l1 or l2 of the filter that writes a
-// channel; the mean over the writers where layers are coupled.
+// Filter norms (Li et al. 2017, arXiv 1608.08710; He et al. 2018, arXiv 1808.06866): l1 or l2 of
+// the filter that writes a channel; the mean over the writers where layers are coupled.
 #include "core/criterion.h"
 
 namespace bench {
@@ -10,7 +10,9 @@ class FilterNorm : public Criterion {
  public:
   void check(const Pattern& p) const override {
     if (p.kind != Pattern::Structured)
-      fail("a filter norm ranks whole filters; it needs a structured pattern, e.g. pattern=channels");
+      fail(
+          "a filter norm ranks whole filters; it needs a structured pattern, e.g. "
+          "pattern=channels");
   }
   Tensor score(const View& view, const Stats&) const override {
     const auto sums = power(view.weight).sum(1, true);

@@ -82,13 +82,15 @@ class UniformPlus : public Allocator {
       of_last = last_goes / last;
     }
     if (share > 1)
-      fail("allocator uniform_plus: cannot remove {:.2f} of the weights while the first "
-           "convolution and a fifth of the last layer stay", target);
+      fail(
+          "allocator uniform_plus: cannot remove {:.2f} of the weights while the first "
+          "convolution and a fifth of the last layer stay",
+          target);
     std::vector<Share> out;
     for (size_t i = 0; i < parts.size(); ++i) {
       const double r = i == 0 && convolution ? 0 : i + 1 == parts.size() ? of_last : share;
-      out.push_back({r, static_cast<int64_t>(
-                            std::nearbyint(r * static_cast<double>(parts[i].size)))});
+      out.push_back(
+          {r, static_cast<int64_t>(std::nearbyint(r * static_cast<double>(parts[i].size)))});
     }
     return out;
   }

@@ -42,7 +42,9 @@ void measure(const Probe& p, const Listeners& stats) {
 }
 
 const Pass kSnip{Pass::Global, measure};
-const Pass& Sensitivity::pass() { return kSnip; }
+const Pass& Sensitivity::pass() {
+  return kSnip;
+}
 
 class Snip : public Criterion {
  public:

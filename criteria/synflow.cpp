@@ -44,8 +44,10 @@ void measure(const Probe& p, const Listeners& stats) {
     std::vector<Tensor> scores;
     double largest = 0;
     for (size_t i = 0; i < g.size(); ++i) {
-      scores.push_back((g[i].defined() ? (g[i] * leaves.all[i]).abs()
-                                       : at::zeros_like(leaves.all[i])).flatten(1).detach());
+      scores.push_back(
+          (g[i].defined() ? (g[i] * leaves.all[i]).abs() : at::zeros_like(leaves.all[i]))
+              .flatten(1)
+              .detach());
       largest = std::max(largest, scores.back().max().item<double>());
     }
     // Scores are float32 from here on: a common factor keeps products of float64 in its range.
@@ -56,13 +58,15 @@ void measure(const Probe& p, const Listeners& stats) {
 }
 
 const Pass kFlow{Pass::Global, measure};
-const Pass& Flow::pass() { return kFlow; }
+const Pass& Flow::pass() {
+  return kFlow;
+}
 
 class SynFlow : public Criterion {
  public:
   static Schema schema() {
-    return {key("dtype", "float64", "arithmetic of the scoring pass")
-                .one_of({"float32", "float64"})};
+    return {
+        key("dtype", "float64", "arithmetic of the scoring pass").one_of({"float32", "float64"})};
   }
   explicit SynFlow(const Config& c) : wide_(c.get<std::string>("dtype") == "float64") {}
   Needs needs() const override { return {need<Flow>(int(wide_))}; }

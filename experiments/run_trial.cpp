@@ -129,7 +129,7 @@ class Runner {
             }};
   }
 
-  /// Repairs reach biases, and masks of channels the norms behind them.
+  /// Repairs reach biases, masks of channels the norms behind them.
   void show_other_weights() const {
     std::set<const Tensor*> shown;
     for (const Layer* l : loaded_->model->layers())
@@ -161,20 +161,19 @@ class Runner {
                [&](const std::string& label, int64_t done, int64_t of) { say(label, done, of); });
   }
 
-  /// Stages, then each target of the schedule with the stages behind it.
   void change_model(bool with_calibration = false) {
     if (is_dense(config_) && !has_stages(config_)) return;
-    Model& model = *loaded_->model;
     const auto method = method_from(config_);
-    kept_["loaded"] = std::make_shared<const Snapshot>(model);
+    kept_["loaded"] = std::make_shared<const Snapshot>(*loaded_->model);
     if (!stages_from(config_, "before").empty()) stages("before", 0, method);
     std::vector<Removed> removed;
     const auto targets = is_dense(config_) ? std::vector<double>{0} : targets_of(config_);
     const bool after = !stages_from(config_, "after").empty();
     for (size_t i = 0; i < targets.size(); ++i) {
       if (!is_dense(config_)) removed = prune_to(method, targets[i], with_calibration && i == 0);
-      if (after) stages("after", i, method);
-      if (after && !is_dense(config_)) certify_stage(model, method.pattern, "recovery");
+      if (!after) continue;
+      stages("after", i, method);
+      if (!is_dense(config_)) certify_stage(*loaded_->model, method.pattern, "recovery");
     }
     if (!is_dense(config_)) finish_pruning(method, targets.back(), removed);
   }
@@ -192,10 +191,9 @@ class Runner {
   }
 
   std::vector<Removed> prune_to(const Method& method, double target, bool with_calibration) {
-    Model& model = *loaded_->model;
-    Calibration data;
-    if (!method.needs().empty() || method.pattern.budget != "weights")
-      data = calibrated(with_calibration);
+    auto& model = *loaded_->model;
+    const bool measures = !method.needs().empty() || method.pattern.budget != "weights";
+    Calibration data = measures ? calibrated(with_calibration) : Calibration();
     Phase phase(out_, "prune", device_);
     WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
     // Statistics are shared by trials that find the model as it was loaded.
@@ -301,7 +299,7 @@ class Runner {
   RecordedModel record_;
   at::Device device_;
   int64_t batch_tokens_;
-  Certificate certificate_;   // of the last stage
+  Certificate certificate_;  // of the last stage
   std::map<std::string, std::shared_ptr<const Snapshot>> kept_;
   CalibrationSource source_;  // empty where nothing was calibrated
   std::shared_ptr<Workbench::Loaded> loaded_;

@@ -190,10 +190,11 @@ class LossChange : public Task {
     };
     double ceiling = 0, pairs = 0;
     for (size_t a = 0; a < truth.size(); ++a)
-      for (size_t b = a + 1; b < truth.size(); ++b) ceiling += spearman(truth[a], truth[b]), ++pairs;
+      for (size_t b = a + 1; b < truth.size(); ++b)
+        ceiling += spearman(truth[a], truth[b]), ++pairs;
     ceiling = pairs > 0 ? ceiling / pairs : 1;
-    std::vector<Metric> out{one("dL_no", average(no), no, n), one("dL_true", average(mean), mean, n),
-                            one("ceiling", ceiling, {}, n)};
+    std::vector<Metric> out{one("dL_no", average(no), no, n),
+                            one("dL_true", average(mean), mean, n), one("ceiling", ceiling, {}, n)};
     std::map<std::string, std::pair<double, double>> intervals;
     const auto compare = [&](const std::string& name, const Values& scores) {
       const auto interval = bootstrap(scores, mean, spearman, 2000, how_.seed);

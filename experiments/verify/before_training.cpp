@@ -1,4 +1,5 @@
-// SNIP, GraSP, SynFlow and magnitude at initialisation: masks and first scores of the authors' code.
+// SNIP, GraSP, SynFlow and magnitude at initialisation: masks and first scores of the authors'
+// code.
 #include "core/schedule.h"
 #include "io/images.h"
 #include "verify/recorded.h"

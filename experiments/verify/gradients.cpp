@@ -17,10 +17,12 @@ void verify_gradients(Run& run, const fs::path& file, const Json& record) {
   int64_t seen = 0;
   for (const Layer* l : loaded.model->layers()) {
     const auto& s = stats->get<GradientMoments>(*l);
-    const auto l2 = theirs.find(l->weight_name() + ".l2"), l1 = theirs.find(l->weight_name() + ".l1");
+    const auto l2 = theirs.find(l->weight_name() + ".l2"),
+               l1 = theirs.find(l->weight_name() + ".l1");
     if (l2 == theirs.end() || l1 == theirs.end()) continue;
     ++seen;
-    const auto off = [&](const Tensor& ours, const Tensor& other, double tolerance, const char* what) {
+    const auto off = [&](const Tensor& ours, const Tensor& other, double tolerance,
+                         const char* what) {
       const auto b = other.to(at::kDouble).flatten(1);
       const auto share = ((ours.to(at::kDouble) - b).norm() / b.norm()).item<double>();
       if (!(share <= tolerance)) bench::fail("{}.{}: off by {:.2e}", l->name, what, share);

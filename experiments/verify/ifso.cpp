@@ -45,7 +45,8 @@ Calibration batches_of(const Run& run, const Json& record) {
 }
 
 /// The lowest units of all groups: group and index, in the order in which they would go.
-std::vector<std::pair<std::string, int64_t>> first_channels(Model& model, const Criterion& criterion,
+std::vector<std::pair<std::string, int64_t>> first_channels(Model& model,
+                                                            const Criterion& criterion,
                                                             const Stats& stats, size_t count) {
   std::vector<std::tuple<double, std::string, int64_t>> all;
   for (const auto& g : model.groups("channel")) {
@@ -111,8 +112,8 @@ void verify_ifso(Run& run, const fs::path& file, const Json& record) {
        {Variant{"exact_float64", "exact", "float64"}, Variant{"exact_float32", "exact", "float32"},
         Variant{"fd_float64", "fd", "float64"}, Variant{"fd_float32", "fd", "float32"}})
     run.guarded("ifso", file, [&] {
-      verify_variant(run, *model, data, calibration, record.at("parameters"),
-                     record.at("result"), v);
+      verify_variant(run, *model, data, calibration, record.at("parameters"), record.at("result"),
+                     v);
     });
 }
 

@@ -42,8 +42,8 @@ std::vector<int64_t> by_channel(const Json& member, int64_t channels, bool last)
 }
 
 /// Taylor and Hessian importances sort a member's indices in place before they read weights, while
-/// the roots stay in the old order: index i of such a member counts for the i-th root. The roots are
-/// the unsorted list, which the cases beside this one tell.
+/// the roots stay in the old order: index i of such a member counts for the i-th root. The roots
+/// are the unsorted list, which the cases beside this one tell.
 Json roots_of(const fs::path& file, const Json& group, const Json& member) {
   const auto same = [&](const Json& a, const Json& b) {
     return a.at("module") == b.at("module") && a.at("op") == b.at("op");
@@ -72,8 +72,7 @@ struct Recorded {
 
 class Builder {
  public:
-  Builder(Model& model, const Stats& from, Stats& to, fs::path file,
-          const std::string& name)
+  Builder(Model& model, const Stats& from, Stats& to, fs::path file, const std::string& name)
       : from_(from),
         to_(to),
         file_(std::move(file)),

@@ -35,7 +35,8 @@ std::vector<std::pair<int64_t, int64_t>> ranges(const Json& batch, int64_t size)
   const auto dots = text.find("..");
   if (dots == std::string::npos) bench::fail("batch.records '{}' is no range", text);
   const auto first = std::stoll(text), last = std::stoll(text.substr(dots + 2));
-  if (const auto of = text.find(" of "); of != std::string::npos) size = std::stoll(text.substr(of + 4));
+  if (const auto of = text.find(" of "); of != std::string::npos)
+    size = std::stoll(text.substr(of + 4));
   if (size == 0) size = last - first + 1;
   for (auto at = first; at <= last; at += size)
     all.emplace_back(at, std::min<int64_t>(size, last - at + 1));

@@ -14,9 +14,11 @@ const std::vector<std::string>& normalizers() {
 Tensor lamp_scores(const Tensor& squares) {
   const auto flat = squares.flatten().to(at::kDouble);
   const auto [sorted, order] = flat.sort(true, 0, false);
-  const auto before = sorted.cumsum(0) - sorted;  // what is smaller, or equal and stands before
+  const auto sums = sorted.cumsum(0);  // in order: the same bits on any number of threads
+  const auto before = sums - sorted;   // what is smaller, or equal and stands before
   auto out = at::zeros_like(flat);
-  out.index_copy_(0, order, sorted / (flat.sum() - before).clamp_min(1e-300));
+  if (flat.numel() == 0) return out.reshape(squares.sizes());
+  out.index_copy_(0, order, sorted / (sums[-1] - before).clamp_min(1e-300));
   return out.reshape(squares.sizes());
 }
 

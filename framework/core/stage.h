@@ -21,15 +21,16 @@ struct StageContext {
   std::function<void(int64_t done, int64_t of)> progress;  // may be empty
   /// A figure of the stage that goes into the trial's record; may be empty.
   std::function<void(const std::string& name, double value, const std::string& unit)> record;
-  /// A file for the stage's unfinished state, from which a killed run goes on; empty: it keeps none.
+  /// A file for the stage's unfinished state, from which a killed run goes on; empty: it keeps
+  /// none.
   std::string state_file;
   /// The tokenizer of a language model; empty for networks of images.
   std::function<std::shared_ptr<const Tokenizer>()> tokenizer = {};
 };
 
-/// Model in, model out: training, recalibration, rewinding. Masks that are there are obeyed: what is
-/// gone stays zero, unless the stage is one that moves masks. The same bits for the same settings,
-/// however often it was killed and taken up again.
+/// Model in, model out: training, recalibration, rewinding. Masks that are there are obeyed: what
+/// is gone stays zero, unless the stage is one that moves masks. The same bits for the same
+/// settings, however often it was killed and taken up again.
 class Stage {
  public:
   virtual ~Stage() = default;

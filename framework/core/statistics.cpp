@@ -53,8 +53,8 @@ void sample_backward(const Probe& p, const Listeners& stats) {
     for (size_t i = 0; i < n; ++i)
       if (const auto it = stats.find(p.layers[i]); it != stats.end())
         for (auto* s : it->second)
-          s->on_gradient(g[i].defined() ? g[i].flatten(1) : at::zeros_like(leaves.all[i].flatten(1)),
-                         1);
+          s->on_gradient(
+              g[i].defined() ? g[i].flatten(1) : at::zeros_like(leaves.all[i].flatten(1)), 1);
     for (size_t i = 0; i < leaves.vectors.size(); ++i) {
       if (!g[n + i].defined()) continue;
       auto& sum = (*sums)[leaves.vectors[i]];

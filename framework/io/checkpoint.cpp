@@ -36,8 +36,11 @@ bool torch_saved(const fs::path& file) {
 
 /// What a bare CNN file is, by its tensors' names.
 std::string guess_type(const TensorMap& tensors) {
-  const auto both = [&](const char* a, const char* b) { return tensors.count(a) && tensors.count(b); };
-  if (both("linear.weight", "layer1.0.conv1.weight") || both("fc.weight", "blocks.0.conv1.weight") ||
+  const auto both = [&](const char* a, const char* b) {
+    return tensors.count(a) && tensors.count(b);
+  };
+  if (both("linear.weight", "layer1.0.conv1.weight") ||
+      both("fc.weight", "blocks.0.conv1.weight") ||
       both("head.fc.weight", "backbone.layer1.0.conv1.weight"))
     return "resnet_cifar";
   if (both("fc.weight", "layer1.0.conv1.weight")) return "resnet";

@@ -13,9 +13,9 @@ namespace bench {
 struct PickleNode {
   enum Kind { None, Bool, Int, Float, Text, Tuple, List, Dict, Global, Call, Persistent };
   Kind kind = None;
-  int64_t number = 0;   // Bool, Int
-  double real = 0;      // Float
-  std::string text;     // Text; "module name" of a Global
+  int64_t number = 0;              // Bool, Int
+  double real = 0;                 // Float
+  std::string text;                // Text; "module name" of a Global
   std::vector<PickleNode*> items;  // Tuple, List; Dict: key, value, key, value; Call: what is
                                    // called, then its arguments; Persistent: the id
   const PickleNode* get(const std::string& key) const;  // of a Dict with that text key, or null

@@ -75,8 +75,7 @@ std::map<std::string, Span> zip_entries(const MappedFile& file) {
       }
       e += 4 + length;
     }
-    if (local > size || size - local < 30 || little(d + local, 4) != 0x04034b50)
-      broken("an entry");
+    if (local > size || size - local < 30 || little(d + local, 4) != 0x04034b50) broken("an entry");
     const auto skip = 30 + little(d + local + 26, 2) + little(d + local + 28, 2);
     if (size - local < skip || size - local - skip < bytes) broken("an entry leaves the file");
     const std::string key(reinterpret_cast<const char*>(d + at + 46), name);

@@ -71,16 +71,15 @@ std::unique_ptr<Model> make_v2(const Checkpoint& c) {
   const auto n = torchvision ? count(c, "features.", ".conv.0.0.weight", 1)
                              : count(c, "layers.", ".conv1.weight", 0);
   const auto strides =
-      torchvision
-          ? strides_of(c, {2, 1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1}, n)
-          : strides_of(c, {1, 1, 1, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1}, n);
-  net->blocks.push_back({{torchvision
-                              ? convolution(c, "features.0.0", "features.0.1", act, strides[0])
-                              : convolution(c, "conv1", "bn1", act, strides[0])}});
+      torchvision ? strides_of(c, {2, 1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1}, n)
+                  : strides_of(c, {1, 1, 1, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1}, n);
+  net->blocks.push_back(
+      {{torchvision ? convolution(c, "features.0.0", "features.0.1", act, strides[0])
+                    : convolution(c, "conv1", "bn1", act, strides[0])}});
   for (size_t i = 0; i < n; ++i) {
     StackBlock b;
-    const auto at = torchvision ? fmt::format("features.{}.conv.", i + 1)
-                                : fmt::format("layers.{}.", i);
+    const auto at =
+        torchvision ? fmt::format("features.{}.conv.", i + 1) : fmt::format("layers.{}.", i);
     if (torchvision) {
       const bool expands = c.take_if(at + "1.0.weight").defined();
       const std::string k = expands ? "1." : "0.";

@@ -22,7 +22,7 @@ struct Unit {
 };
 
 struct Residual {
-  std::string at;  // "layer1.0."
+  std::string at;           // "layer1.0."
   std::vector<Unit> units;  // two 3x3, or 1x1, 3x3, 1x1
   Unit down;                // option B: its weight is defined
   Tensor source;  // option A where the shape changes: [out channels], the input channel that each
@@ -198,8 +198,10 @@ class ResNet : public Model {
     if (!mask.defined() || mask.numel() != l.weight.size(1)) return;
     const auto keep = mask.flatten() > 0.5;
     if (keep.all().item<bool>()) return;
-    l.set_mask(keep.repeat_interleave(l.columns_per_channel()).unsqueeze(0)
-                   .expand({l.rows(), l.columns()}).contiguous());
+    l.set_mask(keep.repeat_interleave(l.columns_per_channel())
+                   .unsqueeze(0)
+                   .expand({l.rows(), l.columns()})
+                   .contiguous());
   }
 
   static Tensor shortcut(const Residual& b, const Tensor& x, const Batch& batch) {

@@ -52,7 +52,8 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
         net->linears.push_back(take_layer(c, n));
   }
   if (net->linears.empty()) fail("{}: holds no classifier", c.folder.string());
-  const auto pixels = net->linears.front().weight.size(1) / net->blocks.back().steps.back().conv.rows();
+  const auto pixels =
+      net->linears.front().weight.size(1) / net->blocks.back().steps.back().conv.rows();
   net->grid = static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(pixels))));
   const bool cifar = net->linears.front().name == "head.fc";
   net->scale = cifar ? take_scale(c, {125.307 / 255, 122.961 / 255, 113.8575 / 255},

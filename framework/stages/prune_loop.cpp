@@ -137,8 +137,7 @@ class Loop : public TrainingHook {
     int64_t group = -1, unit = -1;
     for (size_t g = 0; g < groups_.size(); ++g) {
       if (keep_[g].sum().item<int64_t>() < 2) continue;
-      const auto s =
-          sums_[g].masked_fill(~keep_[g], std::numeric_limits<double>::infinity());
+      const auto s = sums_[g].masked_fill(~keep_[g], std::numeric_limits<double>::infinity());
       if (!(sums_[g].sum().item<double>() > 0) && how_.limit > 0) continue;
       const auto at = s.argmin().item<int64_t>();
       if (const double v = s[at].item<double>(); v < best)
@@ -160,8 +159,7 @@ class Loop : public TrainingHook {
   /// Soft masks multiply what layers read; the weights behind them live on.
   void soften() {
     if (!how_.soft) return;
-    for (Layer* l : c_.model.layers())
-      l->gate = at::ones({l->weight.size(1)}, l->weight.options());
+    for (Layer* l : c_.model.layers()) l->gate = at::ones({l->weight.size(1)}, l->weight.options());
     for (size_t g = 0; g < groups_.size(); ++g)
       for (const auto& s : groups_[g].slices)
         if (s.dim == Slice::In)
@@ -208,7 +206,8 @@ class PruneLoop : public Stage {
                       "weights behind them go on being trained"),
                   key("limit", 0.0,
                       "side effect of the released code: units with a higher score are never seen "
-                      "(1e9); 0: none").at_least(0)};
+                      "(1e9); 0: none")
+                      .at_least(0)};
   }
   explicit PruneLoop(const Config& c) : how_(c), loop_(c) {}
   void check(const Method& m) const override {
@@ -217,8 +216,9 @@ class PruneLoop : public Stage {
         m.pattern.groups != std::vector<std::string>{"channel"})
       fail("stage prune_loop removes channels; it needs pattern=channels");
     if (m.pattern.budget == "weights")
-      fail("stage prune_loop stops at a share of the model's cost; it needs pattern.budget=macs, "
-           "acts or params");
+      fail(
+          "stage prune_loop stops at a share of the model's cost; it needs pattern.budget=macs, "
+          "acts or params");
   }
   std::vector<std::string> files() const override { return {how_.file}; }
   void apply(StageContext& c) const override {

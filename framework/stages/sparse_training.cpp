@@ -1,8 +1,8 @@
 // Pruning while training. GMP (Zhu and Gupta 2017, arXiv 1710.01878): a cubic ramp of the trial's
 // own criterion. RigL (Evci et al. 2020, arXiv 1911.11134; google-research/rigl@d39fc7d
 // sparse_optimizers_base.py:264-327) and SET (Mocanu et al. 2018, arXiv 1707.04780): sparse from
-// the start; every so often the smallest weights of a layer go and as many others come, by the dense
-// gradient or by chance.
+// the start; every so often the smallest weights of a layer go and as many others come, by the
+// dense gradient or by chance.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -97,8 +97,8 @@ class Moves : public TrainingHook {
     const auto layers = t.model().layers();
     for (size_t i = 0; i < layers.size(); ++i)
       if (layers[i]->mask.defined())
-        move(t, *layers[i],
-             by_gradient_ ? gradients[i].flatten(1).abs() : chance(*layers[i], step), share);
+        move(t, *layers[i], by_gradient_ ? gradients[i].flatten(1).abs() : chance(*layers[i], step),
+             share);
     t.masks_changed();
   }
 
@@ -139,7 +139,8 @@ class Dynamic : public Stage {
   static Schema schema() {
     return TrainingSettings::schema() + window_schema(0.75) +
            Schema{key("fraction", 0.3,
-                      "share of a layer's weights that moves at first; it falls to 0 as a cosine")
+                      "share of a layer's weights that moves at first; it falls to "
+                      "0 as a cosine")
                       .range(0, 1)};
   }
   explicit Dynamic(const Config& c) : how_(c), window_(c), fraction_(c.get<double>("fraction")) {}

@@ -186,10 +186,9 @@ void Trainer::save(int64_t done, const TrainingHook* hook) const {
   }
   const std::filesystem::path file = context_.state_file;
   if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-  write_safetensors(context_.state_file, all,
-                    {{"step", std::to_string(done)},
-                     {"key", key_},
-                     {"loss", fmt::format("{:a}", loss_)}});
+  write_safetensors(
+      context_.state_file, all,
+      {{"step", std::to_string(done)}, {"key", key_}, {"loss", fmt::format("{:a}", loss_)}});
 }
 
 int64_t Trainer::load(TrainingHook* hook) {

@@ -10,34 +10,32 @@
 namespace bench {
 
 Schema TrainingSettings::schema() {
-  return {key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
-          key("images", 0, "how many, from the first; 0: all").at_least(0),
-          key("epochs", 1.0, "how often each image is seen").range(0, 1e6),
-          key("steps", 0, "how many steps; 0: epochs count").at_least(0),
-          key("batch", 128, "images of a step").at_least(1),
-          key("optimizer", "sgd", "how gradients become steps").one_of({"sgd", "adamw"}),
-          key("lr", 0.1, "learning rate at the start").range(0, 1e3),
-          key("lr_schedule", "step", "step: times gamma at the milestones; cosine: down to 0")
-              .one_of({"constant", "step", "cosine"}),
-          key("milestones", std::vector<double>{0.6, 0.8}, "step: shares of the training"),
-          key("gamma", 0.1, "step: factor at a milestone").range(0, 1),
-          key("warmup", 0, "steps over which the rate rises linearly").at_least(0),
-          key("momentum", 0.9, "of sgd; the first beta of adamw").range(0, 1),
-          key("beta2", 0.999, "the second beta of adamw").range(0, 1),
-          key("nesterov", false, "sgd: Nesterov momentum"),
-          key("weight_decay", 1e-4, "on all parameters; decoupled in adamw").range(0, 10),
-          key("l1_gamma", 0.0, "l1 penalty on the scales of batch norms (arXiv 1708.06519)")
-              .range(0, 10),
-          key("crop", 4, "zero pixels around an image, of which a random part is cut off")
-              .at_least(0),
-          key("flip", true, "every second image is mirrored"),
-          key("distill", 0.0, "share of the loss that is distance to the loaded model's logits")
-              .range(0, 1),
-          key("temperature", 4.0, "distillation: what logits are divided by").range(0.01, 1000),
-          key("seed", 0, "of order and augmentation").at_least(0),
-          key("save_every", 500, "steps between saved states; 0: none")
-              .at_least(0)
-              .without_identity()};
+  return {
+      key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
+      key("images", 0, "how many, from the first; 0: all").at_least(0),
+      key("epochs", 1.0, "how often each image is seen").range(0, 1e6),
+      key("steps", 0, "how many steps; 0: epochs count").at_least(0),
+      key("batch", 128, "images of a step").at_least(1),
+      key("optimizer", "sgd", "how gradients become steps").one_of({"sgd", "adamw"}),
+      key("lr", 0.1, "learning rate at the start").range(0, 1e3),
+      key("lr_schedule", "step", "step: times gamma at the milestones; cosine: down to 0")
+          .one_of({"constant", "step", "cosine"}),
+      key("milestones", std::vector<double>{0.6, 0.8}, "step: shares of the training"),
+      key("gamma", 0.1, "step: factor at a milestone").range(0, 1),
+      key("warmup", 0, "steps over which the rate rises linearly").at_least(0),
+      key("momentum", 0.9, "of sgd; the first beta of adamw").range(0, 1),
+      key("beta2", 0.999, "the second beta of adamw").range(0, 1),
+      key("nesterov", false, "sgd: Nesterov momentum"),
+      key("weight_decay", 1e-4, "on all parameters; decoupled in adamw").range(0, 10),
+      key("l1_gamma", 0.0, "l1 penalty on the scales of batch norms (arXiv 1708.06519)")
+          .range(0, 10),
+      key("crop", 4, "zero pixels around an image, of which a random part is cut off").at_least(0),
+      key("flip", true, "every second image is mirrored"),
+      key("distill", 0.0, "share of the loss that is distance to the loaded model's logits")
+          .range(0, 1),
+      key("temperature", 4.0, "distillation: what logits are divided by").range(0.01, 1000),
+      key("seed", 0, "of order and augmentation").at_least(0),
+      key("save_every", 500, "steps between saved states; 0: none").at_least(0).without_identity()};
 }
 
 TrainingSettings::TrainingSettings(const Config& c)
@@ -95,9 +93,9 @@ std::vector<double> uniforms(uint64_t seed, const std::string& name, int64_t beg
 
 Batch TrainingData::batch(int64_t step, const std::string& stream) const {
   const auto epoch = step / steps_per_epoch(), at = (step % steps_per_epoch()) * how_.batch;
-  const auto order = at::tensor(uniforms(how_.seed, stream + " order", epoch * size_, size_),
-                                at::kDouble)
-                         .argsort(true, 0);
+  const auto order =
+      at::tensor(uniforms(how_.seed, stream + " order", epoch * size_, size_), at::kDouble)
+          .argsort(true, 0);
   const auto index = order.slice(0, at, std::min(at + how_.batch, size_));
   Batch b;
   b.labels = all_->labels.index_select(0, index).to(device_);

@@ -1,8 +1,7 @@
 // Every criterion of the registry against every pattern that it accepts: a new plugin is tested by
 // being there.
-#include "fixture.h"
-
 #include "core/statistics.h"
+#include "fixture.h"
 
 using namespace bench;
 using namespace bench::test;

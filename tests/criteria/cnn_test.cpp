@@ -36,8 +36,7 @@ std::unique_ptr<Allocator> allocator(const std::string& name, Value::Map setting
 TEST_CASE("LAMP: each square over those that are not smaller", "[cnn]") {
   CHECK(near(lamp_scores(at::tensor({9.f, 1.f, 4.f})), at::tensor({1.0, 1.0 / 14, 4.0 / 13})));
   const auto l = layer("l", {{3, 1}, {-2, 0}});
-  CHECK(near(criterion("lamp")->score(View(l), Stats()),
-             matrix({{1, 1.f / 14}, {4.f / 13, 0}})));
+  CHECK(near(criterion("lamp")->score(View(l), Stats()), matrix({{1, 1.f / 14}, {4.f / 13, 0}})));
 }
 
 TEST_CASE("group norms by hand: members, reductions, normalisers", "[cnn]") {
@@ -178,8 +177,8 @@ TEST_CASE("gates: Group Fisher squares sums of coupled layers, Taylor squares ba
   const Group& g = groups.front();  // one reader: layer1.0.conv2
   const auto fisher = criterion("group_fisher"), taylor = criterion("taylor_gate");
   auto needs = fisher->needs();
-  const auto stats = collect({*model, {0, model->block_count()}, data, model->layers()}, needs,
-                             Pass::Global);
+  const auto stats =
+      collect({*model, {0, model->block_count()}, data, model->layers()}, needs, Pass::Global);
   const auto f = fisher->units(g, *stats), t = taylor->units(g, *stats);
   // The gate's gradient by differences: the channel's input weights times (1 + h).
   Layer& reader = *g.slices.front().layer;

@@ -69,10 +69,11 @@ Calibration little_images() {
 
 std::vector<Tensor> scores(Model& model, const Calibration& data, Value::Map settings) {
   const auto c = criterion("ifso", std::move(settings));
-  const auto stats = collect({model, {0, model.block_count()}, data, model.layers()}, c->needs(),
-                             Pass::Global);
+  const auto stats =
+      collect({model, {0, model.block_count()}, data, model.layers()}, c->needs(), Pass::Global);
   std::vector<Tensor> all;
-  for (const Layer* l : model.layers()) all.push_back(c->score(View(*l), *stats)[0].to(at::kDouble));
+  for (const Layer* l : model.layers())
+    all.push_back(c->score(View(*l), *stats)[0].to(at::kDouble));
   return all;
 }
 
@@ -135,8 +136,8 @@ TEST_CASE("ifso: differences meet the exact scores as r squared on a smooth netw
 }
 
 TEST_CASE("ifso: behind batch norms only the classifier's mask has a direction", "[ifso]") {
-  // H_wm 1 of all layers equals the derivative along the classifier's mask alone, but for the norms'
-  // eps: scaling the input of a convolution before a norm changes nothing.
+  // H_wm 1 of all layers equals the derivative along the classifier's mask alone, but for the
+  // norms' eps: scaling the input of a convolution before a norm changes nothing.
   const auto model = tiny_vision("resnet_b");
   auto batch = tiny_images(16).batches.front();
   batch.batch_statistics = true;

@@ -1,9 +1,10 @@
 // Files of torch.save, made by hand: what is read, and what is refused.
+#include "io/torch_file.h"
+
 #include "corpus.h"
 #include "fixture.h"
 #include "fuzz/reader_targets.h"
 #include "io/pickle.h"
-#include "io/torch_file.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -85,7 +86,10 @@ TEST_CASE("torch files: legacy and zip, views by offset and stride", "[torch_fil
 }
 
 TEST_CASE("torch files: what would run code, or leaves the file, is a sentence", "[torch_file]") {
-  const std::string attack = "\x80\x02" "cos\nsystem\n" + text("echo gone") + "\x85R.";
+  const std::string attack =
+      "\x80\x02"
+      "cos\nsystem\n" +
+      text("echo gone") + "\x85R.";
   CHECK(contains(said_of(legacy(attack)), "the name 'os system'"));
   CHECK(contains(said_of(zip(attack)), "no code of a file is ever run"));
   CHECK(contains(said_of(zip("\x80\x02}}\x81.")), "opcode 0x81"));
@@ -111,8 +115,7 @@ TEST_CASE("torch files: the released pickles say what their conversions say",
   }
   int files = 0;
   for (const char* folder : {"cifar10_resnet", "ifso_resnet32"})
-    for (const auto& f :
-         std::filesystem::directory_iterator(shared() / "data/vision" / folder)) {
+    for (const auto& f : std::filesystem::directory_iterator(shared() / "data/vision" / folder)) {
       auto twin = f.path();
       if (twin.extension() == ".safetensors") continue;
       auto stem = twin.stem().string();

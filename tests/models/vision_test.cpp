@@ -9,8 +9,8 @@ using namespace bench::test;
 namespace {
 
 const std::vector<std::string> kFamilies{
-    "resnet", "resnet_b",     "resnet_lth",   "bottleneck",        "vgg", "vgg_plain",
-    "lenet",  "mobilenet_v1", "mobilenet_v2", "mobilenet_v2_cifar"};
+    "resnet",    "resnet_b", "resnet_lth",   "bottleneck",   "vgg",
+    "vgg_plain", "lenet",    "mobilenet_v1", "mobilenet_v2", "mobilenet_v2_cifar"};
 
 Batch some_images() {
   return read_cifar((root() / "data/vision/cifar10_test932.bin").string(), 0, 16);
@@ -153,13 +153,24 @@ TEST_CASE("vision: IFSO's ResNet-32 has the costs and widths of its paper trail"
     int64_t macs, params, acts, gone;
     std::vector<int64_t> widths;
   };
-  const std::vector<Case> cases{
-      {"01-resnet32-cifar10-fullnetwork-channel-16_epoch_181_93.51.pth", 69124736, 464432, 315402,
-       0, {}},
-      {"resnet32_finetune-flops-60_epoch_163_93.23.pth", 41329280, 313520, 253258, 194,
-       {11, 12, 7, 6, 6, 32, 20, 17, 13, 9, 64, 61, 56, 30, 22}},
-      {"resnet32_finetune-flops-50_epoch_147_93.00.pth", 34546304, 268016, 239306, 247,
-       {9, 11, 6, 7, 1, 32, 16, 14, 7, 7, 64, 60, 44, 19, 16}}};
+  const std::vector<Case> cases{{"01-resnet32-cifar10-fullnetwork-channel-16_epoch_181_93.51.pth",
+                                 69124736,
+                                 464432,
+                                 315402,
+                                 0,
+                                 {}},
+                                {"resnet32_finetune-flops-60_epoch_163_93.23.pth",
+                                 41329280,
+                                 313520,
+                                 253258,
+                                 194,
+                                 {11, 12, 7, 6, 6, 32, 20, 17, 13, 9, 64, 61, 56, 30, 22}},
+                                {"resnet32_finetune-flops-50_epoch_147_93.00.pth",
+                                 34546304,
+                                 268016,
+                                 239306,
+                                 247,
+                                 {9, 11, 6, 7, 1, 32, 16, 14, 7, 7, 64, 60, 44, 19, 16}}};
   const auto dense_file = folder / cases.front().file;
   for (const auto& c : cases) {
     CAPTURE(c.file);
@@ -193,9 +204,9 @@ TEST_CASE("vision: the coupled groups of ResNet-32 are those of IFSO", "[vision]
     WARN("no shared folder: the released checkpoints are not tried");
     return;
   }
-  const auto model = build_model(read_checkpoint(
-      shared() / "data/vision/ifso_resnet32" /
-      "01-resnet32-cifar10-fullnetwork-channel-16_epoch_181_93.51.pth"));
+  const auto model = build_model(
+      read_checkpoint(shared() / "data/vision/ifso_resnet32" /
+                      "01-resnet32-cifar10-fullnetwork-channel-16_epoch_181_93.51.pth"));
   std::map<std::string, std::pair<int, int>> members;  // readers, writers
   for (const auto& g : model->groups("channel")) {
     auto& [in, out] = members[g.name];

