@@ -264,7 +264,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
                            Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress,
                            const Onlooker& onlooker) {
   at::NoGradGuard no_grad;
-  const auto dense = handles(model);
+  const auto as_found = handles(model);
   how.criterion->prepare(model, data, how.pattern, target);
   Walk w{model, how, data, shelf, candidates_of(model, how.pattern), {}, nullptr};
   if (how.propagation != Propagation::Dense)
@@ -272,7 +272,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
       if (!c.layer && c.group.block != c.group.last)
         fail("{}: spans blocks {} to {}; such groups need propagation=dense", c.group.name,
              c.group.block, c.group.last);
-  const bool was_dense = is_dense(model) && dense == handles(model);
+  const bool was_dense = is_dense(model) && as_found == handles(model);
   const auto needs = how.needs();
   const Stop all = everything(w);
   if (!needs.empty() || how.allocator->wants_scores()) data.start(model);
