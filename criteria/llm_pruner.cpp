@@ -136,9 +136,9 @@ class LlmPruner : public Criterion {
   /// The authors fold a longer member by its length alone: key/value head j is credited with query
   /// heads j and j + KV, not with those that read it.
   Tensor channels(const Group& group, const Slice& s, const Tensor& along) const {
-    const bool grouped = s.stretches == 1 && s.width > group.unit_width * s.roles;
-    if (faithful_ && grouped && group.unit_width > 1)
-      return along.reshape({-1, group.channels()}).sum(0);
+    const int64_t taps = s.dim == Slice::In ? s.layer->columns_per_channel() : 1;
+    const bool grouped = s.stretches == 1 && s.width > group.unit_width * s.roles * taps;
+    if (faithful_ && grouped) return along.reshape({-1, group.channels()}).sum(0);
     return group.to_channels(s, along);
   }
 

@@ -16,6 +16,11 @@ Tensor kept_indices(const Tensor& keep, int64_t width, int64_t stretches = 1) {
   return along_slice(keep, width, stretches).nonzero().squeeze(1);
 }
 
+/// The kept part of a tensor along dim; one without storage (shapes alone) just gets shorter.
+Tensor cut(const Tensor& t, int64_t dim, const Tensor& kept) {
+  return t.is_meta() ? t.narrow(dim, 0, kept.numel()) : t.index_select(dim, kept.to(t.device()));
+}
+
 /// Old unit number -> new one, -1 where it went.
 Tensor renumber(const Tensor& values, const Tensor& keep) {
   const auto target =
@@ -76,13 +81,10 @@ void shrink(const Group& group, const Tensor& keep) {
   for (const auto& s : group.slices) {
     Layer& l = *s.layer;
     const int64_t width = s.dim == Slice::In ? s.width / l.columns_per_channel() : s.width;
-    const auto kept = kept_indices(units, width, s.stretches).to(l.weight.device());
-    l.weight = l.weight.index_select(s.dim, kept).contiguous();
-    if (s.dim == Slice::Out && l.bias.defined()) l.bias = l.bias.index_select(0, kept);
-    if (l.mask.defined()) {
-      const auto columns = kept_indices(units, s.width, s.stretches).to(l.weight.device());
-      l.mask = l.mask.index_select(s.dim, columns);
-    }
+    const auto kept = kept_indices(units, width, s.stretches);
+    l.weight = cut(l.weight, s.dim, kept).contiguous();
+    if (s.dim == Slice::Out && l.bias.defined()) l.bias = cut(l.bias, 0, kept);
+    if (l.mask.defined()) l.mask = cut(l.mask, s.dim, kept_indices(units, s.width, s.stretches));
   }
   for (const auto& f : group.followers) {
     if (!f.values->defined() || f.kind == Follower::Zeroed) continue;
@@ -90,10 +92,8 @@ void shrink(const Group& group, const Tensor& keep) {
       *f.values = f.made(units.sum().item<int64_t>()).to(f.values->device());
       continue;
     }
-    *f.values =
-        f.kind == Follower::Index
-            ? renumber(*f.values, units)
-            : f.values->index_select(f.dim, kept_indices(units, f.width).to(f.values->device()));
+    *f.values = f.kind == Follower::Index ? renumber(*f.values, units)
+                                          : cut(*f.values, f.dim, kept_indices(units, f.width));
     if (f.kind == Follower::Support && f.values->all().item<bool>()) *f.values = Tensor();
   }
 }
