@@ -36,6 +36,7 @@ class Smooth : public Model {
   }
   Tensor head(const Tensor& h, const Batch&) const override { return h; }
   int64_t block_count() const override { return 3; }
+  using Model::layers;
   std::vector<Layer*> layers(int64_t b) override { return {&layers_[static_cast<size_t>(b)]}; }
   std::vector<Group> groups(const std::string&) override {
     std::vector<Group> all;
