@@ -101,7 +101,7 @@ class TinyVision {
   }
   void vgg(bool norms) {
     c_.config["model_type"] = "vgg";
-    const int64_t widths[] = {4, 6, 8, 10, 12};
+    const int64_t widths[] = {4, 6, 8, 10, 16};
     int64_t at = 0, in = 3;
     for (const auto out : widths)
       for (int64_t i = 0; i < 2; ++i) {
@@ -111,16 +111,16 @@ class TinyVision {
         if (i == 1) ++at;  // the pool
         in = out;
       }
-    linear("classifier.0", 14, in);
-    linear("classifier.3", 10, 14);
+    linear("classifier.0", 16, in);
+    linear("classifier.3", 10, 16);
   }
   void lenet() {
     c_.config["model_type"] = "lenet";
     conv("conv1", 6, 3, 5, true);
     conv("conv2", 8, 6, 5, true);
-    linear("fc1", 20, 8 * 25);
-    linear("fc2", 14, 20);
-    linear("fc3", 10, 14);
+    linear("fc1", 32, 8 * 25);
+    linear("fc2", 16, 32);
+    linear("fc3", 10, 16);
   }
   void mobilenet_v1() {
     c_.config.update({{"model_type", "mobilenet_v1"}, {"strides", {1, 1, 2, 1}}});
