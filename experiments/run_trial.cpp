@@ -2,15 +2,13 @@
 
 #include <set>
 
-#include "base/digest.h"
 #include "core/device.h"
-#include "core/zeroth_order.h"
 #include "io/calibration.h"
 #include "io/data.h"
+#include "judge.h"
 #include "phase.h"
 #include "stages.h"
 #include "trial_record.h"
-#include "validity.h"
 
 namespace bench {
 namespace {
@@ -22,10 +20,9 @@ class Runner {
         bench_(bench),
         progress_(progress),
         path_(model_path(config)),
-        name_(config.find("model")->find("name")->string()),
-        record_(recorded_model(name_)),
         device_(open_device(config.find("device")->string())),
-        batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)) {}
+        batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)),
+        judge_(out_, bench, config.find("model")->find("name")->string()) {}
 
   Outcome run() {
     record_environment(out_, device_.str());
@@ -42,7 +39,7 @@ class Runner {
     watch_ = [](const std::string&, const std::string&, const Tensor&) {};
     load();
     change_model();
-    return {loaded_, Pattern::from(Config(*config_.find("pattern"), "pattern")), certificate_,
+    return {loaded_, Pattern::from(Config(*config_.find("pattern"), "pattern")), judge_.certificate(),
             std::move(out_.hashes)};
   }
 
@@ -88,13 +85,12 @@ class Runner {
 
   std::shared_ptr<const Calibration> calibration() const {
     const Config data(*config_.find("data"), "data");
-    const bool text = loaded_->model->max_length() > 0;
+    const auto length = loaded_->model->max_length();
     return bench_.get_as<const Calibration>(
         "data|" + path_.string() + "|" + to_json(data.value()), [&] {
-          std::shared_ptr<const Tokenizer> t;
-          if (text) t = tokenizer("slow4");
+          const auto t = length > 0 ? tokenizer("slow4") : nullptr;
           return std::make_shared<const Calibration>(
-              make_calibration(data, t.get(), loaded_->model->max_length(), batch_tokens_));
+              make_calibration(data, t.get(), length, batch_tokens_));
         });
   }
 
@@ -107,19 +103,10 @@ class Runner {
     }
   }
 
-  /// Notes of the whole model, once each, as JSON.
-  void keep_notes(const Statistic::Notes& notes) {
-    for (const auto& [name, values] : notes) {
-      const auto known = [&, &n = name](const auto& pair) { return pair.first == n; };
-      if (std::any_of(out_.notes.begin(), out_.notes.end(), known)) continue;
-      out_.notes.emplace_back(name, nlohmann::json(values).dump());
-    }
-  }
-
   /// Shows layer by layer what pruning finds and leaves.
   Onlooker onlooker() {
     return {[&](const Layer& l, const Stats& stats) {
-              keep_notes(stats.notes(l.name));
+              keep_notes(out_, stats.notes(l.name));
               for (const auto& [name, value] : stats.values(l.name))
                 watch_("statistics", l.name + " " + name, value);
             },
@@ -156,8 +143,9 @@ class Runner {
   void stages(const std::string& part, size_t round, const Method& method) {
     Phase phase(out_, part, device_);
     const auto target = std::get<double>(config_.find("sparsity")->data);
-    run_stages(config_, part, round, {*loaded_->model, method, target, device_, kept_, {}, {}, "",
-                [&] { return tokenizer("slow4"); }}, out_,
+    StageContext context{*loaded_->model, method, target, device_, kept_, {}, {}, ""};
+    context.tokenizer = [&] { return tokenizer("slow4"); };
+    run_stages(config_, part, round, std::move(context), out_,
                [&](const std::string& label, int64_t done, int64_t of) { say(label, done, of); });
   }
 
@@ -173,7 +161,7 @@ class Runner {
       if (!is_dense(config_)) removed = prune_to(method, targets[i], with_calibration && i == 0);
       if (!after) continue;
       stages("after", i, method);
-      if (!is_dense(config_)) certify_stage(*loaded_->model, method.pattern, "recovery");
+      if (!is_dense(config_)) judge_.stage(*loaded_->model, method.pattern, "recovery");
     }
     if (!is_dense(config_)) finish_pruning(method, targets.back(), removed);
   }
@@ -184,10 +172,20 @@ class Runner {
     Calibration data = *calibration();  // a copy of handles: the walk moves its hidden states
     keep_hash(out_, "data", data.hash);
     if (show) show_calibration(data);
-    keep_source(data);
+    judge_.source(source_of(data));
     if (!device_.is_cpu())
       for (auto& b : data.batches) to_device(b);
     return data;
+  }
+
+  /// What the calibration says, as text: for trials that share it, decoded once.
+  CalibrationSource source_of(const Calibration& data) const {
+    CalibrationSource source{config_.find("data")->find("file")->string(), data.hash, {}};
+    if (loaded_->model->max_length() > 0)
+      source.texts = [batches = data.batches, t = tokenizer("slow4")] {
+        return texts_of(batches, *t);
+      };
+    return source;
   }
 
   std::vector<Removed> prune_to(const Method& method, double target, bool with_calibration) {
@@ -198,10 +196,11 @@ class Runner {
     WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
     // Statistics are shared by trials that find the model as it was loaded.
     auto removed = prune(
-        model, method, removable_target(model, method.pattern, target), data, has_stages(config_) ? nullptr : &shelf,
+        model, method, removable_target(model, method.pattern, target), data,
+        has_stages(config_) ? nullptr : &shelf,
         [&](int64_t done, int64_t of) { say("prune", done, of); }, onlooker());
     show_other_weights();
-    certify_stage(model, method.pattern, method.update ? "update" : "prune");
+    judge_.stage(model, method.pattern, method.update ? "update" : "prune");
     return removed;
   }
 
@@ -211,14 +210,14 @@ class Runner {
     record_sparsity(out_, model, "prune");
     const auto contest =
         pattern.contest == Contest::Method ? method.criterion->contest() : pattern.contest;
-    out_.verdicts.push_back(judge_sparsity(
+    judge_.add({judge_sparsity(
         pattern.budget == "weights"
             ? reached(model, pattern, contest, removable_target(model, pattern, target), removed)
-            : reached_budget(model, pattern, target, removed, calibration()->batches.front())));
-    judge_with(judge_seeds(config_, !method.needs().empty()));
+            : reached_budget(model, pattern, target, removed, calibration()->batches.front()))});
+    judge_.add(judge_seeds(config_, !method.needs().empty()));
     if (std::get<bool>(config_.find("shrink")->data)) {
       for (const auto& r : removed) shrink(r.group, r.keep);
-      certify_stage(model, pattern, "shrink");
+      judge_.stage(model, pattern, "shrink");
       record_sparsity(out_, model, "shrink");
     }
     out_.hashes.emplace_back("pruned_weights", weight_hash(model));
@@ -238,43 +237,12 @@ class Runner {
             [&, label](int64_t done, int64_t of) { say(label, done, of); },
             batch_tokens_,
             device_,
-            [&](const Evidence& e) { judge(e); },
+            [&](const Evidence& e) { judge_.evidence(e); },
             [&] {
               auto model = build_model(loaded_->checkpoint);
               model->to(device_);
               return model;
             }};
-  }
-
-  void judge_with(std::vector<VerdictRow> rows) {
-    for (auto& row : rows) out_.verdicts.push_back(std::move(row));
-  }
-
-  /// A broken mask fails the trial, in words that name layer and stage.
-  void certify_stage(Model& model, const Pattern& pattern, const std::string& stage) {
-    certificate_ =
-        certify(model, pattern, stage, certificate_.stage.empty() ? nullptr : &certificate_);
-    out_.verdicts.push_back({"mask_holds", true, certificate_.text()});
-    if (pattern.kind == Pattern::NM)
-      out_.verdicts.push_back({"nm_holds", true, stage + ": keeps at most " + pattern.label()});
-    set_hash(out_, stage == "shrink" ? "mask_shrink" : "mask", certificate_.mask_hash);
-  }
-
-  /// What the calibration says, as text: for trials that share it, decoded once.
-  void keep_source(const Calibration& data) {
-    source_.file = config_.find("data")->find("file")->string();
-    source_.hash = data.hash;
-    if (loaded_->model->max_length() > 0)
-      source_.texts = [batches = data.batches, t = tokenizer("slow4")] {
-        return texts_of(batches, *t);
-      };
-  }
-
-  void judge(const Evidence& e) {
-    keep_hash(out_, shown(e.file), bytes_of(e.file));
-    if (e.tokenizer) keep_hash(out_, "tokenizer " + e.variant, e.tokenizer->hash());
-    judge_with(judge_evidence(e, name_, record_));
-    if (!source_.file.empty()) out_.verdicts.push_back(judge_leak(e, source_, bench_));
   }
 
   void measure() {
@@ -288,23 +256,20 @@ class Runner {
                                 m.higher_is_better, std::move(m.items), m.items_hash});
       }
     }
-    if (is_dense(config_)) judge_with(judge_gates(out_.metrics, record_));
+    if (is_dense(config_)) judge_.gates();
   }
 
   const Value& config_;
   Workbench& bench_;
   const TrialProgress& progress_;
   std::filesystem::path path_;
-  std::string name_;
-  RecordedModel record_;
   at::Device device_;
   int64_t batch_tokens_;
-  Certificate certificate_;  // of the last stage
   std::map<std::string, std::shared_ptr<const Snapshot>> kept_;
-  CalibrationSource source_;  // empty where nothing was calibrated
   std::shared_ptr<Workbench::Loaded> loaded_;
   Watch watch_;
   Outcome out_;
+  Judge judge_;
 };
 
 }  // namespace

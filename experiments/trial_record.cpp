@@ -1,7 +1,9 @@
 #include "trial_record.h"
 
+#include <algorithm>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "base/digest.h"
 #include "core/pruner.h"
@@ -78,6 +80,14 @@ void keep_hash(Outcome& out, const std::string& name, const std::string& hash) {
 std::string value_hash(const Tensor& values) {
   const auto bytes = values.detach().cpu().contiguous();
   return quick_hash(bytes.const_data_ptr(), bytes.nbytes());
+}
+
+void keep_notes(Outcome& out, const Statistic::Notes& notes) {
+  for (const auto& [name, values] : notes) {
+    const auto known = [&, &n = name](const auto& pair) { return pair.first == n; };
+    if (std::any_of(out.notes.begin(), out.notes.end(), known)) continue;
+    out.notes.emplace_back(name, nlohmann::json(values).dump());
+  }
 }
 
 }  // namespace bench

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "core/model.h"
+#include "core/statistic.h"
 #include "results/result.h"
 
 namespace bench {
@@ -18,5 +19,8 @@ void check_finite(Model& model);
 void set_hash(Outcome& out, const std::string& name, const std::string& hash);
 /// Only where none of that name is there: data and tokenizers, once each.
 void keep_hash(Outcome& out, const std::string& name, const std::string& hash);
+
+/// Notes of the whole model, once each, as JSON.
+void keep_notes(Outcome& out, const Statistic::Notes& notes);
 
 }  // namespace bench
