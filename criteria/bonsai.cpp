@@ -153,10 +153,15 @@ class Search {
       gate(t, off);
     }
     double sum = 0;
-    for (const auto& one : sequences_) {
-      auto h = model_.stem(one);
-      for (int64_t b = 0; b < model_.block_count(); ++b) h = model_.block(b, h, one);
-      sum += sequence_loss(model_, h, one);
+    size_t sequence = 0;
+    for (const auto& batch : data_.batches) {
+      auto h = model_.stem(batch);
+      for (int64_t b = 0; b < model_.block_count(); ++b) h = model_.block(b, h, batch);
+      for (int64_t s = 0; s < batch.segments(); ++s) {
+        const auto& one = sequences_[sequence++];
+        const auto begin = batch.starts[static_cast<size_t>(s)];
+        sum += sequence_loss(model_, h.narrow(0, begin, one.ids.size(0)), one);
+      }
     }
     return sum / static_cast<double>(sequences_.size());
   }
@@ -196,7 +201,7 @@ class Bonsai : public Criterion {
  public:
   static Schema schema() {
     return {
-        key("masks", 32, "masks a round, each beside its complement; the paper takes 200")
+        key("masks", 16, "masks a round, each beside its complement; the paper takes 200")
             .range(2, 100000),
         key("share", 0.05, "share of the units that goes in a round").range(0.001, 1),
         key("ridge", 0.01, "of the regression, relative to the masks' own products").at_least(0),

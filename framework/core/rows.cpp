@@ -75,10 +75,29 @@ Tensor rowwise(const Tensor& x, const Tensor& y,
   });
 }
 
+namespace {
+
+/// x [rows, columns] with zero rows below, up to kRowFill.
+Tensor filled_up(const Tensor& x) {
+  auto shape = x.sizes().vec();
+  shape[0] = kRowFill;
+  auto wide = at::zeros(shape, x.options());
+  wide.narrow(0, 0, x.size(0)).copy_(x);
+  return wide;
+}
+
+}  // namespace
+
 Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& b) {
   const bool grad = at::GradMode::is_enabled() &&
                     (x.requires_grad() || w.requires_grad() || (b.defined() && b.requires_grad()));
   if (grad || x.size(0) == 0) return at::linear(x, w, b);
+  // MKL rounds a row of fewer than 12 results by where the row stands, if the inputs are no
+  // multiple of 4.
+  if (w.size(0) < kRowFill)
+    return linear_rows(x, filled_up(w), b.defined() ? filled_up(b) : b)
+        .narrow(1, 0, w.size(0))
+        .contiguous();
   const int64_t n = x.size(0);
   auto y = at::empty({up(n, kRowFill), w.size(0)}, x.options());
   const auto wt = w.t();

@@ -85,8 +85,9 @@ Activation activation(const std::string& name, const std::string& where) {
 
 Tensor by_rows(const Tensor& x, std::initializer_list<const Layer*> layers,
                const std::function<Tensor(const Tensor&)>& f) {
+  const bool grad = at::GradMode::is_enabled();  // x may be no part of a graph that begins here
   for (const Layer* l : layers)
-    if (l->tap || l->lens) return f(x);
+    if (l->tap || l->lens || (grad && l->weight.requires_grad())) return f(x);
   return rowwise(x, f);
 }
 
