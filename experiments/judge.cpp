@@ -20,11 +20,17 @@ void Judge::stage(Model& model, const Pattern& pattern, const std::string& name)
   set_hash(out_, name == "shrink" ? "mask_shrink" : "mask", certificate_.mask_hash);
 }
 
+void Judge::source(CalibrationSource source) {
+  for (const auto& s : sources_)
+    if (s.file == source.file && std::string(s.used) == source.used) return;  // of another round
+  if (!source.file.empty()) sources_.push_back(std::move(source));
+}
+
 void Judge::evidence(const Evidence& e) {
   keep_hash(out_, shown(e.file), bytes_of(e.file));
   if (e.tokenizer) keep_hash(out_, "tokenizer " + e.variant, e.tokenizer->hash());
   add(judge_evidence(e, model_, record_));
-  if (!source_.file.empty()) out_.verdicts.push_back(judge_leak(e, source_, bench_));
+  for (const auto& s : sources_) out_.verdicts.push_back(judge_leak(e, s, bench_));
 }
 
 void Judge::gates() {

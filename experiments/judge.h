@@ -13,8 +13,8 @@ class Judge {
   void add(std::vector<VerdictRow> rows);
   /// A broken mask fails the trial, in words that name layer and stage.
   void stage(Model& model, const Pattern& pattern, const std::string& name);
-  /// What is calibrated on: from here on, evaluation texts are held against it.
-  void source(CalibrationSource source) { source_ = std::move(source); }
+  /// What is calibrated or trained on: from here on, evaluation texts are held against it.
+  void source(CalibrationSource source);
   void evidence(const Evidence& evidence);
   /// Of a dense model, once everything is measured.
   void gates();
@@ -27,7 +27,7 @@ class Judge {
   std::string model_;
   RecordedModel record_;
   Certificate certificate_;
-  CalibrationSource source_;  // empty where nothing was calibrated
+  std::vector<CalibrationSource> sources_;
 };
 
 }  // namespace bench

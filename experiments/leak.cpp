@@ -45,11 +45,11 @@ VerdictRow judge_leak(const Evidence& e, const CalibrationSource& c, Workbench& 
   const auto overlap = measured(e, c, bench);
   const bool copied =
       std::max(overlap.of_calibration, overlap.of_evaluation) >= text::kOverlapLimit;
-  auto detail = same              ? fmt::format("calibrated on the evaluated file {}", c.file)
-                : !corpus.empty() ? fmt::format("calibrated on {}, the corpus {} of the evaluation",
-                                                c.file, corpus)
+  auto detail = same              ? fmt::format("{} on the evaluated file {}", c.used, c.file)
+                : !corpus.empty() ? fmt::format("{} on {}, the corpus {} of the evaluation",
+                                                c.used, c.file, corpus)
                 : copied          ? fmt::format("text of {} is in the evaluation", c.file)
-                                  : fmt::format("calibrated on {}", c.file);
+                                  : fmt::format("{} on {}", c.used, c.file);
   if (e.texts && c.texts)
     detail += fmt::format(
         "; {}-grams: {:.3f} % of {} of the calibration are in the evaluation, "

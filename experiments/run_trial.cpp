@@ -145,6 +145,8 @@ class Runner {
     const auto target = std::get<double>(config_.find("sparsity")->data);
     StageContext context{*loaded_->model, method, target, device_, kept_, {}, {}, ""};
     context.tokenizer = [&] { return tokenizer("slow4"); };
+    for (const auto& [label, stage] : stages_from(config_, part))
+      for (const auto& file : stage->files()) judge_.source({file, "", {}, "trained"});
     run_stages(config_, part, round, std::move(context), out_,
                [&](const std::string& label, int64_t done, int64_t of) { say(label, done, of); });
   }
@@ -256,7 +258,7 @@ class Runner {
                                 m.higher_is_better, std::move(m.items), m.items_hash});
       }
     }
-    if (is_dense(config_)) judge_.gates();
+    if (is_dense(config_) && !has_stages(config_)) judge_.gates();
   }
 
   const Value& config_;

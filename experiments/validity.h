@@ -26,11 +26,12 @@ VerdictRow judge_sparsity(const Reached& reached);
 /// uses_data: the calibration data was read.
 std::vector<VerdictRow> judge_seeds(const Value& config, bool uses_data);
 
-/// Where calibration data came from and what it says.
+/// Where calibration or training data came from and what it says.
 struct CalibrationSource {
   std::string file;
   std::string hash;  // of the ids
-  std::function<std::vector<std::string>()> texts;
+  std::function<std::vector<std::string>()> texts;  // empty: only files and corpora are compared
+  const char* used = "calibrated";                  // or "trained"
 };
 /// calibration_leak: the same file, another part of the same corpus, or shared n-grams
 /// (text/overlap.h). N-grams are counted once for all trials that share data and items.

@@ -17,34 +17,48 @@ bool has_keys(const fs::path& file, const std::vector<std::string>& keys) {
   return std::all_of(keys.begin(), keys.end(), [&](const auto& k) { return json.contains(k); });
 }
 
-/// Kinds of cases by what their method is called, the longest beginning first.
+/// Who compares the recorded cases of a method, and under which name they are counted; a star
+/// stands for any ending. Masks of single weights are compared alike whatever chose them.
 using VerifyCase = void (*)(Run&, const fs::path&, const Json&);
 struct Kind {
-  const char *begins, *name;
+  std::string method;
+  const char* name;
   VerifyCase verify;
+  bool covers(const std::string& given) const {
+    return method.ends_with('*') ? given.starts_with(method.substr(0, method.size() - 1))
+                                 : given == method;
+  }
 };
-constexpr Kind kKinds[] = {{"mini_llm", "mini_llm", verify_mini_llm},
-                           {"ifso_score", "ifso", verify_ifso},
-                           {"torch-pruning", "torch-pruning", verify_torch_pruning},
-                           {"fpgm", "fpgm", verify_fpgm},
-                           {"hrank", "hrank", verify_hrank},
-                           {"layerwise_", "layerwise", verify_layerwise},
-                           {"erk_rigl", "erk densities", verify_erk},
-                           {"snip", "before training", verify_before_training},
-                           {"grasp", "before training", verify_before_training},
-                           {"synflow", "before training", verify_before_training},
-                           {"mag", "before training", verify_before_training}};
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all{{"mini_llm", "mini_llm", verify_mini_llm},
+                                     {"llm-pruner", "llm_pruner", verify_llm_pruner},
+                                     {"flap", "flap", verify_flap},
+                                     {"wanda_sp", "wanda_sp", verify_flap},
+                                     {"magnitude_sp", "magnitude_sp", verify_flap},
+                                     {"shortgpt_block_influence", "shortgpt", verify_shortgpt},
+                                     {"sleb", "sleb", verify_sleb},
+                                     {"slicegpt", "slicegpt", verify_slicegpt},
+                                     {"ifso_score*", "ifso", verify_ifso},
+                                     {"torch-pruning*", "torch-pruning", verify_torch_pruning},
+                                     {"fpgm*", "fpgm", verify_fpgm},
+                                     {"hrank*", "hrank", verify_hrank},
+                                     {"layerwise_*", "layerwise", verify_layerwise},
+                                     {"erk_rigl*", "erk densities", verify_erk},
+                                     {"snip*", "before training", verify_before_training},
+                                     {"grasp*", "before training", verify_before_training},
+                                     {"synflow*", "before training", verify_before_training},
+                                     {"mag", "before training", verify_before_training}};
+  return all;
+}
 
 void verify_case(Run& run, const fs::path& file) {
   const auto record = read_json(file);
   const auto method = record.value("method", std::string());
   if (method.empty() && record.contains("function") && record.contains("calibration"))
     return run.guarded("gradients", file, [&] { verify_gradients(run, file, record); });
-  for (const auto& kind : kKinds) {
-    const bool whole = std::string(kind.begins) == "mag";
-    if (whole ? method == kind.begins : method.rfind(kind.begins, 0) == 0)
+  for (const auto& kind : kinds())
+    if (kind.covers(method))
       return run.guarded(kind.name, file, [&] { kind.verify(run, file, record); });
-  }
   run.guarded("masks", file, [&] { verify_masks(run, file, record); });
 }
 

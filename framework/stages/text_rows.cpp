@@ -1,4 +1,5 @@
 // Rows of instructions, and the settings of a training on them.
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -26,11 +27,12 @@ std::string prompt_of(const Instruction& i) {
   return head + "\n\n### Instruction:\n" + i.instruction + "\n\n" + input + "### Response:\n";
 }
 
-/// The first half of a document's words asks for the second.
+/// The first sentence of a document asks for the rest.
 Instruction continued(const std::string& document) {
-  const auto middle = document.find(' ', document.size() / 2);
-  if (middle == std::string::npos) return {};
-  return {"Continue the text.", document.substr(0, middle), document.substr(middle + 1)};
+  constexpr size_t kLeast = 20;  // characters: "Mr. " ends no sentence
+  const auto end = document.find(". ", std::min(kLeast, document.size()));
+  if (end == std::string::npos) return {};
+  return {"Continue the text.", document.substr(0, end + 1), document.substr(end + 2)};
 }
 
 std::vector<Instruction> from_alpaca(const std::string& name) {
@@ -67,7 +69,7 @@ std::vector<Instruction> instructions(const TextTrainingSettings& how) {
 Schema TextTrainingSettings::schema() {
   return {key("file", "text/c4/sample_c4-rp2.jsonl", "texts: shipped in data/, or a path"),
           key("format", "continue",
-              "continue: the first half of each document asks for the second; alpaca: lines of "
+              "continue: the first sentence of each document asks for the rest; alpaca: lines of "
               "{instruction, input, output}")
               .one_of({"continue", "alpaca"}),
           key("rows", 0, "how many, from the first; 0: all").at_least(0),
