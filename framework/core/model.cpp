@@ -17,7 +17,8 @@ std::vector<Layer*> Model::layers() {
 
 Tensor Model::head(const Tensor& hidden, const Batch& batch) const {
   const auto x = features(hidden, batch), w = classifier();
-  return (w.defined() ? linear_rows(x, w, {}) : x).to(at::kFloat);
+  const auto logits = w.defined() ? linear_rows(x, w, {}) : x;
+  return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
 }
 
 Tensor Model::body(const Batch& batch) const {
