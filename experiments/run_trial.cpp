@@ -39,8 +39,8 @@ class Runner {
     watch_ = [](const std::string&, const std::string&, const Tensor&) {};
     load();
     change_model();
-    return {loaded_, Pattern::from(Config(*config_.find("pattern"), "pattern")), judge_.certificate(),
-            std::move(out_.hashes)};
+    return {loaded_, Pattern::from(Config(*config_.find("pattern"), "pattern")),
+            judge_.certificate(), std::move(out_.hashes)};
   }
 
   std::vector<std::pair<std::string, std::string>> watch(const Watch& watch) {

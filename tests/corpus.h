@@ -5,7 +5,7 @@
 namespace bench::test {
 
 /// Every input of a fuzzer's committed corpus once, in the ordinary program: nothing but
-/// bench::Error escapes, and nothing is slow (0.1 s in a release build; twenty times that here, since
+/// bench::Error escapes, and nothing is slow (0.1 s in a release build; twenty times that here, as
 /// this program may run under sanitizers).
 inline void replay(const char* name, void (*target)(const std::string&), size_t at_least = 10) {
   size_t inputs = 0;

@@ -9,7 +9,8 @@ place=${PEERS:-$(mktemp -d)}
 [ -n "${PEERS:-}" ] || trap 'rm -rf "$place"' EXIT
 if [ ! -x "$place/bin/lm_eval" ]; then
   python3 -m venv "$place"
-  "$place/bin/pip" install -q torch==2.11.0 transformers==4.57.6 lm-eval==0.4.9.1 gguf sentencepiece protobuf
+  "$place/bin/pip" install -q torch==2.11.0 transformers==4.57.6 lm-eval==0.4.9.1 \
+    gguf sentencepiece protobuf
 fi
 "$here/../../bench" build >&2
 model=${BENCH_CACHE:-$HOME/.cache/prunebench}/models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf

@@ -42,8 +42,8 @@ bool colours();
 size_t columns();
 /// An Error where standard output cannot take it (a full disk).
 void print(const std::string& text);
-/// The checkout, known by a file inside: $BENCH_HOME, this folder, or one above the program. An Error
-/// says what else helps.
+/// The checkout, known by a file inside: $BENCH_HOME, this folder, or one above the program. An
+/// Error says what else helps.
 std::filesystem::path checkout(const std::string& inside, const std::string& remedy = "");
 
 }  // namespace bench::front

@@ -202,9 +202,10 @@ void compare_sums(Model& model, const std::map<std::string, double>& ours,
       moved[block] = std::max(moved[block], by);
   for (const auto& [block, by] : deviation(model, ours, theirs))
     if (!(by <= 4 * moved[block] + 1e-5))
-      bench::fail("block {}: the kept weights of its layers sum to others than recorded, by {:.2e}; "
-                  "rounding moves {:.2e}",
-                  block, by, moved[block]);
+      bench::fail(
+          "block {}: the kept weights of its layers sum to others than recorded, by {:.2e}; "
+          "rounding moves {:.2e}",
+          block, by, moved[block]);
 }
 
 /// More bits differ than near-ties explain. Each block may differ by twice what the probes move at
@@ -236,9 +237,10 @@ void verify_by_probe(Run& run, const fs::path& file, const Json& record, const T
                   moved[block], d.first);
   }
   const double theirs = record.at("result").at("ppl_eval40");
-  const auto said = fmt::format("perplexity {:.4f}, recorded {:.4f}, after nudges {:.4f}, {:.4f}, "
-                                "{:.4f}",
-                                found[0], theirs, found[1], found[2], found[3]);
+  const auto said = fmt::format(
+      "perplexity {:.4f}, recorded {:.4f}, after nudges {:.4f}, {:.4f}, "
+      "{:.4f}",
+      found[0], theirs, found[1], found[2], found[3]);
   if (!fits(theirs, found)) bench::fail("{}", said);
   run.pass("masks (rounding probe)");
   run.note(file, fmt::format("{} bits differ from the record (first {}), at most {} from our own "

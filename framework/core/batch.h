@@ -21,7 +21,7 @@ struct Batch {
 
   Tensor images;  // float32 [n, 3, h, w], 0..255
   Tensor labels;  // int64 [n]
-  /// Batch normalisation with the batch's own statistics (training mode). False: running statistics.
+  /// Batch normalisation with the batch's own statistics (training); false: running statistics.
   bool batch_statistics = false;
   /// With batch_statistics, training only: running statistics move this share of the way to the
   /// batch's, IN PLACE: whoever sets it has put clones of them into the model before.

@@ -144,8 +144,8 @@ void allocate_budget(Walk& w, const std::vector<Part>& parts, const std::vector<
          w.how.pattern.budget);
   std::vector<Group> groups;
   for (const auto& c : w.candidates) groups.push_back(c.group);
-  w.shares = budget_shares(w.model, w.data.batches.front(), groups, parts, scores,
-                           *w.how.allocator, w.how.pattern.budget, target);
+  w.shares = budget_shares(w.model, w.data.batches.front(), groups, parts, scores, *w.how.allocator,
+                           w.how.pattern.budget, target);
 }
 
 void allocate(Walk& w, double target) {
@@ -291,10 +291,8 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
     if (onlooker.pruned)
       for (const Layer* l : layers) onlooker.pruned(*l);
     if (stop.advance && !needs.empty()) data.advance(model, stop.scope);
-    if (progress)
-      progress(++done, static_cast<int64_t>(walk.size()));
-    else
-      ++done;
+    ++done;
+    if (progress) progress(done, static_cast<int64_t>(walk.size()));
   }
   return removed;
 }

@@ -62,9 +62,10 @@ int64_t row_tile(int64_t n) {
 Tensor rowwise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f, int64_t tile,
                int64_t fill) {
   if (differentiable(x) || x.size(0) == 0) return f(x);
-  return tiled(x, tile ? tile : row_tile(x.size(0)), fill, [&](int64_t begin, int64_t count, int64_t filled) {
-    return f(cut(x, begin, count, filled));
-  });
+  return tiled(x, tile ? tile : row_tile(x.size(0)), fill,
+               [&](int64_t begin, int64_t count, int64_t filled) {
+                 return f(cut(x, begin, count, filled));
+               });
 }
 
 Tensor rowwise(const Tensor& x, const Tensor& y,
@@ -101,23 +102,25 @@ Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& b) {
   const int64_t n = x.size(0);
   auto y = at::empty({up(n, kRowFill), w.size(0)}, x.options());
   const auto wt = w.t();
-  for_tiles(n, row_tile(n), kRowFill, x.device(), [&](int64_t begin, int64_t count, int64_t filled) {
-    auto out = y.narrow(0, begin, filled);
-    const auto in = cut(x, begin, count, filled);
-    if (b.defined())
-      at::addmm_out(out, b, in, wt);
-    else
-      at::mm_out(out, in, wt);
-  });
+  for_tiles(n, row_tile(n), kRowFill, x.device(),
+            [&](int64_t begin, int64_t count, int64_t filled) {
+              auto out = y.narrow(0, begin, filled);
+              const auto in = cut(x, begin, count, filled);
+              if (b.defined())
+                at::addmm_out(out, b, in, wt);
+              else
+                at::mm_out(out, in, wt);
+            });
   return y.narrow(0, 0, n);
 }
 
 Tensor matmul_rows(const Tensor& a, const Tensor& b) {
   auto y = at::empty({a.size(0), b.size(1)}, a.options());
-  for_tiles(a.size(0), row_tile(a.size(0)), 1, a.device(), [&](int64_t begin, int64_t count, int64_t) {
-    auto out = y.narrow(0, begin, count);
-    at::mm_out(out, a.narrow(0, begin, count), b);
-  });
+  for_tiles(a.size(0), row_tile(a.size(0)), 1, a.device(),
+            [&](int64_t begin, int64_t count, int64_t) {
+              auto out = y.narrow(0, begin, count);
+              at::mm_out(out, a.narrow(0, begin, count), b);
+            });
   return y;
 }
 

@@ -32,8 +32,8 @@ using Activation = Tensor (*)(const Tensor&);
 Activation activation(const std::string& name, const std::string& where);
 /// f(x) by row tiles, so that vector and scalar code paths fall the same way for every batch.
 /// f, whose layers are `layers`, over row tiles from end to end, so that what lies between the
-/// layers stays in the cache; over all rows at once where somebody looks into a layer (tap, lens) or
-/// differentiates. Same bits either way.
+/// layers stays in the cache; over all rows at once where somebody looks into a layer (tap, lens)
+/// or differentiates. Same bits either way.
 Tensor by_rows(const Tensor& x, std::initializer_list<const Layer*> layers,
                const std::function<Tensor(const Tensor&)>& f);
 

@@ -3,8 +3,8 @@
 
 namespace bench {
 
-/// Log-probabilities of one token per row while logits arrive a few classes at a time: all logits of
-/// a long window would be larger than many a model (online softmax, arXiv 1805.02867, algorithm 3).
+/// Log-probabilities of one token per row while logits arrive a few classes at a time: all logits
+/// of a long window would be larger than many a model (online softmax, arXiv 1805.02867, alg. 3).
 class RunningSoftmax {
  public:
   explicit RunningSoftmax(const Tensor& ids);  // the tokens, [n, 1]

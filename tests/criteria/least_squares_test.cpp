@@ -1,4 +1,4 @@
-// The least-squares repair of removed columns: by hand, against a solver, and as a fit that is best.
+// The least-squares repair of removed columns: by hand, and as the fit that is best.
 #include "core/update.h"
 #include "criteria/by_hand.h"
 

@@ -34,13 +34,18 @@ TEST_CASE("memory: 7B in float16 takes what weights and gradients take", "[memor
   // Zeroth order needs three matrices beside the weights, not a model.
   CHECK(lines[2].total() < 1.1 * lines[1].total());
   CHECK(test::contains(render_memory(known("llama-7b"), wish, 24.0 * 1024 * 1024 * 1024),
-                 "does not fit"));
+                       "does not fit"));
 }
 
 TEST_CASE("memory: what cannot be read is a sentence", "[memory]") {
-  CHECK(test::contains(test::error_of([] { Shapes::from({{"model_type", "lama"}}, "x"); }), "llama"));
-  CHECK(test::contains(test::error_of([] { Shapes::from({{"model_type", "opt"}}, "x"); }),
-                 "hidden_size"));
+  CHECK(test::contains(test::error_of([] {
+                         Shapes::from({{"model_type", "lama"}}, "x");
+                       }),
+                       "llama"));
+  CHECK(test::contains(test::error_of([] {
+                         Shapes::from({{"model_type", "opt"}}, "x");
+                       }),
+                       "hidden_size"));
   CHECK(test::contains(test::error_of([] { Shapes::from(nlohmann::json::array(), "x"); }),
-                 "no JSON object"));
+                       "no JSON object"));
 }
