@@ -26,18 +26,37 @@ int64_t new_width(Model& model, Model& dense, const std::string& kind, const std
                   const std::string& where) {
   const auto now = units(model, kind), before = units(dense, kind);
   if (now == before || now.empty()) return 0;
+  const auto things = kind == "hidden" ? "hidden channels" : kind + "s";
   const auto [least, most] = std::minmax_element(now.begin(), now.end());
   if (*least != *most)
-    fail("{}: the blocks keep {} to {} {}s each, and transformers knows one width for all: "
-         "--padded writes every block as wide as before with zeros in it, --compact a folder that "
-         "this program reads",
-         where, *least, *most, kind);
+    fail(
+        "{}: the blocks keep {} to {} {} each, and transformers knows one width for all: "
+        "--padded writes every block as wide as before with zeros in it, --compact a folder that "
+        "this program reads",
+        where, *least, *most, things);
   if (key.empty())
-    fail("{}: transformers derives the {}s of this family from the hidden size, so that fewer are "
-         "no model of theirs: --padded writes zeros in their place, --compact a folder that this "
-         "program reads",
-         where, kind);
+    fail(
+        "{}: transformers derives the {} of this family from the hidden size, so that fewer are "
+        "no model of theirs: --padded writes zeros in their place, --compact a folder that this "
+        "program reads",
+        where, things);
   return *now.begin();
+}
+
+/// What no folder can hold: a residual stream that was turned, and, but for zeros in their place,
+/// sublayers that are gone.
+void check_whole(Model& model, Model& dense, const std::string& where) {
+  std::set<std::string> known;
+  for (const auto& t : dense.tensors()) known.insert(t.name);
+  for (const auto& t : model.tensors())
+    if (t.tensor->defined() && !known.count(t.name))
+      fail(
+          "{}: the pruned model has the tensor {}, which no model of this family has (a turned "
+          "residual stream): it cannot be written as a folder",
+          where, t.name);
+  for (const Layer* l : model.layers())
+    if (l->weight.numel() == 0)
+      fail("{}: {} is gone as a whole: --padded writes zeros in its place", where, l->name);
 }
 
 void write_text(const fs::path& file, const std::string& text) {
@@ -86,6 +105,7 @@ Json hub_config(Model& model, const Checkpoint& source) {
   config["torch_dtype"] = "float32";
   const auto dense = build_model(source);
   const auto where = source.folder.string();
+  check_whole(model, *dense, where);
   const auto& keys = model_family(source.model_type(), where).widths;
   if (const auto n = new_width(model, *dense, "neuron", keys.neurons, where))
     config[keys.neurons] = n;
@@ -96,15 +116,23 @@ Json hub_config(Model& model, const Checkpoint& source) {
     config[keys.kv_heads] = n;
     config[keys.heads] = n * (heads / before);
   }
+  // Where the class takes a head's size from config.json, the hidden size is free.
+  const std::string hidden = keys.head_dim.empty() ? "" : "hidden_size";
+  if (const auto n = new_width(model, *dense, "hidden", hidden, where)) {
+    config[keys.head_dim] = model.groups("head").front().unit_width;
+    config[hidden] = n;
+  }
   return config;
 }
 
 void write_hub_folder(Model& model, const Checkpoint& source, bool compact,
                       const fs::path& folder) {
   auto config = compact ? source.config : hub_config(model, source);
-  if (compact)
+  if (compact) {
+    check_whole(model, *build_model(source), source.folder.string());
     config["prunebench"] = {{"layout", "compact"},
                             {"note", "each block has the widths of its own weights"}};
+  }
   fs::create_directories(folder);
   write_text(folder / "config.json", config.dump(2) + "\n");
   write_weights(model, compact, folder / "model.safetensors");

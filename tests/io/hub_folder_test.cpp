@@ -73,6 +73,26 @@ TEST_CASE("hub folder: uniform widths are config keys, others need a layout of t
     }
 }
 
+TEST_CASE("hub folder: a narrower residual stream, and blocks that are gone", "[hub]") {
+  auto source = tiny_checkpoint("llama");
+  {
+    const auto model = build_model(source);
+    cut(*model, "hidden", 4);
+    const TempDir dir;
+    write_hub_folder(*model, source, false, dir.path);
+    CHECK(at::equal(forward(*again(dir.path)), forward(*model)));
+    CHECK(read_checkpoint(dir.path).config.at("hidden_size") == 20);
+  }
+  const auto model = build_model(source);
+  auto g = model->groups("block").at(1);
+  shrink(g, at::zeros({g.units}, at::kBool));
+  for (const bool compact : {false, true}) {
+    const TempDir dir;
+    CHECK(contains(error_of([&] { write_hub_folder(*model, source, compact, dir.path); }),
+                   "gone as a whole"));
+  }
+}
+
 TEST_CASE("hub folder: blocks of different widths are refused, or written compactly", "[hub]") {
   for (const auto& family : kFamilies) {
     INFO(family);
