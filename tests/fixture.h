@@ -1,12 +1,10 @@
 #pragma once
-#include "test.h"
-
-#include "tiny.h"
-
 #include "core/pruner.h"
 #include "io/checkpoint.h"
 #include "io/data.h"
 #include "io/images.h"
+#include "test.h"
+#include "tiny.h"
 
 namespace bench::test {
 
@@ -48,6 +46,31 @@ inline Calibration tiny_images(int64_t count) {
     c.batches.push_back(
         read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), i * count, count));
   return c;
+}
+
+/// Logits of three sequences.
+inline Tensor tiny_logits(const Model& model) {
+  at::NoGradGuard no_grad;
+  return model.forward(tiny_text(3, 20, 3).batches.front());
+}
+
+inline void mask_group(const Group& g, const Tensor& keep) {
+  const auto masks = g.layer_masks(keep);
+  for (size_t i = 0; i < masks.size(); ++i) g.slices[i].layer->set_mask(masks[i]);
+  mask_followers(g, keep);
+}
+
+/// Cuts units away, and holds what `run` says then against what it says with them masked. Returns
+/// the former.
+inline Tensor cut_as_masked(const Group& g, const Tensor& keep,
+                            const std::function<Tensor()>& run) {
+  mask_group(g, keep);
+  const auto masked = run();
+  shrink(g, keep);
+  auto shrunk = run();
+  // 1e-5 of the largest value: sums over fewer terms round differently.
+  CHECK((masked - shrunk).abs().max().item<double>() <= 1e-5 * masked.abs().max().item<double>());
+  return shrunk;
 }
 
 }  // namespace bench::test

@@ -5,9 +5,32 @@
 
 namespace bench::test {
 
+/// A checkpoint made in memory whose tensors hold the same random values on every machine.
+class TinyCheckpoint {
+ public:
+  Checkpoint make() { return std::move(c_); }
+
+ protected:
+  /// Uniform in middle +- spread / 2.
+  void fill(const std::string& name, at::IntArrayRef shape, double middle, double spread) {
+    auto t = at::empty(shape, at::kFloat);
+    auto* p = t.mutable_data_ptr<float>();
+    for (int64_t i = 0; i < t.numel(); ++i) {  // xorshift
+      state_ ^= state_ << 13, state_ ^= state_ >> 7, state_ ^= state_ << 17;
+      const double u = static_cast<double>(state_ >> 40) / (1 << 24) - 0.5;
+      p[i] = static_cast<float>(middle + spread * u);
+    }
+    c_.tensors[name] = t;
+  }
+  Checkpoint c_;
+
+ private:
+  uint64_t state_ = 88172645463325252u;
+};
+
 /// Three-block models of each decoder family with random weights, made in memory: what needs no
 /// trained model runs on all of them. Names: gpt2, gpt_neox, llama, mistral, qwen2, opt, bloom.
-class TinyMaker {
+class TinyMaker : public TinyCheckpoint {
  public:
   explicit TinyMaker(const std::string& family) {
     c_.folder = "tiny-" + family;
@@ -22,23 +45,13 @@ class TinyMaker {
     else
       llama(family);
   }
-  Checkpoint make() { return std::move(c_); }
 
  private:
   static constexpr int64_t kHidden = 24, kInner = 40, kHeads = 4, kBlocks = 3, kVocab = 96;
   static constexpr int64_t kLength = 256;
 
   void tensor(const std::string& name, at::IntArrayRef shape, double middle = 0) {
-    int64_t n = 1;
-    for (const auto s : shape) n *= s;
-    auto t = at::empty({n}, at::kFloat);
-    auto* p = t.mutable_data_ptr<float>();
-    for (int64_t i = 0; i < n; ++i) {  // xorshift: the same on every machine
-      state_ ^= state_ << 13, state_ ^= state_ >> 7, state_ ^= state_ << 17;
-      p[i] =
-          static_cast<float>(middle + 0.4 * (static_cast<double>(state_ >> 40) / (1 << 24) - 0.5));
-    }
-    c_.tensors[name] = t.reshape(shape);
+    fill(name, shape, middle, 0.4);
   }
   void norm(const std::string& name, bool bias = true) {
     tensor(name + ".weight", {kHidden}, 1);
@@ -138,10 +151,14 @@ class TinyMaker {
     }
     norm("model.norm", false);
   }
-
-  Checkpoint c_;
-  uint64_t state_ = 88172645463325252u;
 };
+
+/// What the names of TinyMaker are.
+inline const std::vector<std::string>& decoder_families() {
+  static const std::vector<std::string> all{"gpt2",  "gpt_neox", "llama", "mistral",
+                                            "qwen2", "opt",      "bloom"};
+  return all;
+}
 
 inline Checkpoint tiny_checkpoint(const std::string& family) {
   return TinyMaker(family).make();

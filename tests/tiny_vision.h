@@ -1,14 +1,12 @@
 #pragma once
-#include <fmt/format.h>
-
-#include "io/checkpoint.h"
+#include "tiny.h"
 
 namespace bench::test {
 
 /// Small networks of images with random weights, made in memory. Names: resnet (option A), resnet_b
 /// (mmcls), resnet_lth (open_lth), bottleneck, vgg, vgg_plain, lenet, mobilenet_v1, mobilenet_v2,
 /// mobilenet_v2_cifar.
-class TinyVision {
+class TinyVision : public TinyCheckpoint {
  public:
   explicit TinyVision(const std::string& family) {
     c_.folder = "tiny-" + family;
@@ -24,21 +22,11 @@ class TinyVision {
     if (family == "mobilenet_v2_cifar") mobilenet_v2_cifar();
     c_.type_ = c_.config["model_type"];
   }
-  Checkpoint make() { return std::move(c_); }
 
  private:
   void tensor(const std::string& name, at::IntArrayRef shape, double middle = 0,
               double spread = 1) {
-    int64_t n = 1;
-    for (const auto s : shape) n *= s;
-    auto t = at::empty({n}, at::kFloat);
-    auto* p = t.mutable_data_ptr<float>();
-    for (int64_t i = 0; i < n; ++i) {  // xorshift: the same on every machine
-      state_ ^= state_ << 13, state_ ^= state_ >> 7, state_ ^= state_ << 17;
-      const double u = static_cast<double>(state_ >> 40) / (1 << 24) - 0.5;
-      p[i] = static_cast<float>(middle + spread * u);
-    }
-    c_.tensors[name] = t.reshape(shape);
+    fill(name, shape, middle, spread);
   }
   void norm(const std::string& name, int64_t n) {
     tensor(name + ".weight", {n}, 1);
@@ -168,9 +156,6 @@ class TinyVision {
     both("conv2", "bn2", 12, in, 1);
     linear("linear", 10, 12);
   }
-
-  Checkpoint c_;
-  uint64_t state_ = 88172645463325252u;
 };
 
 inline std::unique_ptr<Model> tiny_vision(const std::string& family) {

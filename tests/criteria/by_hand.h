@@ -28,6 +28,13 @@ inline void feed(Stats& stats, const Layer& l, const Rows& tokens) {
   stats.put<InputMoments>(l, need<InputMoments>()).on_input(matrix(tokens), 1);
 }
 
+/// A layer whose inputs have the Gram matrix h.
+inline Stats with_gram(const Layer& l, const Tensor& h) {
+  Stats stats;
+  stats.put<InputGram>(l, need<InputGram>()).gram = h;
+  return stats;
+}
+
 /// Equal to rounding: hand-computed values have seven digits.
 inline bool near(const Tensor& found, const Tensor& expected) {
   return at::allclose(found.to(at::kDouble), expected.to(at::kDouble), 1e-6, 1e-7);

@@ -7,12 +7,6 @@ using namespace bench::test;
 
 namespace {
 
-Stats with_gram(const Layer& l, const Tensor& h) {
-  Stats stats;
-  stats.put<InputGram>(l, need<InputGram>()).gram = h;
-  return stats;
-}
-
 std::unique_ptr<Update> repair(double damping) {
   return Registry<Update>::instance().create("least_squares",
                                              Value{Value::Map{{"damping", damping}}});

@@ -7,13 +7,6 @@ using namespace bench::test;
 
 namespace {
 
-/// A layer whose inputs have the Hessian h (already (2/N) X^T X).
-Stats with_gram(const Layer& l, const Tensor& h) {
-  Stats stats;
-  stats.put<InputGram>(l, need<InputGram>()).gram = h;
-  return stats;
-}
-
 constexpr double kDamping = 0.01;
 
 }  // namespace

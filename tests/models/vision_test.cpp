@@ -21,12 +21,6 @@ Tensor forward(const Model& model) {
   return model.forward(some_images());
 }
 
-void mask(const Group& g, const Tensor& keep) {
-  const auto masks = g.layer_masks(keep);
-  for (size_t i = 0; i < masks.size(); ++i) g.slices[i].layer->set_mask(masks[i]);
-  mask_followers(g, keep);
-}
-
 int64_t right(const std::filesystem::path& file) {
   const auto model = build_model(read_checkpoint(file));
   at::NoGradGuard no_grad;
@@ -54,13 +48,9 @@ TEST_CASE("vision: a masked group and one that is cut away are the same function
       REQUIRE(g.units >= 2);
       auto keep = at::ones({g.units}, at::kBool);
       keep[g.last % g.units] = false;
-      mask(g, keep);
+      mask_group(g, keep);
       CHECK((~g.gone()).equal(keep));
-      const auto masked = forward(*model);
-      shrink(g, keep);
-      const auto shrunk = forward(*model);
-      CHECK((masked - shrunk).abs().max().item<double>() <=
-            1e-5 * masked.abs().max().item<double>());
+      cut_as_masked(g, keep, [&] { return forward(*model); });
       ++count;
     }
     CHECK(count >= 3);
@@ -113,7 +103,7 @@ TEST_CASE("vision: masks and shrinking cost the same, budgets count them", "[vis
   for (size_t i = 0; i < groups.size(); ++i) {
     auto keep = at::ones({groups[i].units}, at::kBool);
     keep.narrow(0, 0, gone[i]).fill_(false);
-    mask(groups[i], keep);
+    mask_group(groups[i], keep);
   }
   const auto masked = cost_of(*model, positions);
   CHECK(masked.macs == planned.macs);
@@ -192,7 +182,7 @@ TEST_CASE("vision: IFSO's ResNet-32 has the costs and widths of its paper trail"
       if (!m.defined() || !g.name.ends_with("conv2")) continue;
       const auto keep = m.flatten() > 0.5;
       gone += (~keep).sum().item<int64_t>();
-      mask(g, keep);
+      mask_group(g, keep);
     }
     CHECK(gone == c.gone);
     CHECK(cost_of(*dense, output_positions(*dense, some_images())).macs == c.macs);
