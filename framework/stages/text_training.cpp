@@ -11,6 +11,7 @@
 #include "core/rows.h"
 #include "io/safetensors.h"
 #include "kernels/philox.h"
+#include "stages/adamw.h"
 
 namespace bench {
 namespace {
@@ -88,19 +89,15 @@ void TextTrainer::step(int64_t index) {
     for (size_t i = 0; i < g.size(); ++i)
       if (g[i].defined()) sums[i] = sums[i].defined() ? sums[i] + g[i] : g[i];
   }
-  const double rate = how_.rate(index, total_), t = static_cast<double>(index + 1);
+  const AdamW update{how_.beta1, how_.beta2, how_.weight_decay};
   for (size_t i = 0; i < learned_.size(); ++i) {
-    auto& w = *learned_[i].value;
-    w = w.detach();
-    if (!sums[i].defined()) continue;
-    const auto g = sums[i] / static_cast<double>(parts);
-    auto& m = moments_[i];
-    if (!m.first.defined()) m.first = at::zeros_like(w), m.second = at::zeros_like(w);
-    m.first.mul_(how_.beta1).add_(g, 1 - how_.beta1);
-    m.second.mul_(how_.beta2).addcmul_(g, g, 1 - how_.beta2);
-    const double c1 = 1 - std::pow(how_.beta1, t), c2 = 1 - std::pow(how_.beta2, t);
-    w = (w * (1 - rate * how_.weight_decay))
-            .addcdiv(m.first, (m.second / c2).sqrt_().add_(1e-8), -rate / c1);
+    auto w = learned_[i].value->detach();
+    if (sums[i].defined()) {
+      w = w.clone();  // the best values so far may be these
+      update(w, moments_[i].first, moments_[i].second, sums[i] / static_cast<double>(parts),
+             how_.rate(index, total_), index);
+    }
+    *learned_[i].value = w;
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "core/rows.h"
+#include "stages/adamw.h"
 
 namespace bench {
 namespace {
@@ -60,16 +61,9 @@ Tensor Trainer::objective(const Batch& batch) const {
 
 void Trainer::update(Parameter& p, const Tensor& gradient, double rate, int64_t index) {
   auto& w = *p.value;
-  if (how_.optimizer == "adamw") {
-    if (!p.velocity.defined()) p.velocity = at::zeros_like(w), p.square = at::zeros_like(w);
-    w.mul_(1 - rate * how_.weight_decay);
-    p.velocity.mul_(how_.momentum).add_(gradient, 1 - how_.momentum);
-    p.square.mul_(how_.beta2).addcmul_(gradient, gradient, 1 - how_.beta2);
-    const double t = static_cast<double>(index + 1);
-    const double first = 1 - std::pow(how_.momentum, t), second = 1 - std::pow(how_.beta2, t);
-    w.addcdiv_(p.velocity, (p.square / second).sqrt_().add_(1e-8), -rate / first);
-    return;
-  }
+  if (how_.optimizer == "adamw")
+    return AdamW{how_.momentum, how_.beta2, how_.weight_decay}(w, p.velocity, p.square, gradient,
+                                                               rate, index);
   auto g = how_.weight_decay != 0 ? gradient + w * how_.weight_decay : gradient;
   if (how_.momentum != 0) {
     if (p.velocity.defined())
