@@ -5,11 +5,10 @@
 #include <iostream>
 
 #include "base/error.h"
-#include "config/yaml.h"
+#include "engine/recorded_trial.h"
 #include "engine/words.h"
 #include "io/hub_folder.h"
 #include "reports/escape.h"
-#include "results/store.h"
 #include "run_trial.h"
 
 namespace bench::engine {
@@ -17,33 +16,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Recorded {
-  Trial trial;
-  Outcome outcome;
+struct Recorded : RecordedTrial {
   Value config;
 };
 
 Recorded read_trial(const std::string& path, const std::string& id) {
-  const Store store(path, Store::Mode::ReadOnly);
-  const auto trial = store.trial(id);
-  if (!trial)
-    fail("export: {} has no trial '{}'; 'bench list' shows those that are there", path, id);
-  if (trial->state != "done")
-    fail("export: trial {} is {}, not done; nothing of it was measured", trial->id.substr(0, 16),
-         trial->state);
-  std::vector<std::string> mistakes;
-  auto plan = plan_trial(load_yaml(trial->config, "trial " + trial->id), mistakes);
-  if (!mistakes.empty())
-    fail("export: trial {} cannot be computed again here: {}", trial->id.substr(0, 16),
-         mistakes.front());
-  return {*trial, store.outcome(trial->id), std::move(plan.config)};
-}
-
-std::string hash_of(const std::vector<std::pair<std::string, std::string>>& hashes,
-                    const std::string& name) {
-  for (const auto& [key, value] : hashes)
-    if (key == name) return value;
-  return "";
+  auto r = recorded_trial("export", path, id);
+  if (r.trial.state != "done")
+    fail("export: trial {} is {}, not done; nothing of it was measured", r.trial.id.substr(0, 16),
+         r.trial.state);
+  auto config = runnable(r.trial);
+  return {std::move(r), std::move(config)};
 }
 
 /// The trial's tasks on the folder as a dense model.

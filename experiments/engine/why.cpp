@@ -6,29 +6,17 @@
 #include <iostream>
 #include <optional>
 
-#include "base/error.h"
-#include "config/yaml.h"
+#include "engine/recorded_trial.h"
 #include "engine/words.h"
 #include "reports/difference.h"
 #include "reports/escape.h"
-#include "results/store.h"
 
 namespace bench::engine {
 namespace {
 
 using Hashes = std::vector<std::pair<std::string, std::string>>;
 
-struct Side {
-  Trial trial;
-  Outcome outcome;
-};
-
-Side read_side(const std::string& path, const std::string& id) {
-  const Store store(path, Store::Mode::ReadOnly);
-  const auto trial = store.trial(id);
-  if (!trial) fail("why: {} has no trial '{}'; 'bench list' shows those that are there", path, id);
-  return {*trial, store.outcome(trial->id)};
-}
+using Side = RecordedTrial;
 
 /// What the ledger says of one level.
 struct Recorded {
@@ -36,12 +24,6 @@ struct Recorded {
   std::optional<bool> same;  // nothing: it is not recorded for both
   std::string where;         // of what differs
 };
-
-std::string hash_of(const Hashes& hashes, const std::string& name) {
-  for (const auto& [key, value] : hashes)
-    if (key == name) return value;
-  return "";
-}
 
 Recorded by_hash(const std::string& level, const Side& a, const Side& b, const std::string& name) {
   Recorded r{level, {}, ""};
@@ -113,16 +95,6 @@ std::vector<Recorded> recorded(const Side& a, const Side& b, const TrialDifferen
           recorded_scores(d)};
 }
 
-/// The trial as it was frozen, checked against what this program knows and what is on this machine.
-Value runnable(const Trial& trial) {
-  std::vector<std::string> mistakes;
-  auto plan = plan_trial(load_yaml(trial.config, "trial " + trial.id), mistakes);
-  if (!mistakes.empty())
-    fail("trial {} cannot be computed again here: {}; --no-run compares what is recorded",
-         trial.id.substr(0, 16), mistakes.front());
-  return std::move(plan.config);
-}
-
 /// The first recorded hash that computing again does not give.
 std::string not_reproduced(const Side& side, const Hashes& now) {
   const std::map<std::string, std::string> again(now.begin(), now.end());
@@ -150,7 +122,8 @@ struct Again {
 
 Again compute(const Side& a, const Side& b) {
   Workbench bench;
-  const auto config_a = runnable(a.trial), config_b = runnable(b.trial);
+  const std::string otherwise = "--no-run compares what is recorded";
+  const auto config_a = runnable(a.trial, otherwise), config_b = runnable(b.trial, otherwise);
   Hashes whole_a, whole_b;
   const auto run = [&](const Value& config, Hashes& whole) {
     return [&](const Watch& watch) { whole = watch_trial(config, bench, watch); };
@@ -217,8 +190,8 @@ void print_answer(const std::vector<Recorded>& ledger, const Again* again) {
 int why(const Arguments& words_in) {
   const Words words(words_in);
   const auto path = words.get("--db", "out/bench.db");
-  const auto a = read_side(path, words.arguments().at(0));
-  const auto b = read_side(words.get("--db-b", path), words.arguments().at(1));
+  const auto a = recorded_trial("why", path, words.arguments().at(0));
+  const auto b = recorded_trial("why", words.get("--db-b", path), words.arguments().at(1));
   const auto d = difference(a.trial, a.outcome, b.trial, b.outcome);
   const auto ledger = recorded(a, b, d);
   for (const auto& [name, side] : {std::pair('A', &a), {'B', &b}})
