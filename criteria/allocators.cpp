@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/allocator.h"
+#include "core/normalize.h"
 
 namespace bench {
 namespace {
@@ -48,9 +49,8 @@ class Global : public Allocator {
   static Schema schema() {
     return {counts_key(),
             key("normalise", "none",
-                "scores of a part before they are pooled: divided by their mean size or their "
-                "norm, or standardised (mean 0, deviation 1)")
-                .one_of({"none", "mean", "l2", "standardise"}),
+                "how the scores of a part are scaled before they are pooled (core/normalize.h)")
+                .one_of(normalizers()),
             key("budget", "weights",
                 "groups: the target is a share of their weights, or every unit counts as one")
                 .one_of({"weights", "units"}),
@@ -75,7 +75,7 @@ class Global : public Allocator {
   bool wants_scores() const override { return true; }
   void observe(const Part& part, const Tensor& score) override {
     const auto s = score.detach().to(at::kCPU, at::kFloat).flatten().contiguous();
-    seen_.push_back({part.name, normalised(s)});
+    seen_.push_back({part.name, on_common_scale(s)});
   }
 
   std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
@@ -101,18 +101,12 @@ class Global : public Allocator {
 
  private:
   /// What is gone already (-inf) stays below everything and counts for nothing.
-  Tensor normalised(const Tensor& score) const {
-    if (normalise_ == "none") return score;
+  Tensor on_common_scale(const Tensor& score) const {
     const auto here = at::isfinite(score);
-    const auto s = score.masked_select(here).to(at::kDouble);
-    if (s.numel() == 0) return score;
-    const bool standard = normalise_ == "standardise";
-    const auto middle = standard ? s.mean() : at::zeros({}, at::kDouble);
-    const auto scale = standard               ? (s - middle).square().mean().sqrt()
-                       : normalise_ == "mean" ? s.abs().mean()
-                                              : s.square().sum().sqrt();
-    const auto by = scale.item<double>() > 0 ? scale : at::ones({}, at::kDouble);
-    return at::where(here, ((score - middle) / by).to(at::kFloat), score);
+    if (normalise_ == "none" || !here.any().item<bool>()) return score;
+    const auto scaled = normalized(score.masked_select(here), normalise_).to(at::kFloat);
+    if (!scaled.isfinite().all().item<bool>()) return score;  // all zero: no scale
+    return score.masked_scatter(here, scaled);
   }
 
   std::vector<int64_t> by_number(const std::vector<int64_t>& begin, const Tensor& pooled,

@@ -6,8 +6,8 @@
 namespace bench {
 
 const std::vector<std::string>& normalizers() {
-  static const std::vector<std::string> all{"none", "sum",      "mean",           "max",
-                                            "lamp", "gaussian", "standardization"};
+  static const std::vector<std::string> all{"none", "sum",  "mean",     "max",
+                                            "l2",   "lamp", "gaussian", "standardization"};
   return all;
 }
 
@@ -28,6 +28,7 @@ Tensor normalized(const Tensor& scores, const std::string& how) {
   if (how == "sum") return s / s.sum();
   if (how == "mean") return s / s.mean();
   if (how == "max") return s / s.max();
+  if (how == "l2") return s / s.square().sum().sqrt();
   if (how == "lamp") return lamp_scores(s);
   if (how == "gaussian") return (s - s.mean()) / (s.numel() > 1 ? s.std() + 1e-8 : s.mean() + 1);
   if (how == "standardization") return (s - s.min()) / (s.max() - s.min() + 1e-8);

@@ -10,8 +10,8 @@ namespace bench {
 /// of others (Torch-Pruning, torch_pruning/pruner/importance.py:105-135).
 const std::vector<std::string>& normalizers();
 
-/// scores: any shape; float64 comes back in that shape. none: as they are; sum, mean, max: divided
-/// by it; gaussian: minus the mean, over the unbiased deviation + 1e-8; standardization: to 0..1;
+/// scores: any shape; float64 comes back in that shape. none: as they are; sum, mean, max, l2:
+/// divided by it; gaussian: minus the mean, over the unbiased deviation + 1e-8; standardization: to 0..1;
 /// lamp: lamp_scores(). An unknown name is an Error.
 Tensor normalized(const Tensor& scores, const std::string& how);
 

@@ -202,7 +202,7 @@ TEST_CASE("global ranking of groups: normalised scores, units counted as one", "
     return all;
   };
   CHECK(counts({}) == std::vector<int64_t>{3, 1});  // raw: the small part first, all but one
-  for (const char* how : {"mean", "l2", "standardise"})
+  for (const char* how : {"mean", "l2", "max", "gaussian", "standardization"})
     CHECK(counts({{"normalise", Value(how)}}) == std::vector<int64_t>{2, 2});
   CHECK(counts({{"normalise", "mean"}, {"budget", "units"}}) == std::vector<int64_t>{2, 2});
 }
