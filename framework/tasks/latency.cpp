@@ -23,8 +23,8 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-/// Standard error of a median by the bootstrap's closed form for order statistics: half of the
-/// distance between the ranks n/2 +- sqrt(n)/2, which hold about 68 %.
+/// Standard error of a median by order statistics: half of the distance between the ranks
+/// n/2 +- sqrt(n)/2, between which the median lies in about 68 % (binomial).
 double spread(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto n = static_cast<double>(values.size());
