@@ -64,9 +64,7 @@ struct Perturbed {
 };
 
 double loss_of(const Model& model, const Batch& one) {
-  auto hidden = model.stem(one);
-  for (int64_t b = 0; b < model.block_count(); ++b) hidden = model.block(b, hidden, one);
-  return sequence_loss(model, hidden, one);
+  return sequence_loss(model, model.body(one), one);
 }
 
 /// Both losses with every parameter perturbed.
@@ -96,8 +94,7 @@ void measure_scored(const Probe& p, const Listeners& stats, const ZerothOrder& h
   const int64_t n = one.ids.size(0);
   Lenses lenses(stats);
   lenses.perturb(d.seed, how.kind, static_cast<float>(how.eps));
-  auto hidden = p.model.stem(both);
-  for (int64_t b = 0; b < p.model.block_count(); ++b) hidden = p.model.block(b, hidden, both);
+  const auto hidden = p.model.body(both);
   d.plus = sequence_loss(p.model, hidden.narrow(0, 0, n), one);
   d.minus = sequence_loss(p.model, hidden.narrow(0, n, n), one);
 }

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "core/rows.h"
+#include "core/sensitivity.h"
 #include "stages/adamw.h"
 
 namespace bench {
@@ -128,15 +129,10 @@ void Trainer::forget(const Layer& layer, const Tensor& entries) {
 }
 
 std::vector<Tensor> Trainer::weight_gradients(const Batch& batch) {
-  at::AutoGradMode grad(true);
-  std::vector<Tensor> leaves;
-  for (Layer* l : context_.model.layers())
-    leaves.push_back(l->weight = l->weight.detach().requires_grad_());
+  const WeightLeaves leaves(context_.model, context_.model.layers());
   auto b = batch;
   b.batch_statistics = true;
-  auto g = torch::autograd::grad({loss(context_.model, b)}, leaves, {}, {}, false, true);
-  for (Layer* l : context_.model.layers()) l->weight = l->weight.detach();
-  return g;
+  return torch::autograd::grad({loss(context_.model, b)}, leaves.all, {}, {}, false, true);
 }
 
 int64_t Trainer::run(TrainingHook* hook) {
