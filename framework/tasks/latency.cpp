@@ -50,12 +50,14 @@ class Latency : public Task {
  public:
   static Schema schema() {
     return {key("prefill", 128, "tokens of the prompt; images: how many at once").range(1, 1 << 20),
+            key("image", 32, "height and width of an image").range(1, 4096).in("pixels"),
             key("decode", 32, "tokens made one by one after it").range(1, 1 << 20),
             key("repeats", 7, "timed runs of each model, in turn").range(3, 1000),
             key("warmup", 1, "runs before them that do not count").range(0, 100)};
   }
   explicit Latency(const Config& c)
       : prefill_(c.get<int64_t>("prefill")),
+        image_(c.get<int64_t>("image")),
         decode_(c.get<int64_t>("decode")),
         repeats_(c.get<int64_t>("repeats")),
         warmup_(c.get<int64_t>("warmup")) {}
@@ -83,7 +85,7 @@ class Latency : public Task {
   }
 
  private:
-  void time(const Model& model, const at::Device& device, Times& times) const {
+  void time(Model& model, const at::Device& device, Times& times) const {
     const auto since = [&](Clock::time_point begin) {
       synchronize(device);
       return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -91,7 +93,9 @@ class Latency : public Task {
     const auto begin = Clock::now();
     if (model.max_length() == 0) {
       Batch batch;
-      batch.images = at::full({prefill_, 3, 32, 32}, 128, at::TensorOptions(device));
+      const Layer& first = *model.layers().front();
+      const auto channels = first.columns() / first.columns_per_channel();
+      batch.images = at::full({prefill_, channels, image_, image_}, 128, at::TensorOptions(device));
       at::NoGradGuard no_grad;
       model.forward(batch);
       times.prefill.push_back(since(begin));
@@ -130,7 +134,7 @@ class Latency : public Task {
     return m;
   }
 
-  int64_t prefill_, decode_, repeats_, warmup_;
+  int64_t prefill_, image_, decode_, repeats_, warmup_;
 };
 
 BENCH_REGISTER(Task, Latency, "latency",
