@@ -29,9 +29,10 @@ std::string stages_of(const Json& config) {
   const auto schedule = part(config, "schedule");
   if (schedule.is_object() && schedule.value("steps", 1) > 1)
     all = fmt::format("{}{}", schedule.value("kind", ""), schedule.value("steps", 1));
-  for (const char* name : {"before", "after"})
-    for (const auto& [label, stage] : part(config, name).items())
-      all += (all.empty() ? "" : "+") + label;
+  for (const char* name : {"before", "after"}) {
+    const auto stages = part(config, name);
+    for (const auto& [label, stage] : stages.items()) all += (all.empty() ? "" : "+") + label;
+  }
   return all;
 }
 

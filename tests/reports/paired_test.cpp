@@ -1,5 +1,7 @@
 #include "reports/paired.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <map>
 
