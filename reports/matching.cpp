@@ -50,7 +50,12 @@ struct Candidate {
   std::string data;             // calibration and propagation; empty: none is used
   std::string condition;
   int64_t seed;
+  bool draws;  // its seed changes it; else one trial stands for all seeds
 };
+
+bool has_seed(const Json& part) {
+  return part.is_object() && (part.contains("seed") || part.contains("base_seed"));
+}
 
 Candidate candidate(const Rows& rows, size_t i) {
   const Trial& t = rows.trials[i];
@@ -60,16 +65,16 @@ Candidate candidate(const Rows& rows, size_t i) {
   for (const char* method : {"criterion", "allocator", "update", "data", "data_bytes",
                              "propagation"})
     identity.erase(method);
-  const auto seed = config.value("seed", int64_t{0});
   const auto stages = stages_of(config);
   const auto criterion = part(config, "criterion");
   return {i,
           without(t.method, stages),
           criterion.is_object() ? criterion.value("name", "") : "",
-          fmt::format("{}|{}|{}", t.model, identity.dump(), seed),
+          t.model + "|" + identity.dump(),
           measures ? part(config, "data").dump() + part(config, "propagation").dump() : "",
           column_of(t).label + (stages.empty() ? "" : " +" + stages),
-          seed};
+          config.value("seed", int64_t{0}),
+          has_seed(criterion) || (measures && has_seed(part(config, "data")))};
 }
 
 std::vector<Candidate> candidates(const Rows& rows, const std::vector<std::string>& models) {
@@ -101,7 +106,8 @@ std::vector<const Candidate*> named(const std::vector<Candidate>& all, const std
 }
 
 bool partners(const Candidate& a, const Candidate& b) {
-  return a.key == b.key && (a.data.empty() || b.data.empty() || a.data == b.data);
+  return a.key == b.key && (a.data.empty() || b.data.empty() || a.data == b.data) &&
+         (a.seed == b.seed || !a.draws || !b.draws);
 }
 
 /// Several trials of one method fit one of the other.
@@ -123,25 +129,26 @@ Matched match(const Rows& rows, const std::string& a, const std::string& b,
     fail("'{}' and '{}' are the same method: nothing to compare", a, b);
   std::multimap<std::string, const Candidate*> by_key;
   for (const auto* c : of_b) by_key.emplace(c->key, c);
-  std::map<size_t, size_t> partner;  // of a trial of b
+  std::map<std::pair<size_t, int64_t>, size_t> partner;  // of a trial of b under a seed
+  std::set<size_t> met;
   Matched out;
   for (const auto* x : of_a) {
-    const Candidate* found = nullptr;
+    std::map<int64_t, size_t> found;
     const auto [begin, end] = by_key.equal_range(x->key);
     for (auto it = begin; it != end; ++it) {
-      if (!partners(*x, *it->second)) continue;
-      if (found) ambiguous(rows, found->trial, it->second->trial, x->trial);
-      found = it->second;
+      const auto* y = it->second;
+      if (!partners(*x, *y)) continue;
+      const auto seed = x->draws ? x->seed : y->seed;
+      if (const auto [other, first] = found.emplace(seed, y->trial); !first)
+        ambiguous(rows, other->second, y->trial, x->trial);
+      if (const auto [other, first] = partner.emplace(std::pair(y->trial, seed), x->trial); !first)
+        ambiguous(rows, other->second, x->trial, y->trial);
+      met.insert(y->trial);
+      out.pairs.push_back({x->trial, y->trial, x->condition, seed});
     }
-    if (!found) {
-      ++out.alone_a;
-      continue;
-    }
-    const auto [before, first] = partner.emplace(found->trial, x->trial);
-    if (!first) ambiguous(rows, before->second, x->trial, found->trial);
-    out.pairs.push_back({x->trial, found->trial, x->condition, x->seed});
+    out.alone_a += found.empty();
   }
-  out.alone_b = static_cast<int64_t>(of_b.size() - partner.size());
+  out.alone_b = static_cast<int64_t>(of_b.size() - met.size());
   return out;
 }
 

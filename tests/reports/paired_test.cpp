@@ -31,11 +31,12 @@ struct Ledger {
     t.pattern = "head", t.sparsity = 0.5, t.state = "done";
     t.method = stage.empty() ? method : method + "+" + stage;
     const auto after = stage.empty() ? "" : fmt::format(R"(,"after":{{"{}":{{}}}})", stage);
+    const auto draw = draws ? fmt::format(R"(,"seed":{})", seed) : "";
     const auto uses = data.empty() ? "" : fmt::format(R"(,"data":{{"x":"{}"}},"data_bytes":"b")", data);
     t.identity = fmt::format(R"({{"model":"{}","criterion":{{"name":"{}"}}{}{}}})", model, method,
                              uses, after);
-    t.config = fmt::format(R"({{"criterion":{{"name":"{}"}},"seed":{},"data":{{"x":"{}"}}{}}})",
-                           criterion.empty() ? method : criterion, seed, data, after);
+    t.config = fmt::format(R"({{"criterion":{{"name":"{}"{}}},"seed":{},"data":{{"x":"{}"}}{}}})",
+                           criterion.empty() ? method : criterion, draw, seed, data, after);
     rows.trials.push_back(t);
     return t.id;
   }
@@ -59,6 +60,7 @@ struct Ledger {
   }
 
   std::string model = "m";
+  bool draws = true;  // the criterion has a seed
 };
 
 Ledger two_seeds() {
@@ -176,6 +178,19 @@ TEST_CASE("a method that uses no calibration matches; other calibrations do not"
         std::vector<std::string>{"1 trial of one without a partner",
                                  "1 trial of other without a partner"});
   CHECK(contains(render_paired({none}, "table"), "no two trials match"));
+}
+
+TEST_CASE("a method that draws nothing has one trial, and stands for every seed", "[reports]") {
+  auto l = two_seeds();
+  l.draws = false;
+  l.losses(l.trial("magnitude", 0, "", ""), {1, 2});
+  for (const bool turned : {false, true}) {
+    const auto p = turned ? l.compare("magnitude", "two") : l.compare("two", "magnitude");
+    REQUIRE(p.lines.size() == 1);
+    CHECK((p.lines[0].pairs == 2 && p.lines[0].replicates == 2));
+    CHECK(off(p.lines[0].over_seeds.mean, turned ? 0.5 : -0.5) < 1e-9);  // 1 and 0
+    CHECK(p.notes.empty());
+  }
 }
 
 TEST_CASE("what is INVALID or of other items is left out and said", "[reports]") {
