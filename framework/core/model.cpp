@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "core/detection.h"
 #include "core/rows.h"
 
 namespace bench {
@@ -65,7 +66,12 @@ std::pair<Tensor, Tensor> predicting(const Batch& batch) {
 }  // namespace
 
 Tensor loss(const Model& model, const Batch& batch) {
-  if (!batch.is_text()) return at::cross_entropy_loss(model.forward(batch), batch.labels);
+  if (!batch.is_text()) {
+    const auto logits = model.forward(batch);
+    if (gives_boxes(logits) || batch.labels.dim() > 1)
+      return detection_loss(logits, batch.labels, batch.images.size(2), batch.images.size(3));
+    return at::cross_entropy_loss(logits, batch.labels);
+  }
   const auto hidden = model.body(batch);
   const auto [rows, targets] = predicting(batch);
   const auto logits = model.head(hidden.index_select(0, rows), batch);
