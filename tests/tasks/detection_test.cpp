@@ -1,6 +1,7 @@
 // Mean average precision: matching and interpolation by hand; the task.
 #include <cmath>
 
+#include "core/stage.h"
 #include "core/task.h"
 #include "fixture.h"
 #include "tasks/average_precision.h"
@@ -12,6 +13,10 @@ using namespace bench::test;
 namespace {
 
 const Box kUnit{0, 0, 10, 10};
+/// COCO adds 2^-52 to what precision is divided by.
+bool near(double a, double b) {
+  return std::abs(a - b) < 1e-12;
+}
 /// Overlaps the unit box by (10 - off) / (10 + off).
 Box moved(double off) {
   return {off, 0, 10 + off, 10};
@@ -22,16 +27,16 @@ Box moved(double off) {
 TEST_CASE("average precision: matching", "[detection]") {
   const std::vector<Placed> there{{0, {0, 1, kUnit}}};
   const std::vector<Placed> right{{0, {0, 0.9, moved(1)}}};  // overlap 9 / 11 = 0.818
-  CHECK(average_precision(right, there, 0.5) == 1);
-  CHECK(average_precision(right, there, 0.8) == 1);
+  CHECK(near(average_precision(right, there, 0.5), 1));
+  CHECK(near(average_precision(right, there, 0.8), 1));
   CHECK(average_precision(right, there, 0.85) == 0);
   // A box is taken once: the second find of it is wrong, but comes after it.
   const std::vector<Placed> twice{{0, {0, 0.9, kUnit}}, {0, {0, 0.8, moved(1)}}};
-  CHECK(average_precision(twice, there, 0.5) == 1);
+  CHECK(near(average_precision(twice, there, 0.5), 1));
   // The higher score chooses first, even where the lower one fits better.
   const std::vector<Placed> worse{{0, {0, 0.8, kUnit}}, {0, {0, 0.9, moved(4)}}};
   CHECK(std::abs(average_precision(worse, there, 0.5) - 0.5) < 1e-9);  // 6 / 14 is too little
-  CHECK(average_precision(worse, there, 0.4) == 1);
+  CHECK(near(average_precision(worse, there, 0.4), 1));
   // Another image is another place.
   CHECK(average_precision({{1, {0, 0.9, kUnit}}}, there, 0.5) == 0);
   CHECK(average_precision({}, there, 0.5) == 0);
@@ -56,8 +61,8 @@ TEST_CASE("mean precision: classes that are there, ten overlaps", "[detection]")
   const std::vector<Placed> found{{0, {0, 0.9, moved(1)}}, {0, {1, 0.99, kUnit}}};
   const auto mean = mean_precision(found, there, 3);
   CHECK(std::abs(mean.all - 0.7 / 2) < 1e-9);
-  CHECK(mean.at50 == 0.5);
-  CHECK(mean.at75 == 0.5);
+  CHECK(near(mean.at50, 0.5));
+  CHECK(near(mean.at75, 0.5));
   CHECK(mean_precision(found, {}, 3).all == 0);
 }
 
@@ -87,7 +92,7 @@ TEST_CASE("task detection: a detector trained for a while finds more; classifier
     return first;
   };
   const double before = train(1);
-  CHECK(train(60) < 0.5 * before);
+  CHECK(train(150) < 0.5 * before);
   const auto metrics = task->run(c);
   REQUIRE(metrics.size() == 3);
   CHECK(metrics[0].name == "map");
