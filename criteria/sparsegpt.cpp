@@ -84,7 +84,7 @@ class Obs : public Update {
     auto columns = slab.t().contiguous();  // [slab, out]
     auto keep = mask.t().contiguous();
     auto errors = at::zeros_like(columns);
-    const auto diagonal = u.diagonal().contiguous();
+    const auto diagonal = u.diagonal().cpu().contiguous();
     const float* d = diagonal.const_data_ptr<float>();
     for (int64_t i = 0; i < columns.size(0); ++i) {
       if (group > 0 && i % group == 0) {

@@ -131,11 +131,10 @@ class Runner {
   void show_logits() {
     for (const auto& [label, task] : tasks_from(config_)) {
       const auto key = path_.string() + "|probe|" + to_json(*config_.find("task")->find(label));
-      Batch probe = *bench_.get_as<const Batch>(key, [&, &one = *task, &name = label] {
+      const Batch probe = *bench_.get_as<const Batch>(key, [&, &one = *task, &name = label] {
         return std::make_shared<const Batch>(one.probe(context(name)));
       });
       if (!probe.is_text() && !probe.images.defined()) continue;
-      to_device(probe);
       watch_("logits", label, loaded_->model->forward(probe));
       return;
     }
@@ -179,8 +178,7 @@ class Runner {
     keep_hash(out_, "data", data.hash);
     if (show) show_calibration(data);
     judge_.source(source_of(data));
-    if (!device_.is_cpu())
-      for (auto& b : data.batches) to_device(b);
+    for (auto& b : data.batches) b = b.to(device_);
     return data;
   }
 
@@ -227,11 +225,6 @@ class Runner {
       record_sparsity(out_, model, "shrink");
     }
     out_.hashes.emplace_back("pruned_weights", weight_hash(model));
-  }
-
-  void to_device(Batch& b) const {
-    for (Tensor* t : {&b.ids, &b.positions, &b.images, &b.labels})
-      if (t->defined()) *t = t->to(device_);
   }
 
   TaskContext context(const std::string& label) {

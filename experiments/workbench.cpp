@@ -32,6 +32,11 @@ bool reset_peak_resident() {
   return static_cast<bool>(out << "5" << std::flush);
 }
 
+int64_t Workbench::share_of_memory() {
+  const int64_t all = sysconf(_SC_PHYS_PAGES) * int64_t{sysconf(_SC_PAGESIZE)};
+  return std::max(int64_t{6} << 30, all / 4);
+}
+
 std::shared_ptr<const void> Workbench::get(const std::string& key, const Make& make) {
   if (const auto it = index_.find(key); it != index_.end()) {
     recent_.splice(recent_.begin(), recent_, it->second);
@@ -58,9 +63,9 @@ std::shared_ptr<Workbench::Loaded> Workbench::model(const std::filesystem::path&
     auto l = std::make_shared<Loaded>();
     l->checkpoint = read_checkpoint(path);
     l->model = build_model(l->checkpoint);
+    l->weights = weight_hash(*l->model);
     if (!device.is_cpu()) l->model->to(device);
     l->dense = std::make_unique<Snapshot>(*l->model);
-    l->weights = weight_hash(*l->model);
     return l;
   });
   loaded->dense->restore(*loaded->model);

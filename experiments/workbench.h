@@ -15,7 +15,8 @@ namespace bench {
 /// before. The least recently used answers go when the byte budget is spent.
 class Workbench {
  public:
-  explicit Workbench(int64_t budget_bytes = int64_t{6} << 30) : budget_(budget_bytes) {}
+  /// Default: a quarter of the machine's memory, at least 6 GiB.
+  explicit Workbench(int64_t budget_bytes = share_of_memory()) : budget_(budget_bytes) {}
 
   using Make = std::function<std::shared_ptr<const void>()>;
   std::shared_ptr<const void> get(const std::string& key, const Make& make);
@@ -43,6 +44,8 @@ class Workbench {
   };
   std::list<Entry> recent_;  // most recently used first
   std::map<std::string, std::list<Entry>::iterator> index_;
+  static int64_t share_of_memory();
+
   int64_t budget_, held_ = 0;
 };
 

@@ -16,6 +16,13 @@ std::vector<int64_t> Batch::line(int64_t segment) const {
   return up;
 }
 
+Batch Batch::to(const at::Device& device) const {
+  Batch there = *this;
+  for (Tensor* t : {&there.ids, &there.positions, &there.images, &there.labels})
+    if (t->defined()) *t = t->to(device);
+  return there;
+}
+
 Batch text_batch(const std::vector<Sequence>& sequences) {
   std::vector<int64_t> ids, positions;
   Batch batch;

@@ -33,6 +33,8 @@ struct Batch {
   int64_t segments() const { return static_cast<int64_t>(starts.size()) - 1; }
   /// Ancestors of segment s from the root down to s itself.
   std::vector<int64_t> line(int64_t segment) const;
+  /// The same with its tensors on a device; those already there are shared.
+  Batch to(const at::Device& device) const;
 };
 
 using Sequence = std::vector<int64_t>;

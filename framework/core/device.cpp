@@ -16,6 +16,16 @@ std::string open_cuda() {
   return dlerror();
 }
 
+/// float32 means float32 (cuDNN would round products to TF32), and the same bits every time.
+void be_exact() {
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  auto& context = at::globalContext();
+  context.setAllowTF32CuDNN(false);
+  context.setBenchmarkCuDNN(false);
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  context.setDeterministicFillUninitializedMemory(false);
+}
+
 c10::DeviceAllocator* allocator(const at::Device& device) {
   return device.is_cuda() ? c10::getDeviceAllocator(device.type()) : nullptr;
 }
@@ -35,6 +45,7 @@ at::Device open_device(const std::string& name) {
     fail(
         "device=cuda: LibTorch sees no CUDA device; check the driver with nvidia-smi, or use "
         "device=cpu");
+  be_exact();
   at::globalContext().lazyInitDevice(at::kCUDA);
   return at::Device(at::kCUDA, 0);
 }

@@ -22,11 +22,12 @@ Tensor cut(const Tensor& t, int64_t dim, const Tensor& kept) {
 }
 
 /// Old unit number -> new one, -1 where it went.
-Tensor renumber(const Tensor& values, const Tensor& keep) {
+Tensor renumber(const Tensor& numbers, const Tensor& keep) {
+  const auto values = numbers.cpu();
   const auto target =
       at::where(keep, keep.to(at::kLong).cumsum(0) - 1, at::full({}, -1, at::kLong));
   const auto taken = target.index_select(0, values.clamp_min(0));
-  return at::where(values < 0, values, taken);
+  return at::where(values < 0, values, taken).to(numbers.device());
 }
 
 }  // namespace

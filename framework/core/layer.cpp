@@ -24,7 +24,7 @@ Tensor Layer::operator()(const Tensor& x) const {
   if (!is_conv()) return linear_rows(in, w, bias);
   const auto convolve = [&](const Tensor& t) { return at::conv2d(t, w, bias, stride, padding); };
   const bool grad = at::GradMode::is_enabled() && (w.requires_grad() || in.requires_grad());
-  return grad ? convolve(in) : rowwise(in, convolve, kImageTile, kImageTile);
+  return grad ? convolve(in) : imagewise(in, convolve);
 }
 
 void Layer::set_matrix(const Tensor& matrix) {

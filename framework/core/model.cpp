@@ -23,8 +23,9 @@ Tensor Model::head(const Tensor& hidden, const Batch& batch) const {
 }
 
 Tensor Model::body(const Batch& batch) const {
-  auto hidden = stem(batch);
-  for (int64_t i = 0; i < block_count(); ++i) hidden = block(i, hidden, batch);
+  const auto here = batch.to(device_);
+  auto hidden = stem(here);
+  for (int64_t i = 0; i < block_count(); ++i) hidden = block(i, hidden, here);
   return hidden;
 }
 
@@ -33,6 +34,7 @@ Tensor Model::forward(const Batch& batch) const {
 }
 
 void Model::to(const at::Device& device) {
+  device_ = device;
   for (auto& t : tensors())
     if (t.tensor->defined()) *t.tensor = t.tensor->to(device);
 }
@@ -70,10 +72,10 @@ Tensor loss(const Model& model, const Batch& batch) {
     const auto logits = model.forward(batch);
     if (gives_boxes(logits) || batch.labels.dim() > 1)
       return detection_loss(logits, batch.labels, batch.images.size(2), batch.images.size(3));
-    return at::cross_entropy_loss(logits, batch.labels);
+    return at::cross_entropy_loss(logits, batch.labels.to(logits.device()));
   }
   const auto hidden = model.body(batch);
-  const auto [rows, targets] = predicting(batch);
+  const auto [rows, targets] = predicting(batch.to(hidden.device()));
   const auto logits = model.head(hidden.index_select(0, rows), batch);
   const auto wide = logits.to(at::kDouble);
   const auto picked = wide.gather(1, targets.unsqueeze(1)).squeeze(1);

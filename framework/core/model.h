@@ -37,11 +37,14 @@ class Model {
   std::vector<Layer*> layers();
   /// Logits of the given rows of the last hidden state: [rows, classes], float32.
   Tensor head(const Tensor& hidden, const Batch& batch) const;
-  /// Stem and all blocks: the last hidden state.
+  /// Stem and all blocks: the last hidden state. The batch may be on another device.
   Tensor body(const Batch& batch) const;
   Tensor forward(const Batch& batch) const;
   /// Moves every tensor.
   void to(const at::Device& device);
+
+ private:
+  at::Device device_ = at::kCPU;
 };
 
 /// Handles of every tensor and mask: restores a model bit for bit at no cost, since no tensor is

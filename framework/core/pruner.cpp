@@ -91,8 +91,9 @@ std::vector<Stop> stops(const Walk& w) {
   return all;
 }
 
-/// What is gone stays gone: pruned weights rank below everything.
-Tensor sunk(const Layer& layer, const Tensor& score, int64_t begin, int64_t end) {
+/// float32, where the layer is. What is gone stays gone: pruned weights rank below everything.
+Tensor sunk(const Layer& layer, const Tensor& found, int64_t begin, int64_t end) {
+  const auto score = found.to(layer.weight.device(), at::kFloat);
   if (!layer.mask.defined()) return score;
   return score.masked_fill(~layer.mask.slice(1, begin, end),
                            -std::numeric_limits<float>::infinity());
@@ -105,7 +106,7 @@ Tensor score_of(const Walk& w, const Candidate& c, const Stats& stats) {
     return units.masked_fill(gone, -std::numeric_limits<float>::infinity());
   }
   const View all(*c.layer);
-  return sunk(*c.layer, w.how.criterion->score(all, stats).to(at::kFloat), 0, all.end);
+  return sunk(*c.layer, w.how.criterion->score(all, stats), 0, all.end);
 }
 
 std::vector<const Group*> groups_of(const Walk& w, const std::vector<size_t>& which) {
@@ -183,7 +184,7 @@ void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
     const double ratio = share.count >= 0 ? double(share.count) / double(c.part.size) : share.ratio;
     const Reselect reselect = [&](const Tensor& weight, int64_t begin, int64_t end) {
       const auto score = w.how.criterion->score(View(*c.layer, weight, begin, end), stats);
-      const auto here = sunk(*c.layer, score.to(at::kFloat), begin, end);
+      const auto here = sunk(*c.layer, score, begin, end);
       if (w.how.pattern.kind == Pattern::NM) return choose(w.how, here, share);
       if (w.how.pattern.reference_ties)
         return w.how.criterion->reference_mask(here, Contest::Layer, ratio);

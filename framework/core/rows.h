@@ -8,16 +8,15 @@ namespace bench {
 /// Rows (dim 0) are processed in tiles, each on one thread, the last one filled up with zero rows
 /// to a multiple of 16: a row's result then depends on nothing but the row, whatever else is in the
 /// batch and however many threads run (docs/decisions/row-tiles.md).
-constexpr int64_t kRowFill = 16;
-/// Rows of a tile where n are shared among the threads: 128 to 512. Inside a tile: all of them.
-int64_t row_tile(int64_t n);
-constexpr int64_t kImageTile = 16;  // images per tile of a convolution
+///
+/// On a GPU, whose libraries choose a kernel by the shape, every tile has the same number of rows:
+/// 1,024, or 128 images.
 
-/// f applied tile by tile: [n, ...] -> [n, ...] where f keeps dim 0; tile 0: row_tile(n). In grad
-/// mode f is applied once to the whole, since tiles cannot be differentiated through; callers then
-/// run on one thread.
-Tensor rowwise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f, int64_t tile = 0,
-               int64_t fill = kRowFill);
+/// f applied tile by tile: [n, ...] -> [n, ...] where f keeps dim 0. In grad mode f is applied once
+/// to the whole, since tiles cannot be differentiated through; callers then run on one thread.
+Tensor rowwise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f);
+/// The same for images: x is [n, channels, height, width].
+Tensor imagewise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f);
 /// The same for a function of two matrices with equal rows.
 Tensor rowwise(const Tensor& x, const Tensor& y,
                const std::function<Tensor(const Tensor&, const Tensor&)>& f);

@@ -5,12 +5,19 @@ namespace bench {
 
 // What passes share that differentiate a loss by weights themselves.
 
-/// The weights of those layers as leaves until the end of the scope.
+/// The weights of those layers as leaves until the end of the scope, behind them the vectors of the
+/// model (biases, norms) where they are asked for.
 class WeightLeaves {
  public:
-  WeightLeaves(Model& model, std::vector<Layer*> of)
+  WeightLeaves(Model& model, std::vector<Layer*> of, bool with_vectors = false)
       : layers(std::move(of)), grad_(true), before_(model), model_(model) {
-    for (Layer* l : layers) all.push_back(l->weight = l->weight.detach().requires_grad_());
+    for (Layer* l : layers) take(l->weight);
+    if (!with_vectors) return;
+    for (auto& t : model.tensors())
+      if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1) {
+        take(*t.tensor);
+        vectors.push_back(t.name);
+      }
   }
   ~WeightLeaves() { before_.restore(model_); }
   WeightLeaves(const WeightLeaves&) = delete;
@@ -18,8 +25,11 @@ class WeightLeaves {
 
   std::vector<Layer*> layers;
   std::vector<Tensor> all;
+  std::vector<std::string> vectors;  // names of all[layers.size()] and on
 
  private:
+  void take(Tensor& t) { all.push_back(t = t.detach().requires_grad_()); }
+
   at::AutoGradMode grad_;
   Snapshot before_;
   Model& model_;

@@ -2,6 +2,7 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/sensitivity.h"
 #include "kernels/moments.h"
 
 namespace bench {
@@ -23,27 +24,9 @@ void InputMoments::on_input(const Tensor& x, int64_t n) {
 
 namespace {
 
-/// Weights of layers and vectors of the model as leaves until the end of the scope.
-struct Leaves {
-  explicit Leaves(const Probe& p) : model(p.model), before(p.model) {
-    for (Layer* l : p.layers) all.push_back(l->weight = l->weight.detach().requires_grad_());
-    for (auto& t : p.model.tensors())
-      if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1) {
-        all.push_back(*t.tensor = t.tensor->detach().requires_grad_());
-        vectors.push_back(t.name);
-      }
-  }
-  ~Leaves() { before.restore(model); }
-  Model& model;
-  Snapshot before;
-  std::vector<std::string> vectors;
-  std::vector<Tensor> all;
-};
-
 void sample_backward(const Probe& p, const Listeners& stats) {
   SingleThread alone;
-  at::AutoGradMode grad(true);
-  const Leaves leaves(p);
+  const WeightLeaves leaves(p.model, p.layers, /*with_vectors=*/true);
   const auto sums = std::make_shared<GradientMoments::Vectors>();
   const auto last = std::make_shared<GradientMoments::Vectors>();
   const auto n = p.layers.size();

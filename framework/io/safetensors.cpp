@@ -110,7 +110,7 @@ TensorMap read_safetensors(const std::string& path) {
     // behaviour.
     if (reinterpret_cast<uintptr_t>(data) % align != 0) {
       t = at::empty(s.shape, at::TensorOptions().dtype(s.dtype));
-      std::memcpy(t.mutable_data_ptr(), data, s.end - s.begin);
+      if (s.end > s.begin) std::memcpy(t.mutable_data_ptr(), data, s.end - s.begin);
     }
     tensors.emplace(name, std::move(t));
   }

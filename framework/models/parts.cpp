@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/near.h"
+#include "kernels/attention.h"
 
 namespace bench {
 
@@ -120,9 +121,42 @@ Tensor bias_of(int64_t queries, int64_t keys, const Attention& how, const Tensor
       .unsqueeze(0);
 }
 
+/// Where our own kernel is faster (kernels/attention.h): heads of up to 16, wider ones that need a
+/// mask.
+bool small_heads(const Tensor& q, bool needs_mask, const Attention& how) {
+  return q.is_cpu() && q.scalar_type() == at::kFloat &&
+         how.head_dim <= (needs_mask ? kernels::kMaxHeadDim : kernels::kMaxHeadDim / 2) &&
+         !(at::GradMode::is_enabled() && q.requires_grad());
+}
+
+Tensor attend_small(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& how) {
+  const auto flat = [](const Tensor& x) { return x.stride(1) == 1 ? x : x.contiguous(); };
+  const auto qs = flat(q), ks = flat(k), vs = flat(v);
+  const int64_t d = how.head_dim;
+  const auto slopes = how.slopes.defined() ? how.slopes.to(at::kFloat).contiguous() : how.slopes;
+  const double scale = how.scale > 0 ? how.scale : 1 / std::sqrt(static_cast<double>(d));
+  const kernels::AttentionShape shape{q.size(0),
+                                      k.size(0),
+                                      q.size(1) / d,
+                                      k.size(1) / d,
+                                      d,
+                                      qs.stride(0),
+                                      ks.stride(0),
+                                      vs.stride(0),
+                                      how.window,
+                                      static_cast<float>(scale),
+                                      slopes.defined() ? slopes.const_data_ptr<float>() : nullptr};
+  auto out = at::empty({q.size(0), q.size(1)}, q.options());
+  kernels::causal_attention(qs.const_data_ptr<float>(), ks.const_data_ptr<float>(),
+                            vs.const_data_ptr<float>(), shape, out.mutable_data_ptr<float>());
+  return out;
+}
+
 Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& how) {
   const int64_t d = how.head_dim, heads = q.size(1) / d, kv = k.size(1) / d;
   const int64_t queries = q.size(0), keys = k.size(0);
+  const bool all_before = !how.slopes.defined() && (how.window == 0 || keys <= how.window);
+  if (small_heads(q, !all_before, how)) return attend_small(q, k, v, how);
   const auto split = [&](const Tensor& x, int64_t n) {
     return x.reshape({x.size(0), n, d}).transpose(0, 1).unsqueeze(0);  // [1, n, T, d]
   };
@@ -131,13 +165,16 @@ Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
     kh = kh.repeat_interleave(heads / kv, 1);
     vh = vh.repeat_interleave(heads / kv, 1);
   }
-  const bool all_before = !how.slopes.defined() && (how.window == 0 || keys <= how.window);
   const bool causal = queries == keys && all_before;
   const bool last = queries == 1 && all_before;  // one query that sees every key
   const auto mask = causal || last ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
   const auto scale = how.scale > 0 ? std::optional<double>(how.scale) : std::nullopt;
+  // The fused kernels' backward passes on a GPU add in any order.
+  const bool plain = q.is_cuda() && at::GradMode::is_enabled() && q.requires_grad();
   const auto out =
-      at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, causal, scale);
+      plain ? std::get<0>(at::_scaled_dot_product_attention_math(split(q, heads), kh, vh, mask, 0.0,
+                                                                 causal, {}, scale))
+            : at::scaled_dot_product_attention(split(q, heads), kh, vh, mask, 0.0, causal, scale);
   return out.squeeze(0).transpose(0, 1).reshape({queries, heads * d});
 }
 

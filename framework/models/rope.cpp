@@ -62,7 +62,7 @@ Rope::Rope(Source& source, int64_t head_dim, double theta, double share) : head_
 
 void Rope::reach(const Tensor& positions) const {
   const int64_t needed = positions.numel() ? positions.max().item<int64_t>() + 1 : 1;
-  if (cos_.defined() && cos_.size(0) >= needed) return;
+  if (cos_.defined() && cos_.size(0) >= needed && cos_.device() == positions.device()) return;
   int64_t length = 256;
   while (length < needed) length *= 2;
   SingleThread alone;

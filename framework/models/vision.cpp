@@ -51,7 +51,7 @@ Tensor Depthwise::operator()(const Tensor& x) const {
     return at::conv2d(t, weight, {}, stride, weight.size(2) / 2, 1, weight.size(0));
   };
   const bool grad = at::GradMode::is_enabled() && (weight.requires_grad() || x.requires_grad());
-  return grad ? convolve(x) : rowwise(x, convolve, kImageTile, kImageTile);
+  return grad ? convolve(x) : imagewise(x, convolve);
 }
 
 Depthwise take_depthwise(const Checkpoint& c, const std::string& name, int64_t stride) {

@@ -100,7 +100,7 @@ class Lora : public Stage {
   Tensor dropped(const Layer& l, const Tensor& x, int64_t pass) const {
     if (dropout_ == 0) return x;
     const auto u = uniform(how_.seed, fmt::format("dropout {} {}", pass, l.name), x.sizes());
-    return x * (u >= dropout_).to(x.device()).to(x.scalar_type()) / (1 - dropout_);
+    return x * (u >= dropout_).to(x.device(), x.scalar_type()) / (1 - dropout_);
   }
 
   TextTrainingSettings how_;

@@ -29,8 +29,7 @@ std::vector<size_t> order_of(uint64_t seed, int64_t epoch, size_t rows) {
 
 }  // namespace
 
-Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows,
-                     const at::Device& device) {
+Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows) {
   std::vector<Sequence> sequences;
   std::vector<int64_t> where, next;
   int64_t begin = 0;
@@ -43,10 +42,11 @@ Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& 
     begin += n;
     sequences.push_back(r->ids);
   }
-  auto batch = text_batch(sequences);
-  batch.ids = batch.ids.to(device), batch.positions = batch.positions.to(device);
-  const auto hidden = model.body(batch).index_select(0, at::tensor(where, at::kLong).to(device));
-  return at::cross_entropy_loss(model.head(hidden, batch), at::tensor(next, at::kLong).to(device));
+  const auto batch = text_batch(sequences);
+  const auto all = model.body(batch);
+  const auto index = [&](const Sequence& i) { return at::tensor(i, at::kLong).to(all.device()); };
+  const auto hidden = all.index_select(0, index(where));
+  return at::cross_entropy_loss(model.head(hidden, batch), index(next));
 }
 
 TextTrainer::TextTrainer(StageContext& context, const TextTrainingSettings& how,
@@ -81,7 +81,7 @@ void TextTrainer::step(int64_t index) {
     for (auto i = at; i < std::min(at + how_.micro_batch, to); ++i)
       rows.push_back(&training_[order[static_cast<size_t>(i)]]);
     at::AutoGradMode grad(true);
-    const auto loss = response_loss(context_.model, rows, context_.device);
+    const auto loss = response_loss(context_.model, rows);
     last_ = loss.item<double>();
     if (!std::isfinite(last_))
       fail("training: the loss is no number at step {}; a smaller lr may help", index);
@@ -107,7 +107,7 @@ double TextTrainer::held_out() const {
   int64_t tokens = 0;
   for (const auto& r : held_) {
     const auto n = static_cast<int64_t>(r.ids.size()) - std::max<int64_t>(1, r.prompt);
-    sum += response_loss(context_.model, {&r}, context_.device).item<double>() * double(n);
+    sum += response_loss(context_.model, {&r}).item<double>() * double(n);
     tokens += n;
   }
   return sum / static_cast<double>(tokens);

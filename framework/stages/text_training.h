@@ -34,8 +34,7 @@ struct TrainingRow {
 std::vector<TrainingRow> training_rows(const TextTrainingSettings& how, const Tokenizer& tokenizer);
 
 /// Mean negative log-likelihood of the responses of some rows, differentiable.
-Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows,
-                     const at::Device& device);
+Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows);
 
 /// AdamW on some tensors of a language model, the loss on the responses. Sequences run ragged, no
 /// padding; one thread, order from addressable streams: the same bits every time, and after a kill.

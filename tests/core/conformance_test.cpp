@@ -1,5 +1,6 @@
 // Every criterion of the registry against every pattern that it accepts: a new plugin is tested by
 // being there.
+#include "core/device.h"
 #include "core/statistics.h"
 #include "fixture.h"
 
@@ -146,6 +147,83 @@ TEST_CASE("conformance: a masked model and the shrunk one are the same function"
             1e-5 * masked.abs().max().item<double>());
       CHECK(measure_sparsity(*s.model).parameters < before);
     }
+}
+
+namespace {
+
+struct OnDevice {
+  OnDevice(Model& m, const at::Device& device) : model(m) { model.to(device); }
+  ~OnDevice() { model.to(at::kCPU); }
+  Model& model;
+};
+
+/// What is kept of every layer or group, on the CPU, end to end.
+Tensor all_kept(Model& model, const std::vector<Removed>& removed) {
+  std::vector<Tensor> all;
+  for (const auto& r : removed) all.push_back(r.keep.cpu().flatten());
+  if (removed.empty())
+    for (const Layer* l : model.layers())
+      if (l->mask.defined()) all.push_back(l->mask.cpu().flatten());
+  return at::cat(all);
+}
+
+/// `nudge`: the size of a relative change of every parameter before it all begins.
+Tensor kept_on(const at::Device& device, const std::string& name, const Case& c, bool obs,
+               double nudge = 0) {
+  auto& s = shipped(c.model);
+  at::manual_seed(3);
+  for (auto& t : s.model->tensors())
+    if (nudge > 0 && t.parameter && t.tensor->defined())
+      *t.tensor = *t.tensor * (1 + nudge * at::randn(t.tensor->sizes()));
+  const OnDevice there(*s.model, device);
+  auto data = data_for(c, 16);
+  for (auto& b : data.batches) b = b.to(device);
+  const auto removed = prune(*s.model, make_method(name, c, obs), 0.5, data);
+  check_counts(*s.model, c, removed);
+  const auto logits = s.model->forward(probe_batch(c.model)).cpu();
+  CHECK(at::isfinite(logits).all().item<bool>());
+  const auto kept = all_kept(*s.model, removed);
+  for (const auto& r : removed) shrink(r.group, r.keep);
+  CHECK((s.model->forward(probe_batch(c.model)).cpu() - logits).abs().max().item<double>() <=
+        1e-5 * logits.abs().max().item<double>());
+  return kept;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "CUDA: every criterion keeps its counts, gives the same bits twice, and agrees with the "
+    "CPU",
+    "[gpu]") {
+  const auto why = error_of([] { open_device("cuda"); });
+  if (!why.empty()) {
+    WARN("skipped: " << why);
+    SUCCEED();
+    return;
+  }
+  at::NoGradGuard no_grad;
+  for (const auto& name : Registry<Criterion>::instance().names())
+    for (const auto& c : cases())
+      for (const bool obs : {false, true}) {
+        if (!accepts(name, c) || (obs && (name != "sparsegpt" || c.model == "resnet20"))) continue;
+        INFO(name << " on " << c.model << ", " << c.pattern.label() << (obs ? ", obs" : ""));
+        try {
+          const auto there = kept_on(at::kCUDA, name, c, obs);
+          CHECK(there.equal(kept_on(at::kCUDA, name, c, obs)));
+          if (c.pattern.kind == Pattern::Structured) continue;  // one unit may be a large share
+          const auto here = kept_on(at::kCPU, name, c, obs);
+          // The other library's sums round differently, so that near-ties fall the other way; a
+          // change of 1e-6 here says how many there are, and what a walk makes of the first.
+          const auto nudged = kept_on(at::kCPU, name, c, obs, 1e-6);
+          const auto share = [&](const Tensor& other) {
+            return other.ne(here).to(at::kDouble).mean().item<double>();
+          };
+          INFO(share(there) << " of the mask differs, " << share(nudged) << " when nudged");
+          CHECK(share(there) <= 0.002 + 2 * share(nudged));
+        } catch (const std::exception& e) {
+          FAIL_CHECK(std::string(e.what()).substr(0, 300));
+        }
+      }
 }
 
 namespace {

@@ -91,7 +91,7 @@ TEST_CASE("the loss is that of the responses alone", "[stages]") {
   const TrainingRow row{{1, 40, 50, 60, 70}, 3};
   const auto logits = s.model->forward(text_batch({row.ids})).log_softmax(1);
   const double by_hand = -(logits[2][60].item<double>() + logits[3][70].item<double>()) / 2;
-  CHECK(std::abs(response_loss(*s.model, {&row}, at::kCPU).item<double>() - by_hand) < 1e-6);
+  CHECK(std::abs(response_loss(*s.model, {&row}).item<double>() - by_hand) < 1e-6);
 }
 
 TEST_CASE("lora lowers the held-out loss, and what is merged is what was trained", "[stages]") {
@@ -118,7 +118,7 @@ TEST_CASE("lora lowers the held-out loss, and what is merged is what was trained
     at::NoGradGuard no_grad;
     for (size_t r = rows.size() - 4; r < rows.size(); ++r) {
       const auto n = static_cast<double>(rows[r].ids.size()) - static_cast<double>(rows[r].prompt);
-      sum += response_loss(*p.s.model, {&rows[r]}, at::kCPU).item<double>() * n;
+      sum += response_loss(*p.s.model, {&rows[r]}).item<double>() * n;
       tokens += n;
     }
     CHECK(std::abs(sum / tokens - p.said.at("held_out_best")) < 1e-5);
