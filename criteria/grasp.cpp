@@ -26,7 +26,9 @@ struct GradientFlow : Statistic {
 Tensor tempered(const Model& model, const Batch& batch, double temperature) {
   if (batch.is_text())
     fail("grasp needs second derivatives; it is made for models of images with labels");
-  return at::cross_entropy_loss(model.forward(batch) / temperature, batch.labels);
+  const auto logits = model.forward(batch);
+  if (logits.dim() != 2) fail("grasp: divides the logits of classes; a detector has none");
+  return at::cross_entropy_loss(logits / temperature, batch.labels);
 }
 
 void measure(const Probe& p, const Listeners& stats) {

@@ -3,6 +3,8 @@
 // back-ends: finite differences as the released code takes them, and exact double backward.
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+
 #include "core/cost.h"
 #include "core/criterion.h"
 #include "core/rows.h"
@@ -206,6 +208,9 @@ class Ifso : public Criterion {
             key("normalizer", "sqrt", "how the cost enters").one_of({"sqrt", "linear"}),
             key("direction", "alive_only", "channels that the mask's direction runs through")
                 .one_of({"alive_only", "all"}),
+            key("singles", "float64",
+                "scores of channels that one layer reads; float32: rounded as in the released code")
+                .one_of({"float64", "float32"}),
             key("arithmetic", "exact", "in_place: +R, -2R, +R without copies, as the released code")
                 .one_of({"exact", "in_place"})};
   }
@@ -217,6 +222,7 @@ class Ifso : public Criterion {
         delta_(c.get<std::string>("delta")),
         sqrt_(c.get<std::string>("normalizer") == "sqrt"),
         all_(c.get<std::string>("direction") == "all"),
+        rounds_(c.get<std::string>("singles") == "float32"),
         drift_(c.get<std::string>("arithmetic") == "in_place") {
     if (drift_ && (exact_ || wide_))
       fail(
@@ -249,6 +255,9 @@ class Ifso : public Criterion {
       const auto kept = slice.dim == Slice::In ? kept_outputs(l) : kept_inputs(l);
       flops += s.acts * static_cast<double>(kept * l.columns_per_channel());
     }
+    const auto readers = std::count_if(group.slices.begin(), group.slices.end(),
+                                       [](const Slice& s) { return s.dim == Slice::In; });
+    if (rounds_ && readers == 1) sum = sum.to(at::kFloat);
     if (delta_ == "none") return sum;
     const double cost = delta_ == "acts" ? std::max(acts, 1.0) : flops;
     return sum / ((sqrt_ ? std::sqrt(cost) : cost) / (delta_ == "acts" ? 1e6 : 1e9));
@@ -261,7 +270,7 @@ class Ifso : public Criterion {
   bool exact_, wide_;
   double lambda_, step_;
   std::string delta_;
-  bool sqrt_, all_, drift_;
+  bool sqrt_, all_, rounds_, drift_;
 };
 
 BENCH_REGISTER(Criterion, Ifso, "ifso", "influence-function second-order channel scores");

@@ -5,6 +5,7 @@
 #include "core/device.h"
 #include "io/calibration.h"
 #include "io/data.h"
+#include "io/hub_folder.h"
 #include "judge.h"
 #include "phase.h"
 #include "stages.h"
@@ -144,6 +145,9 @@ class Runner {
     const auto target = std::get<double>(config_.find("sparsity")->data);
     StageContext context{*loaded_->model, method, target, device_, kept_, {}, {}, ""};
     context.tokenizer = [&] { return tokenizer("slow4"); };
+    context.write_model = [&](const std::string& folder) {
+      write_hub_folder(*loaded_->model, loaded_->checkpoint, true, folder);
+    };
     for (const auto& [label, stage] : stages_from(config_, part))
       for (const auto& file : stage->files()) judge_.source({file, "", {}, "trained"});
     run_stages(config_, part, round, std::move(context), out_,

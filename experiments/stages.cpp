@@ -58,7 +58,7 @@ void add_stage_identity(const Value& config, Value& identity) {
       auto canonical = Registry<Stage>::instance().canonical(stage);
       const auto made = Registry<Stage>::instance().make(stage, label);
       Value bytes{Value::Map{}};
-      for (const auto& file : made->files()) bytes.set(file, sha256_file(data_file(file).string()));
+      for (const auto& file : made->files()) bytes.set(file, data_digest(file));
       if (!bytes.map().empty()) canonical.set("bytes", bytes);
       all.set(label, canonical);
     }

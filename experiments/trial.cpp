@@ -103,7 +103,7 @@ Value identity_of(const Value& config) {
     if (!method.needs().empty()) {  // where nothing is measured, the data changes nothing
       const auto data = *config.find("data");
       id.set("data", calibration_schema().canonical(data));
-      id.set("data_bytes", sha256_file(data_file(data.find("file")->string()).string()));
+      id.set("data_bytes", data_digest(data.find("file")->string()));
       if (config.find("propagation")->string() != "sequential_block")
         id.set("propagation", *config.find("propagation"));
     }
@@ -114,7 +114,7 @@ Value identity_of(const Value& config) {
     auto canonical = Registry<Task>::instance().canonical(task);
     for (const char* file : {"text", "file"})
       if (const Value* f = task.find(file))
-        canonical.set("bytes", sha256_file(data_file(f->string()).string()));
+        canonical.set("bytes", data_digest(f->string()));
     tasks.set(label, canonical);
   }
   id.set("tasks", tasks);

@@ -96,7 +96,7 @@ std::string shown(const std::string& file) {
 const std::string& bytes_of(const std::string& file) {
   static std::map<std::string, std::string> known;
   auto& hash = known[file];
-  if (hash.empty()) hash = sha256_file(data_file(file).string());
+  if (hash.empty()) hash = data_digest(file);
   return hash;
 }
 

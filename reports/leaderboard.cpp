@@ -9,6 +9,7 @@
 #include "reports/page/files.h"
 #include "reports/pivot.h"
 #include "reports/provenance.h"
+#include "reports/scatter.h"
 
 namespace bench {
 
@@ -82,6 +83,7 @@ std::string details_of(const Store& store, const Rows& rows, Json& environments)
       }
     }
     Json detail = provenance(trial, outcome, false);
+    if (has_scatter(outcome)) detail["scatter"] = scatter_of(store.outcome(trial.id));
     const auto [it, fresh] = known.try_emplace(dumped(detail["environment"]), known.size());
     if (fresh) environments.push_back(detail["environment"]);
     detail["environment"] = it->second;
@@ -155,7 +157,8 @@ std::string leaderboard_page(const Store& store) {
                                                  {"environments", environments}}));
   const std::string chart = inline_script(page::chart_js());
   std::string script;
-  for (const auto part : {page::app_js(), page::curve_js(), page::panel_js()}) {
+  for (const auto part : {page::app_js(), page::curve_js(), page::scatter_js(),
+                          page::panel_js()}) {
     (script += part) += '\n';
   }
   return filled(page::page_html(), {{"STYLE", page::style_css()},

@@ -5,7 +5,7 @@ namespace bench::test {
 
 /// Small networks of images with random weights, made in memory. Names: resnet (option A), resnet_b
 /// (mmcls), resnet_lth (open_lth), bottleneck, vgg, vgg_plain, lenet, mobilenet_v1, mobilenet_v2,
-/// mobilenet_v2_cifar.
+/// mobilenet_v2_cifar, detector.
 class TinyVision : public TinyCheckpoint {
  public:
   explicit TinyVision(const std::string& family) {
@@ -20,6 +20,7 @@ class TinyVision : public TinyCheckpoint {
     if (family == "mobilenet_v1") mobilenet_v1();
     if (family == "mobilenet_v2") mobilenet_v2();
     if (family == "mobilenet_v2_cifar") mobilenet_v2_cifar();
+    if (family == "detector") detector();
     c_.type_ = c_.config["model_type"];
   }
 
@@ -48,7 +49,19 @@ class TinyVision : public TinyCheckpoint {
     norm(n, out);
   }
 
+  void detector() {
+    c_.config["model_type"] = "resnet_detector";
+    backbone("", true);
+    both("detect.conv1", "detect.bn1", 12, 16, 3);
+    conv("detect.conv2", 6, 12, 3, true);
+    conv("detect.cls", 3, 6, 3, true);
+    conv("detect.box", 4, 6, 3, true);
+  }
   void resnet(const std::string& at, const std::string& fc, bool down) {
+    backbone(at, down);
+    linear(fc, 10, 16);
+  }
+  void backbone(const std::string& at, bool down) {
     both(at + "conv1", at + "bn1", 4, 3, 3);
     for (int64_t s = 0; s < 3; ++s)
       for (int64_t i = 0; i < 2; ++i) {
@@ -58,7 +71,6 @@ class TinyVision : public TinyCheckpoint {
         both(b + "conv2", b + "bn2", out, out, 3);
         if (down && in != out) both(b + "downsample.0", b + "downsample.1", out, in, 1);
       }
-    linear(fc, 10, 16);
   }
   void lth() {
     both("conv", "bn", 4, 3, 3);

@@ -8,8 +8,10 @@
 // interval of IFSO's Spearman lies wholly above those of the change without retraining and of
 // Group Fisher.
 #include <cmath>
+#include <sstream>
 
 #include "base/digest.h"
+#include "config/yaml.h"
 #include "core/task.h"
 #include "io/data.h"
 #include "io/images.h"
@@ -37,7 +39,7 @@ class LossChange : public Task {
                   key("estimators",
                       std::vector<std::string>{"ifso", "group_fisher", "taylor_gate",
                                                "group_taylor", "hessian", "l1_filter", "l2_filter"},
-                      "criteria that are compared, by name with their defaults")};
+                      "criteria that are compared, with settings: \"ifso backend=exact\"")};
   }
   explicit LossChange(const Config& c)
       : how_(c),
@@ -48,8 +50,8 @@ class LossChange : public Task {
         estimators_(c.get<std::vector<std::string>>("estimators")) {}
 
   void check() const override {
-    data_file(how_.file);
-    for (const auto& e : estimators_) Registry<Criterion>::instance().at(e, "task.estimators");
+    how_.source.check();
+    for (const auto& e : estimators_) estimator(e);
   }
 
   bool reads(bool images) const override { return images; }
@@ -60,7 +62,7 @@ class LossChange : public Task {
     const Snapshot base(c.model);
     auto groups = c.model.groups("channel");
     const auto channels = sample(groups);
-    const auto all = read_cifar(how_.file, 0, how_.images);
+    const auto all = read_images(how_.source, 0, how_.images);
     const double whole = mean_loss(c, all);
     Values no, recalibrated;
     for (const auto& ch : channels) {
@@ -90,6 +92,19 @@ class LossChange : public Task {
   }
 
  private:
+  static std::unique_ptr<Criterion> estimator(const std::string& text) {
+    std::istringstream words(text);
+    std::string name, word, settings;
+    words >> name;
+    while (words >> word) {
+      const auto equal = word.find('=');
+      if (equal == word.npos)
+        fail("task.estimators: '{}' is no setting; write e.g. \"ifso backend=exact\"", word);
+      settings += word.substr(0, equal) + ": " + word.substr(equal + 1) + "\n";
+    }
+    return Registry<Criterion>::instance().create(name, load_yaml(settings, "task.estimators"));
+  }
+
   /// Evenly spaced units of every group: the same for every run.
   std::vector<Channel> sample(const std::vector<Group>& groups) const {
     std::vector<Channel> all;
@@ -136,7 +151,9 @@ class LossChange : public Task {
 
   void recalibrate(const TaskContext& c) const {
     Value s{Value::Map{}};
-    s.set("file", how_.file);
+    s.set("file", how_.source.file);
+    s.set("resize", Value(how_.source.resize));
+    s.set("center_crop", Value(how_.source.center_crop));
     s.set("images", Value(how_.images));
     std::map<std::string, std::shared_ptr<const Snapshot>> kept;
     const Method none;
@@ -146,7 +163,7 @@ class LossChange : public Task {
 
   Values scores(const TaskContext& c, const std::string& name, const Batch& all,
                 const std::vector<Group>& groups, const std::vector<Channel>& channels) const {
-    const auto criterion = Registry<Criterion>::instance().create(name);
+    const auto criterion = estimator(name);
     Calibration data;
     const auto n = std::min(score_images_, all.images.size(0));
     for (int64_t at = 0; at < n; at += how_.batch) {

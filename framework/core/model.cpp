@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "core/detection.h"
 #include "core/rows.h"
 
 namespace bench {
@@ -69,6 +70,8 @@ std::pair<Tensor, Tensor> predicting(const Batch& batch) {
 Tensor loss(const Model& model, const Batch& batch) {
   if (!batch.is_text()) {
     const auto logits = model.forward(batch);
+    if (gives_boxes(logits) || batch.labels.dim() > 1)
+      return detection_loss(logits, batch.labels, batch.images.size(2), batch.images.size(3));
     return at::cross_entropy_loss(logits, batch.labels.to(logits.device()));
   }
   const auto hidden = model.body(batch);

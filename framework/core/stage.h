@@ -26,6 +26,8 @@ struct StageContext {
   std::string state_file;
   /// The tokenizer of a language model; empty for networks of images.
   std::function<std::shared_ptr<const Tokenizer>()> tokenizer = {};
+  /// Writes the model as it stands as a folder that loads again; may be empty.
+  std::function<void(const std::string& folder)> write_model = {};
 };
 
 /// Model in, model out: training, recalibration, rewinding. Masks that are there are obeyed: what

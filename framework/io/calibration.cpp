@@ -113,16 +113,18 @@ std::vector<Sequence> first_documents(const Spec& s, const Tokenizer& t) {
 }  // namespace
 
 Schema calibration_schema() {
-  return {key("preset", "wanda-c4", "whose sampling rule")
-              .one_of({"wanda-c4", "wanda-wikitext2", "llm-pruner", "first", "images"}),
-          key("file", "text/c4/sample_c4-rp1.jsonl",
-              "a text or image file: shipped in data/, or a path"),
-          key("format", "auto", "how the file becomes documents")
-              .one_of({"auto", "wikitext", "stories", "jsonl", "plain"}),
-          key("nsamples", 128, "sequences or images").at_least(1),
-          key("seqlen", 0, "length of a sequence; 0: the model's own").at_least(0).in("tokens"),
-          key("batch", 128, "images that go through the model together").at_least(1),
-          key("seed", 0, "seed of the sampling").at_least(0)};
+  return Schema{
+             key("preset", "wanda-c4", "whose sampling rule")
+                 .one_of({"wanda-c4", "wanda-wikitext2", "llm-pruner", "first", "images"}),
+             key("file", "text/c4/sample_c4-rp1.jsonl",
+                 "a text or image file: shipped in data/, or a path"),
+             key("format", "auto", "how the file becomes documents")
+                 .one_of({"auto", "wikitext", "stories", "jsonl", "plain"}),
+             key("nsamples", 128, "sequences or images").at_least(1),
+             key("seqlen", 0, "length of a sequence; 0: the model's own").at_least(0).in("tokens"),
+             key("batch", 128, "images that go through the model together").at_least(1),
+             key("seed", 0, "seed of the sampling").at_least(0)} +
+         ImageSource::keys();
 }
 
 std::vector<Sequence> sample_sequences(const Config& config, const Tokenizer& tokenizer,
@@ -149,7 +151,7 @@ Calibration make_calibration(const Config& config, const Tokenizer* tokenizer, i
     return c;
   }
   if (tokenizer) fail("data: the preset images is for models of images; choose a text preset");
-  const auto all = read_cifar(s.file, 0, s.samples);
+  const auto all = read_images(ImageSource::from(config), 0, s.samples);
   const auto size = config.get<int64_t>("batch");
   for (int64_t at = 0; at < s.samples; at += size) {
     const auto count = std::min(size, s.samples - at);
@@ -158,13 +160,12 @@ Calibration make_calibration(const Config& config, const Tokenizer* tokenizer, i
     b.labels = all.labels.narrow(0, at, count);
     c.batches.push_back(std::move(b));
   }
-  c.hash =
-      sha256_hex(fmt::format("{}|{}|{}", sha256_file(data_file(s.file).string()), s.samples, size));
+  c.hash = sha256_hex(fmt::format("{}|{}|{}", data_digest(s.file), s.samples, size));
   return c;
 }
 
 void check_calibration(const Config& config) {
-  data_file(config.get<std::string>("file"));
+  ImageSource::from(config).check();
 }
 
 }  // namespace bench

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/near.h"
+#include "io/drawn.h"
 #include "io/gguf.h"
 #include "io/torch_file.h"
 
@@ -39,6 +40,7 @@ std::string guess_type(const TensorMap& tensors) {
   const auto both = [&](const char* a, const char* b) {
     return tensors.count(a) && tensors.count(b);
   };
+  if (tensors.count("detect.cls.weight")) return "resnet_detector";
   if (both("linear.weight", "layer1.0.conv1.weight") ||
       both("fc.weight", "blocks.0.conv1.weight") ||
       both("head.fc.weight", "backbone.layer1.0.conv1.weight"))
@@ -67,10 +69,11 @@ Checkpoint from_folder(const fs::path& folder, const fs::path& weights) {
   Checkpoint c;
   c.folder = folder;
   if (fs::exists(folder / "config.json")) c.config = read_json(folder / "config.json");
-  c.tensors = weights.filename().string().ends_with(".index.json")
-                  ? read_safetensors_index(weights.string())
-              : torch_saved(weights) ? read_torch_file(weights.string())
-                                     : read_safetensors(weights.string());
+  const auto name = weights.filename().string();
+  c.tensors = name == "config.json" ? drawn_tensors(c.config.at("drawn"), weights.string())
+              : name.ends_with(".index.json") ? read_safetensors_index(weights.string())
+              : torch_saved(weights)          ? read_torch_file(weights.string())
+                                              : read_safetensors(weights.string());
   c.type_ = c.config.is_object() ? c.config.value("model_type", std::string()) : std::string();
   if (c.type_.empty()) c.type_ = guess_type(c.tensors);
   if (c.type_.empty()) fail("{}: config.json is missing or has no model_type", folder.string());
@@ -137,6 +140,9 @@ fs::path weights_at(const fs::path& path) {
   if (fs::is_directory(path))
     for (const auto& f : fs::directory_iterator(path))
       if (f.path().extension() == ".gguf") return f.path();
+  if (const auto config = path / "config.json";
+      fs::exists(config) && read_json(config).contains("drawn"))
+    return config;
   return {};
 }
 
@@ -145,8 +151,10 @@ fs::path weights_at(const fs::path& path) {
 Checkpoint read_checkpoint(const fs::path& path) {
   const auto weights = weights_at(path);
   if (weights.empty())
-    fail("{}: holds no model.safetensors, model.safetensors.index.json or .gguf file",
-         path.string());
+    fail(
+        "{}: holds no model.safetensors, model.safetensors.index.json or .gguf file, and no "
+        "config.json with 'drawn' weights",
+        path.string());
   return weights.extension() == ".gguf" ? from_gguf(weights)
                                         : from_folder(weights.parent_path(), weights);
 }

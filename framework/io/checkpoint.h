@@ -29,7 +29,8 @@ struct Checkpoint {
 };
 
 /// A folder with config.json and model.safetensors (or an index and shards), a .safetensors file of
-/// a CNN with a config beside it, or a .gguf file.
+/// a CNN with a config beside it, a .gguf file, or a config.json alone whose weights are drawn
+/// (io/drawn.h).
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
 /// Where a model's name leads: a path that exists; `hf:org/name` in the local Hugging Face cache

@@ -56,7 +56,16 @@ fs::path home() {
   return root;
 }
 
+bool is_idx(const fs::path& file) {
+  return file.filename().string().find("idx3") != std::string::npos;
+}
+
+bool is_made(const std::string& name) {
+  return name.starts_with("shapes:");
+}
+
 fs::path data_file(const std::string& name) {
+  if (is_made(name)) return name;
   const auto shipped = home() / "data" / name;
   if (manifest().count(name)) {
     if (!fs::exists(shipped))
@@ -69,6 +78,36 @@ fs::path data_file(const std::string& name) {
   for (const auto& [path, digest] : manifest()) known.push_back(path);
   fail("data file '{}': neither shipped in data/ nor a path that exists{}", name,
        suggestion(name, nearest(name, known)));
+}
+
+fs::path idx_labels(const fs::path& images) {
+  auto name = images.filename().string();
+  const auto put = [&](const std::string& from, const std::string& to) {
+    if (const auto at = name.rfind(from); at != std::string::npos)
+      name.replace(at, from.size(), to);
+  };
+  put("images", "labels");
+  put("idx3", "idx1");
+  const auto beside = images.parent_path() / name;
+  if (fs::exists(beside)) return beside;
+  const auto other = name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name + ".gz";
+  return fs::exists(images.parent_path() / other) ? images.parent_path() / other : beside;
+}
+
+std::string data_digest(const std::string& name) {
+  if (is_made(name)) return sha256_hex(name);
+  const auto file = data_file(name);
+  if (!fs::is_directory(file)) {
+    if (!is_idx(file)) return sha256_file(file.string());
+    return sha256_hex(sha256_file(file.string()) + sha256_file(idx_labels(file).string()));
+  }
+  std::set<fs::path> files;
+  for (const auto& f : fs::recursive_directory_iterator(file))
+    if (f.is_regular_file()) files.insert(f.path());
+  std::string all;
+  for (const auto& f : files)
+    all += f.lexically_relative(file).string() + " " + sha256_file(f.string()) + "\n";
+  return sha256_hex(all);
 }
 
 std::string shipped_digest(const std::string& name) {

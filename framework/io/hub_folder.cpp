@@ -127,7 +127,12 @@ Json hub_config(Model& model, const Checkpoint& source) {
 
 void write_hub_folder(Model& model, const Checkpoint& source, bool compact,
                       const fs::path& folder) {
+  // transformers has no class for our networks of images, whose buffers (norms) must not be lost.
+  compact |= model_family(source.model_type(), source.folder.string()).images;
   auto config = compact ? source.config : hub_config(model, source);
+  if (!config.is_object()) config = nlohmann::json::object();  // a bare file of weights had none
+  config["model_type"] = source.model_type();
+  config.erase("drawn");
   if (compact) {
     check_whole(model, *build_model(source), source.folder.string());
     config["prunebench"] = {{"layout", "compact"},

@@ -6,20 +6,15 @@
 //   mmcls        backbone.conv1, backbone.layer1.0.conv1, head.fc; masks of IFSO where they are
 //   torchvision  conv1, layer1.0.conv1, fc; downsample.0/1
 //   open_lth     conv, bn, blocks.0.conv1, fc; shortcut.0/1
-// Chain: block 0 is the stem, then the residual blocks; the last block pools and classifies, so
-// that every prunable layer lies inside a block.
+// With detect.cls and detect.box in place of the linear layer it is a detector (image_head.h).
+// Chain: block 0 is the stem, then the residual blocks; the last block pools and classifies, or
+// detects, so that every prunable layer lies inside a block.
 #include <set>
 
-#include "models/vision.h"
+#include "models/image_head.h"
 
 namespace bench {
 namespace {
-
-/// A convolution and what follows it.
-struct Unit {
-  Layer conv;
-  BatchNorm norm;
-};
 
 struct Residual {
   std::string at;           // "layer1.0."
@@ -42,8 +37,7 @@ class ResNet : public Model {
       take_flat(c);
     else
       take_stages(c);
-    fc_ = take_layer(c, fc_name_);
-    if (fc_.weight.dim() != 2) fail("{}: {} is no linear layer", c.folder.string(), fc_name_);
+    head_ = take_head(c, fc_name_);
     scale_ = mmcls_ ? take_scale(c, {125.307 / 255, 122.961 / 255, 113.8575 / 255},
                                  {51.5865 / 255, 50.847 / 255, 51.255 / 255})
                     : imagenet_scale(c);
@@ -58,7 +52,7 @@ class ResNet : public Model {
       const auto y = at::relu(stem_.norm(stem_.conv(x), batch));
       return large_ ? at::max_pool2d(y, {3, 3}, {2, 2}, {1, 1}) : y;
     }
-    if (index > static_cast<int64_t>(blocks_.size())) return fc_(x.mean({2, 3}));
+    if (index > static_cast<int64_t>(blocks_.size())) return head_(x, batch);
     const auto& b = blocks_[static_cast<size_t>(index - 1)];
     auto y = x;
     for (size_t i = 0; i < b.units.size(); ++i) {
@@ -73,7 +67,7 @@ class ResNet : public Model {
 
   std::vector<Layer*> layers(int64_t block) override {
     if (block == 0) return {&stem_.conv};
-    if (block > static_cast<int64_t>(blocks_.size())) return {&fc_};
+    if (block > static_cast<int64_t>(blocks_.size())) return head_.layers();
     auto& b = blocks_[static_cast<size_t>(block - 1)];
     std::vector<Layer*> all;
     for (auto& u : b.units) all.push_back(&u.conv);
@@ -98,6 +92,7 @@ class ResNet : public Model {
       }
     }
     for (size_t stage = 0; stage + 1 < stage_begin_.size(); ++stage) all.push_back(stream(stage));
+    for (auto& g : head_.groups(block_count() - 1)) all.push_back(std::move(g));
     if (auto& first = blocks_.front(); first.down.conv.weight.defined()) {
       Group g{"stem", kind, 0, 1};  // its channels end at the first block's convolutions
       g.units = stem_.conv.rows();
@@ -122,7 +117,7 @@ class ResNet : public Model {
       both(b.down);
       all.push_back({b.at + "shortcut_source", &b.source, false});
     }
-    name_layer(all, fc_);
+    head_.name_tensors(all);
     scale_.name_tensors(all);
     return all;
   }
@@ -182,11 +177,19 @@ class ResNet : public Model {
         b.down = {take_conv(c, at + way + "0", stride), take_norm(c, at + way + "1")};
     if (!b.down.conv.weight.defined() && stride != 1) {
       const auto in = b.units.front().conv.weight.size(1), out = b.last().rows();
-      if (in > out)
+      if (in > out && !c.take_if(at + "shortcut_source").defined())
         fail("{}: {} has fewer channels than its input and no convolution in the shortcut",
              c.folder.string(), at);
       b.source = at::full({out}, -1, at::kLong);
-      b.source.narrow(0, (out - in) / 2, in).copy_(at::arange(in));
+      if (in <= out) b.source.narrow(0, (out - in) / 2, in).copy_(at::arange(in));
+      // A shrunk model says which of its channels read which.
+      if (const auto kept = c.take_if(at + "shortcut_source"); kept.defined()) {
+        expect_shape(c, kept, at + "shortcut_source", {out});
+        if (kept.scalar_type() != at::kLong || kept.min().item<int64_t>() < -1 ||
+            kept.max().item<int64_t>() >= in)
+          fail("{}: {}shortcut_source names channels that are not there", c.folder.string(), at);
+        b.source = kept;
+      }
     }
     return b;
   }
@@ -240,7 +243,7 @@ class ResNet : public Model {
         g.followers.push_back({&next.source, Follower::Index});
       g.last = end + 1;
     } else {
-      reads(fc_);
+      for (Layer* l : head_.readers()) reads(*l);
       g.last = block_count() - 1;
     }
     if (stem) {
@@ -262,7 +265,7 @@ class ResNet : public Model {
   bool mmcls_ = false, flat_ = false, large_ = false;
   std::string prefix_, stem_name_, norm_name_, fc_name_;
   Unit stem_;
-  Layer fc_;
+  ImageHead head_;
   ImageScale scale_;
   std::vector<Residual> blocks_;
   std::vector<int64_t> stage_begin_;
@@ -273,6 +276,7 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
 }
 [[maybe_unused]] const bool cifar = enroll_model("resnet_cifar", {make, {"channel"}, true});
 [[maybe_unused]] const bool imagenet = enroll_model("resnet", {make, {"channel"}, true});
+[[maybe_unused]] const bool boxes = enroll_model("resnet_detector", {make, {"channel"}, true});
 
 }  // namespace
 }  // namespace bench

@@ -3,11 +3,12 @@
 // step scores fresh batches before it trains; scores add up over `interval` steps, then the lowest
 // unit of all groups goes.
 #include <cmath>
+#include <filesystem>
 #include <limits>
-#include <set>
+#include <utility>
 
 #include "core/cost.h"
-#include "io/data.h"
+#include "core/pruner.h"
 #include "stages/training.h"
 
 namespace bench {
@@ -21,11 +22,13 @@ struct LoopSettings {
         moves_norms(c.get<bool>("moves_norms")),
         soft(c.get<bool>("soft_masks")),
         limit(c.get<double>("limit")),
-        marks(c.get<std::vector<double>>("marks")) {}
+        marks(c.get<std::vector<double>>("marks")),
+        checkpoints(c.get<std::string>("checkpoints")) {}
   int64_t interval, units, batches;
   bool moves_norms, soft;
   double limit;
   std::vector<double> marks;
+  std::string checkpoints;
 };
 
 class Loop : public TrainingHook {
@@ -77,12 +80,18 @@ class Loop : public TrainingHook {
       all[fmt::format("sum|{}", g)] = sums_[g];
       all[fmt::format("keep|{}", g)] = keep_[g].to(at::kByte);
     }
+    for (const auto& [name, cost] : marked_)
+      all["mark|" + name] = at::tensor({cost.macs, cost.acts, cost.params}, at::kLong);
   }
   void load(const TensorMap& all) override {
     for (size_t g = 0; g < groups_.size(); ++g) {
       sums_[g] = all.at(fmt::format("sum|{}", g));
       keep_[g] = all.at(fmt::format("keep|{}", g)).to(at::kBool);
     }
+    for (const auto& [name, t] : all)
+      if (name.starts_with("mark|"))
+        marked_[name.substr(5)] = {t[0].item<int64_t>(), t[2].item<int64_t>(),
+                                   t[1].item<int64_t>()};
     soften();
   }
 
@@ -92,6 +101,14 @@ class Loop : public TrainingHook {
     for (Layer* l : c_.model.layers()) l->gate = Tensor();
     for (size_t g = 0; g < groups_.size(); ++g)
       if (!keep_[g].all().item<bool>()) set_masks(groups_[g], keep_[g]);
+  }
+  /// What stood when each mark was passed.
+  void record_marks() const {
+    for (const auto& [name, now] : marked_) {
+      c_.record(name + ".macs", static_cast<double>(now.macs), "macs");
+      c_.record(name + ".acts", static_cast<double>(now.acts), "elements");
+      c_.record(name + ".params", static_cast<double>(now.params), "weights");
+    }
   }
   double left() { return amount(cost()) / full_; }
   int64_t gone() const {
@@ -168,16 +185,36 @@ class Loop : public TrainingHook {
                                .to(s.layer->gate.options());
   }
 
-  /// Each mark that was passed is recorded once, with what stood then.
+  /// Each mark is passed once.
   void mark(double left) {
-    const auto now = cost();
     for (const auto m : how_.marks) {
       const auto name = fmt::format("{}_{:.0f}", c_.method.pattern.budget, m * 100);
-      if (left >= m || !marked_.insert(name).second || !c_.record) continue;
-      c_.record(name + ".macs", static_cast<double>(now.macs), "macs");
-      c_.record(name + ".acts", static_cast<double>(now.acts), "elements");
-      c_.record(name + ".params", static_cast<double>(now.params), "weights");
+      if (left >= m || !marked_.emplace(name, cost()).second) continue;
+      if (!how_.checkpoints.empty() && c_.write_model) write_checkpoint(name);
     }
+  }
+
+  /// The model as it stands, without what is gone, as a folder; the training goes on with the
+  /// whole.
+  void write_checkpoint(const std::string& name) {
+    namespace fs = std::filesystem;
+    const auto folder = fs::path(how_.checkpoints) / name;
+    auto partial = folder;
+    partial += ".partial";
+    const Snapshot whole(c_.model);
+    std::vector<Tensor> gates;
+    for (Layer* l : c_.model.layers()) gates.push_back(std::exchange(l->gate, Tensor()));
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      set_masks(groups_[g], keep_[g]);
+      shrink(groups_[g], keep_[g]);
+    }
+    fs::remove_all(partial);
+    c_.write_model(partial.string());
+    fs::remove_all(folder);  // of a run that was killed behind this mark
+    fs::rename(partial, folder);
+    whole.restore(c_.model);
+    size_t i = 0;
+    for (Layer* l : c_.model.layers()) l->gate = gates[i++];
   }
 
   StageContext& c_;
@@ -185,7 +222,7 @@ class Loop : public TrainingHook {
   std::vector<Group> groups_;
   std::map<const Layer*, int64_t> positions_;
   std::vector<Tensor> sums_, keep_;
-  std::set<std::string> marked_;
+  std::map<std::string, Cost> marked_;
   double full_ = 1;
 };
 
@@ -199,6 +236,10 @@ class PruneLoop : public Stage {
                       .at_least(1),
                   key("marks", std::vector<double>{0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1},
                       "shares of the pattern's budget that are recorded when they are passed"),
+                  key("checkpoints", "",
+                      "folder for the shrunk model at every mark that is passed, each a folder of "
+                      "ours such as macs_50; empty: none")
+                      .without_identity(),
                   key("moves_norms", false,
                       "side effect of the released code: scoring moves running statistics"),
                   key("soft_masks", false,
@@ -211,7 +252,7 @@ class PruneLoop : public Stage {
   }
   explicit PruneLoop(const Config& c) : how_(c), loop_(c) {}
   void check(const Method& m) const override {
-    data_file(how_.file);
+    how_.source.check();
     if (m.pattern.kind != Pattern::Structured ||
         m.pattern.groups != std::vector<std::string>{"channel"})
       fail("stage prune_loop removes channels; it needs pattern=channels");
@@ -220,7 +261,7 @@ class PruneLoop : public Stage {
           "stage prune_loop stops at a share of the model's cost; it needs pattern.budget=macs, "
           "acts or params");
   }
-  std::vector<std::string> files() const override { return {how_.file}; }
+  std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
     if (c.model.max_length() > 0) fail("stage prune_loop: prunes networks of images");
     Trainer trainer(c, how_);
@@ -230,6 +271,7 @@ class PruneLoop : public Stage {
     trainer.masks_changed();
     trainer.obey_masks();
     if (!c.record) return;
+    loop.record_marks();
     c.record("steps", static_cast<double>(steps), "steps");
     c.record("units_gone", static_cast<double>(loop.gone()), "units");
     c.record("left", loop.left(), "share");

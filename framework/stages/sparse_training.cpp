@@ -8,7 +8,6 @@
 #include <limits>
 #include <numbers>
 
-#include "io/data.h"
 #include "kernels/philox.h"
 #include "stages/training.h"
 
@@ -52,11 +51,11 @@ class Gmp : public Stage {
   static Schema schema() { return TrainingSettings::schema() + window_schema(0.75); }
   explicit Gmp(const Config& c) : how_(c), window_(c) {}
   void check(const Method& m) const override {
-    data_file(how_.file);
+    how_.source.check();
     if (m.pattern.kind == Pattern::NM)
       fail("stage gmp: n:m patterns have no ramp; prune at once and train behind it");
   }
-  std::vector<std::string> files() const override { return {how_.file}; }
+  std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
     struct Ramp : TrainingHook {
       const Window& window;
@@ -145,11 +144,11 @@ class Dynamic : public Stage {
   }
   explicit Dynamic(const Config& c) : how_(c), window_(c), fraction_(c.get<double>("fraction")) {}
   void check(const Method& m) const override {
-    data_file(how_.file);
+    how_.source.check();
     if (m.pattern.kind != Pattern::Unstructured)
       fail("stages rigl and set move single weights; they need pattern=unstructured");
   }
-  std::vector<std::string> files() const override { return {how_.file}; }
+  std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
     auto& model = c.model;
     const auto layers = model.layers();

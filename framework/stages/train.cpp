@@ -1,9 +1,8 @@
 // Stages that train, recalibrate, and go back: what every recipe of pruning is made of.
 #include <cmath>
 
-#include "io/data.h"
+#include "io/drawn.h"
 #include "io/images.h"
-#include "kernels/philox.h"
 #include "stages/training.h"
 
 namespace bench {
@@ -24,8 +23,8 @@ class Train : public Stage {
   }
   explicit Train(const Config& c)
       : how_(c), keep_at_(c.get<int64_t>("keep_at")), keep_as_(c.get<std::string>("keep_as")) {}
-  void check(const Method&) const override { data_file(how_.file); }
-  std::vector<std::string> files() const override { return {how_.file}; }
+  void check(const Method&) const override { how_.source.check(); }
+  std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
     images_only(c, "train");
     struct Keeper : TrainingHook {
@@ -102,20 +101,22 @@ class Rewind : public Stage {
 class BnRecalibrate : public Stage {
  public:
   static Schema schema() {
-    return {key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
-            key("images", 0, "how many, from the first; 0: all").at_least(0),
-            key("batch", 128, "images that go through the model together").at_least(2)};
+    return Schema{
+               key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
+               key("images", 0, "how many, from the first; 0: all").at_least(0),
+               key("batch", 128, "images that go through the model together").at_least(2)} +
+           ImageSource::keys();
   }
   explicit BnRecalibrate(const Config& c)
-      : file_(c.get<std::string>("file")),
+      : source_(ImageSource::from(c)),
         images_(c.get<int64_t>("images")),
         batch_(c.get<int64_t>("batch")) {}
-  void check(const Method&) const override { data_file(file_); }
-  std::vector<std::string> files() const override { return {file_}; }
+  void check(const Method&) const override { source_.check(); }
+  std::vector<std::string> files() const override { return {source_.file}; }
   void apply(StageContext& c) const override {
     images_only(c, "bn_recalibrate");
     at::NoGradGuard no_grad;
-    const auto all = read_cifar(file_, 0, images_);
+    const auto all = read_images(source_, 0, images_);
     for (auto& t : c.model.tensors())
       if (!t.parameter && t.tensor->defined() && t.name.find(".running_") != std::string::npos)
         *t.tensor = t.tensor->clone();
@@ -132,7 +133,7 @@ class BnRecalibrate : public Stage {
   }
 
  private:
-  std::string file_;
+  ImageSource source_;
   int64_t images_, batch_;
 };
 
@@ -144,27 +145,15 @@ class Reinitialize : public Stage {
   explicit Reinitialize(const Config& c) : seed_(static_cast<uint64_t>(c.get<int64_t>("seed"))) {}
   void apply(StageContext& c) const override {
     at::NoGradGuard no_grad;
-    for (auto& t : c.model.tensors()) {
-      if (!t.tensor->defined() || !t.tensor->is_floating_point()) continue;
-      const bool scale = t.tensor->dim() == 1 && t.name.ends_with(".weight");
-      const bool variance = t.name.ends_with(".running_var");
-      if (t.tensor->dim() > 1 && t.parameter)
-        *t.tensor = drawn(t.name, t.tensor->sizes()).to(t.tensor->device());
-      else if (t.parameter || variance || t.name.ends_with(".running_mean"))
-        *t.tensor = at::full_like(*t.tensor, scale || variance ? 1 : 0);
-    }
+    for (auto& t : c.model.tensors())
+      if (t.tensor->defined() && t.tensor->is_floating_point() &&
+          (t.parameter || t.name.find(".running_") != std::string::npos))
+        *t.tensor = drawn_tensor(t.name, t.tensor->sizes(), seed_).to(t.tensor->device());
     for (Layer* l : c.model.layers())
       if (l->mask.defined()) l->set_matrix(l->matrix());
   }
 
  private:
-  Tensor drawn(const std::string& name, at::IntArrayRef shape) const {
-    auto w = at::empty(shape, at::kFloat);
-    kernels::fill_normal({seed_, kernels::fnv1a(name), kernels::Purpose::Training}, 0, w.numel(),
-                         w.mutable_data_ptr<float>());
-    const double inputs = static_cast<double>(w.numel()) / static_cast<double>(shape[0]);
-    return w * std::sqrt(2 / inputs);
-  }
   uint64_t seed_;
 };
 

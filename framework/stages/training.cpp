@@ -44,6 +44,8 @@ Trainer::~Trainer() {
 Tensor Trainer::objective(const Batch& batch) const {
   if (how_.distill == 0) return loss(context_.model, batch);
   const auto logits = context_.model.forward(batch);
+  if (logits.dim() != 2)
+    fail("training: distillation compares classes of whole images; a detector has none: distill=0");
   Tensor teacher;
   {
     at::NoGradGuard no_grad;

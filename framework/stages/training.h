@@ -1,6 +1,7 @@
 #pragma once
 #include "config/registry.h"
 #include "core/stage.h"
+#include "io/images.h"
 #include "io/safetensors.h"
 
 namespace bench {
@@ -10,7 +11,8 @@ struct TrainingSettings {
   static Schema schema();
   explicit TrainingSettings(const Config& c);
 
-  std::string file, optimizer, schedule;
+  ImageSource source;
+  std::string optimizer, schedule;
   int64_t images, steps, batch, crop, warmup, save_every;
   double epochs, lr, momentum, weight_decay, gamma, distill, temperature, beta2, l1_gamma;
   std::vector<double> milestones;
@@ -36,7 +38,7 @@ class TrainingData {
   const Batch& all() const { return *all_; }
 
  private:
-  Tensor augmented(const Tensor& images, int64_t step, const std::string& stream) const;
+  void augment(Batch& batch, int64_t step, const std::string& stream) const;
   const TrainingSettings& how_;
   std::shared_ptr<const Batch> all_;
   int64_t size_;

@@ -10,36 +10,40 @@
 namespace bench {
 
 Schema TrainingSettings::schema() {
-  return {
-      key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
-      key("images", 0, "how many, from the first; 0: all").at_least(0),
-      key("epochs", 1.0, "how often each image is seen").range(0, 1e6),
-      key("steps", 0, "how many steps; 0: epochs count").at_least(0),
-      key("batch", 128, "images of a step").at_least(1),
-      key("optimizer", "sgd", "how gradients become steps").one_of({"sgd", "adamw"}),
-      key("lr", 0.1, "learning rate at the start").range(0, 1e3),
-      key("lr_schedule", "step", "step: times gamma at the milestones; cosine: down to 0")
-          .one_of({"constant", "step", "cosine"}),
-      key("milestones", std::vector<double>{0.6, 0.8}, "step: shares of the training"),
-      key("gamma", 0.1, "step: factor at a milestone").range(0, 1),
-      key("warmup", 0, "steps over which the rate rises linearly").at_least(0),
-      key("momentum", 0.9, "of sgd; the first beta of adamw").range(0, 1),
-      key("beta2", 0.999, "the second beta of adamw").range(0, 1),
-      key("nesterov", false, "sgd: Nesterov momentum"),
-      key("weight_decay", 1e-4, "on all parameters; decoupled in adamw").range(0, 10),
-      key("l1_gamma", 0.0, "l1 penalty on the scales of batch norms (arXiv 1708.06519)")
-          .range(0, 10),
-      key("crop", 4, "zero pixels around an image, of which a random part is cut off").at_least(0),
-      key("flip", true, "every second image is mirrored"),
-      key("distill", 0.0, "share of the loss that is distance to the loaded model's logits")
-          .range(0, 1),
-      key("temperature", 4.0, "distillation: what logits are divided by").range(0.01, 1000),
-      key("seed", 0, "of order and augmentation").at_least(0),
-      key("save_every", 500, "steps between saved states; 0: none").at_least(0).without_identity()};
+  return Schema{
+             key("file", "vision/cifar10_train2000.bin", "images: shipped in data/, or a path"),
+             key("images", 0, "how many, from the first; 0: all").at_least(0),
+             key("epochs", 1.0, "how often each image is seen").range(0, 1e6),
+             key("steps", 0, "how many steps; 0: epochs count").at_least(0),
+             key("batch", 128, "images of a step").at_least(1),
+             key("optimizer", "sgd", "how gradients become steps").one_of({"sgd", "adamw"}),
+             key("lr", 0.1, "learning rate at the start").range(0, 1e3),
+             key("lr_schedule", "step", "step: times gamma at the milestones; cosine: down to 0")
+                 .one_of({"constant", "step", "cosine"}),
+             key("milestones", std::vector<double>{0.6, 0.8}, "step: shares of the training"),
+             key("gamma", 0.1, "step: factor at a milestone").range(0, 1),
+             key("warmup", 0, "steps over which the rate rises linearly").at_least(0),
+             key("momentum", 0.9, "of sgd; the first beta of adamw").range(0, 1),
+             key("beta2", 0.999, "the second beta of adamw").range(0, 1),
+             key("nesterov", false, "sgd: Nesterov momentum"),
+             key("weight_decay", 1e-4, "on all parameters; decoupled in adamw").range(0, 10),
+             key("l1_gamma", 0.0, "l1 penalty on the scales of batch norms (arXiv 1708.06519)")
+                 .range(0, 10),
+             key("crop", 4, "zero pixels around an image, of which a random part is cut off")
+                 .at_least(0),
+             key("flip", true, "every second image is mirrored"),
+             key("distill", 0.0, "share of the loss that is distance to the loaded model's logits")
+                 .range(0, 1),
+             key("temperature", 4.0, "distillation: what logits are divided by").range(0.01, 1000),
+             key("seed", 0, "of order and augmentation").at_least(0),
+             key("save_every", 500, "steps between saved states; 0: none")
+                 .at_least(0)
+                 .without_identity()} +
+         ImageSource::keys();
 }
 
 TrainingSettings::TrainingSettings(const Config& c)
-    : file(c.get<std::string>("file")),
+    : source(ImageSource::from(c)),
       optimizer(c.get<std::string>("optimizer")),
       schedule(c.get<std::string>("lr_schedule")),
       images(c.get<int64_t>("images")),
@@ -76,7 +80,7 @@ double TrainingSettings::rate(int64_t step, int64_t total) const {
 
 TrainingData::TrainingData(const TrainingSettings& settings, const at::Device& device)
     : how_(settings),
-      all_(std::make_shared<const Batch>(read_cifar(settings.file, 0, settings.images))),
+      all_(std::make_shared<const Batch>(read_images(settings.source, 0, settings.images))),
       size_(all_->images.size(0)),
       device_(device) {}
 
@@ -98,28 +102,51 @@ Batch TrainingData::batch(int64_t step, const std::string& stream) const {
           .argsort(true, 0);
   const auto index = order.slice(0, at, std::min(at + how_.batch, size_));
   Batch b;
-  b.labels = all_->labels.index_select(0, index).to(device_);
-  b.images = augmented(all_->images.index_select(0, index), step, stream).to(device_);
+  b.labels = all_->labels.index_select(0, index);
+  b.images = all_->images.index_select(0, index);
+  augment(b, step, stream);
+  b.labels = b.labels.to(device_);
+  b.images = b.images.to(device_);
   return b;
 }
 
-Tensor TrainingData::augmented(const Tensor& images, int64_t step,
-                               const std::string& stream) const {
-  if (how_.crop == 0 && !how_.flip) return images;
+namespace {
+
+/// Boxes of one image [most, 5] as it was moved by (dx, dy) and mirrored; one that left the image
+/// is none any more.
+Tensor moved(const Tensor& boxes, int64_t dx, int64_t dy, bool mirrored, int64_t h, int64_t w) {
+  auto b = boxes.clone();
+  auto x = (b.slice(1, 1, 5, 2) + dx).clamp(0, w), y = (b.slice(1, 2, 5, 2) + dy).clamp(0, h);
+  if (mirrored) x = (w - x).flip({1});
+  b.slice(1, 1, 5, 2).copy_(x);
+  b.slice(1, 2, 5, 2).copy_(y);
+  const auto left = (b.select(1, 3) - b.select(1, 1) > 1) & (b.select(1, 4) - b.select(1, 2) > 1);
+  b.select(1, 0).masked_fill_(~left, -1);
+  return b;
+}
+
+}  // namespace
+
+void TrainingData::augment(Batch& batch, int64_t step, const std::string& stream) const {
+  if (how_.crop == 0 && !how_.flip) return;
+  const auto &images = batch.images, &labels = batch.labels;
   const auto n = images.size(0), h = images.size(2), w = images.size(3), pad = how_.crop;
   const auto u = uniforms(how_.seed, stream + " augment", step * how_.batch * 3, n * 3);
   const auto padded = at::constant_pad_nd(images, {pad, pad, pad, pad}, 0);
   const auto choices = static_cast<double>(2 * pad + 1);
-  std::vector<Tensor> all;
+  std::vector<Tensor> all, boxes;
   for (int64_t i = 0; i < n; ++i) {
     const auto* mine = &u[static_cast<size_t>(3 * i)];
-    auto one = padded[i]
-                   .narrow(1, static_cast<int64_t>(mine[0] * choices), h)
-                   .narrow(2, static_cast<int64_t>(mine[1] * choices), w);
-    if (how_.flip && mine[2] < 0.5) one = one.flip({2});
+    const auto y = static_cast<int64_t>(mine[0] * choices);
+    const auto x = static_cast<int64_t>(mine[1] * choices);
+    const bool mirrored = how_.flip && mine[2] < 0.5;
+    auto one = padded[i].narrow(1, y, h).narrow(2, x, w);
+    if (mirrored) one = one.flip({2});
     all.push_back(one);
+    if (labels.dim() > 1) boxes.push_back(moved(labels[i], pad - x, pad - y, mirrored, h, w));
   }
-  return at::stack(all);
+  batch.images = at::stack(all);
+  if (!boxes.empty()) batch.labels = at::stack(boxes);
 }
 
 }  // namespace bench

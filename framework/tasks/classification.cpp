@@ -10,25 +10,33 @@ namespace {
 class Classification : public Task {
  public:
   static Schema schema() {
-    return {required("file", Key::Type::String, "a CIFAR-10 binary file"),
-            key("label", "", "the task's name in tables; empty: the file's name"),
-            key("limit", 0, "how many images, from the first; 0: all").at_least(0)};
+    return Schema{required("file", Key::Type::String,
+                           "images with labels: CIFAR-10 binary, IDX, a folder or tar of JPEG"),
+                  key("label", "", "the task's name in tables; empty: the file's name"),
+                  key("limit", 0, "how many images, from the first; 0: all").at_least(0)} +
+           ImageSource::keys();
   }
   explicit Classification(const Config& c)
-      : file_(c.get<std::string>("file")),
+      : source_(ImageSource::from(c)),
         label_(c.get<std::string>("label")),
         limit_(c.get<int64_t>("limit")) {
-    if (label_.empty()) label_ = std::filesystem::path(file_).stem().string();
+    if (label_.empty()) label_ = std::filesystem::path(source_.file).stem().string();
   }
 
-  void check() const override { data_file(file_); }
+  void check() const override { source_.check(); }
   bool reads(bool images) const override { return images; }
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
-    const auto all = c.once<Batch>(fmt::format("images|{}|{}", file_, limit_), [&] {
-      return std::make_shared<const Batch>(read_cifar(file_, 0, limit_));
-    });
+    const auto key = fmt::format("images|{}|{}|{}|{}", source_.file, limit_, source_.resize,
+                                 source_.center_crop);
+    const auto all = c.once<Batch>(
+        key, [&] { return std::make_shared<const Batch>(read_images(source_, 0, limit_)); });
+    if (all->labels.dim() > 1)
+      fail(
+          "task classification: {} has boxes and no classes of whole images; task=shapes measures "
+          "them",
+          source_.file);
     Metric m{label_, "acc"};
     m.n = all->images.size(0);
     m.unit = "share";
@@ -39,7 +47,10 @@ class Classification : public Task {
       Batch part;
       part.images = all->images.narrow(0, at, count).to(c.device);
       part.labels = all->labels.narrow(0, at, count);
-      const auto hit = c.model.forward(part).argmax(1).cpu() == part.labels;
+      const auto logits = c.model.forward(part);
+      if (logits.dim() != 2)
+        fail("task classification: the model gives boxes and no classes of whole images");
+      const auto hit = logits.argmax(1).cpu() == part.labels;
       for (int64_t i = 0; i < count; ++i) m.items.push_back(hit[i].item<bool>() ? 1.0f : 0.0f);
       if (c.progress) c.progress(at + count, m.n);
     }
@@ -47,11 +58,11 @@ class Classification : public Task {
     for (const auto h : m.items) hits += h;
     m.value = hits / n;
     if (n > 1) m.stderr_ = std::sqrt(m.value * (1 - m.value) / (n - 1));
-    m.items_hash = sha256_hex(fmt::format("{}|{}", sha256_file(data_file(file_).string()), m.n));
+    m.items_hash = sha256_hex(fmt::format("{}|{}", data_digest(source_.file), m.n));
     if (c.evidence) {
       Evidence e;
       e.task = m.task, e.protocol = m.protocol, e.name = data_set_of(label_);
-      e.file = file_, e.items = m.items_hash, e.rows = m.n;
+      e.file = source_.file, e.items = m.items_hash, e.rows = m.n;
       c.evidence(e);
     }
     return {m};
@@ -59,13 +70,14 @@ class Classification : public Task {
 
   Batch probe(const TaskContext& c) const override {
     constexpr int64_t kImages = 4;
-    auto few = read_cifar(file_, 0, limit_ ? std::min(limit_, kImages) : kImages);
+    auto few = read_images(source_, 0, limit_ ? std::min(limit_, kImages) : kImages);
     few.images = few.images.to(c.device);
     return few;
   }
 
  private:
-  std::string file_, label_;
+  ImageSource source_;
+  std::string label_;
   int64_t limit_;
 };
 

@@ -9,6 +9,7 @@ std::string_view style_css();
 std::string_view app_js();
 std::string_view curve_js();
 std::string_view panel_js();
+std::string_view scatter_js();
 /// Empty where Chart.js was missing at build time; the page then says so.
 std::string_view chart_js();
 

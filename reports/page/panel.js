@@ -78,6 +78,7 @@ function sectionsOf(d) {
               [v.rule, (v.ok ? "holds" : v.mark) + (v.detail ? ": " + v.detail : ""),
                v.ok ? "" : "bad"]));
   add("Metrics", d.metrics.map((m) => [m.task, metricText(m)]));
+  if (d.scatter) nodes.push(...part(`Points of ${d.scatter.task}`, scatterNode(d.scatter)));
   add("Sparsity", [
     ["asked for", d.sparsity === null ? "–" : (100 * d.sparsity).toFixed(2) + "%"],
     ...d.sparsity_measured.map(

@@ -135,6 +135,23 @@ TEST_CASE("ifso: differences meet the exact scores as r squared on a smooth netw
   CHECK(far(coarse, exact) / far(fine, exact) < 300);
 }
 
+TEST_CASE("ifso: a score of two batches costs at most 8.5 passes", "[ifso]") {
+  struct Counting : Smooth {
+    mutable int forward = 0, backward = 0;
+    Tensor features(const Tensor& h, const Batch&) const override {
+      ++forward;
+      if (h.requires_grad()) h.register_hook([this](const Tensor&) { ++backward; });
+      return h;
+    }
+  } model;
+  auto data = little_images();
+  data.batches.push_back(data.batches.front());
+  scores(model, data, {});
+  CHECK(model.backward == 8);
+  CHECK(model.forward == 9);  // one counts what layers give; a backward pass is two forward ones
+  CHECK((model.forward + 2 * model.backward) / 3.0 <= 8.5);
+}
+
 TEST_CASE("ifso: behind batch norms only the classifier's mask has a direction", "[ifso]") {
   // H_wm 1 of all layers equals the derivative along the classifier's mask alone, but for the
   // norms' eps: scaling the input of a convolution before a norm changes nothing.
@@ -189,6 +206,9 @@ TEST_CASE("ifso: costs divide, and in-place differences leave their drift", "[if
   CHECK(at::allclose(units_of(exact), plain / (std::sqrt(flops) / 1e9), 1e-5, 0));
   exact.push_back({"normalizer", "linear"});
   CHECK(at::allclose(units_of(exact), plain / (flops / 1e9), 1e-5, 0));
+
+  exact.push_back({"singles", Value("float32")});
+  CHECK(units_of(exact).scalar_type() == at::kFloat);  // one layer reads these channels
 
   const auto before = weight_hash(*model);
   units_of({{"backend", "fd"}, {"delta", Value("none")}});

@@ -1,4 +1,5 @@
-// The corpus of what reads files: tasks, tokenizers, tensors.
+// The corpus of what reads files: tasks, tokenizers, tensors, pictures.
+#include "picture_targets.h"
 #include "reader_targets.h"
 #include "replay.h"
 #include "task_targets.h"
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
                   replay(corpus / "sentencepiece", sentencepiece_bytes, factor) +
                   replay(corpus / "safetensors", safetensors_bytes, factor) +
                   replay(corpus / "torch_file", torch_file_bytes, factor) +
-                  replay(corpus / "gguf", gguf_bytes, factor);
+                  replay(corpus / "gguf", gguf_bytes, factor) +
+                  replay(corpus / "picture", picture_bytes, factor);
   return bad > 0 ? 1 : 0;
 }

@@ -1,13 +1,15 @@
 // The fuzzers' corpus of files of tensors in the ordinary program.
 #include "corpus.h"
+#include "fuzz/picture_targets.h"
 #include "fuzz/reader_targets.h"
 
 using namespace bench;
 using namespace bench::test;
 
-TEST_CASE("the corpus of safetensors and GGUF files", "[io]") {
+TEST_CASE("the corpus of safetensors and GGUF files, and of pictures", "[io]") {
   CHECK(replay("safetensors", fuzz::safetensors_bytes) >= 10);
   CHECK(replay("gguf", fuzz::gguf_bytes) >= 10);
+  CHECK(replay("picture", fuzz::picture_bytes) >= 10);
 }
 
 TEST_CASE("the seeds of the corpus are files that can be read", "[io]") {

@@ -4,6 +4,7 @@
 
 #include "reports/page/files.h"
 #include "reports/render.h"
+#include "reports/scatter.h"
 #include "reports/synthetic.h"
 #include "results/verdict.h"
 #include "test.h"
@@ -92,6 +93,28 @@ TEST_CASE("the page marks INVALID with its reason, and the panel shows what is i
   CHECK(nlohmann::json::parse(dense)["verdicts"].size() == 1);
 }
 
+TEST_CASE("points of a study: the truth against all that has its items", "[reports]") {
+  Outcome o;
+  const auto add = [&](const std::string& name, std::vector<float> items, const char* hash) {
+    MetricRow m{"study", "p", name, 0.5};
+    m.items = std::move(items), m.items_hash = hash, m.unit = "nats";
+    o.metrics.push_back(m);
+  };
+  add("dL_no", {1, 2}, "h");
+  CHECK(!has_scatter(o));
+  CHECK(scatter_of(o).is_null());
+  add("dL_true", {3, 4}, "h");
+  add("ifso.spearman", {5, 6}, "h");
+  add("ifso.low", {}, "h");
+  add("other", {7, 8}, "another");
+  CHECK(has_scatter(o));
+  const auto found = scatter_of(o);
+  CHECK(found["y"].dump() == "[3.0,4.0]");
+  REQUIRE(found["x"].size() == 2);
+  CHECK(found["x"][0]["name"] == "dL_no");
+  CHECK(found["x"][1]["items"].dump() == "[5.0,6.0]");
+}
+
 TEST_CASE("nothing in JSON blocks can end them", "[reports]") {
   CHECK(inside_script(R"(["</script>"])") == R"(["\u003c/script>"])");
 }
@@ -104,7 +127,8 @@ TEST_CASE("an empty ledger has a page", "[reports]") {
 
 TEST_CASE("the page asks no network for anything", "[reports]") {
   for (const auto part :
-       {page::page_html(), page::style_css(), page::app_js(), page::curve_js(), page::panel_js()}) {
+       {page::page_html(), page::style_css(), page::app_js(), page::curve_js(), page::scatter_js(),
+        page::panel_js()}) {
     REQUIRE(!part.empty());
     CHECK(!contains(std::string(part), "http:"));
     CHECK(!contains(std::string(part), "https:"));

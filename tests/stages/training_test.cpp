@@ -1,74 +1,9 @@
 // Training, rewinding, recalibration, sparse training, the pruning loop: small networks, few steps.
-#include "stages/training.h"
-
-#include "core/cost.h"
 #include "core/statistics.h"
-#include "fixture.h"
-#include "tiny_vision.h"
+#include "stages/trained.h"
 
 using namespace bench;
 using namespace bench::test;
-
-namespace {
-
-Method method_of(const std::string& criterion, const std::string& allocator, bool channels) {
-  Method m;
-  m.criterion = Registry<Criterion>::instance().create(criterion);
-  m.allocator = Registry<Allocator>::instance().create(allocator);
-  m.propagation = Propagation::Dense;
-  if (channels) {
-    m.pattern.kind = Pattern::Structured;
-    m.pattern.groups = {"channel"};
-    m.pattern.budget = "macs";
-  }
-  return m;
-}
-
-std::unique_ptr<Stage> stage(const std::string& name, Value::Map settings) {
-  return Registry<Stage>::instance().create(name, Value{std::move(settings)});
-}
-
-Value::Map few(int64_t steps, int64_t batch = 16) {
-  return {{"steps", Value(steps)},
-          {"batch", Value(batch)},
-          {"images", Value(int64_t{64})},
-          {"lr", 0.05},
-          {"file", (root() / "data/vision/cifar10_train2000.bin").string()}};
-}
-
-struct Bench {
-  std::unique_ptr<Model> model;
-  std::map<std::string, std::shared_ptr<const Snapshot>> kept;
-  std::map<std::string, double> said;
-  std::string state;
-  explicit Bench(const std::string& family = "resnet_b") : model(tiny_vision(family)) {
-    kept["loaded"] = std::make_shared<const Snapshot>(*model);
-  }
-  void run(const Stage& s, const Method& m, double target = 0.5,
-           const std::function<void(int64_t, int64_t)>& progress = {}) {
-    at::NoGradGuard no_grad;
-    StageContext c{*model, m, target, at::kCPU, kept, progress, {}, state};
-    c.record = [&](const std::string& name, double value, const std::string&) {
-      said[name] = value;
-    };
-    s.apply(c);
-  }
-  double loss_now() const {
-    at::NoGradGuard no_grad;
-    return loss(*model, read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), 0, 64))
-        .item<double>();
-  }
-};
-
-std::string all_bits(Model& model) {
-  std::string text;
-  for (const auto& t : model.tensors())
-    if (t.tensor->defined())
-      text += std::to_string(t.tensor->to(at::kDouble).sum().item<double>()) + " ";
-  return text + weight_hash(model) + mask_hash(model);
-}
-
-}  // namespace
 
 TEST_CASE("training: the loss falls, the same bits twice, others for another seed", "[training]") {
   const auto m = method_of("magnitude", "uniform", false);
@@ -145,6 +80,7 @@ TEST_CASE("training: killed at any step and taken up again, the same bits", "[tr
       CHECK(all_bits(*again.model) == all_bits(*whole.model));
       CHECK(!std::filesystem::exists(b.state));
       if (name == "train") CHECK(again.kept.count("early") == 1);
+      CHECK(again.said == whole.said);
     }
   }
 }

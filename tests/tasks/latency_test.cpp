@@ -1,4 +1,5 @@
 // Speed is no fixed number; what is fixed is which figures there are and what 1.00 means.
+#include "core/cost.h"
 #include "core/task.h"
 #include "fixture.h"
 #include "tiny_vision.h"
@@ -46,6 +47,30 @@ TEST_CASE("latency: images of the model's own channels and size", "[tasks]") {
   const auto m = measured(*model, source, {{"image", Value(int64_t{16})}});
   CHECK(m.size() == 2);
   CHECK(m.at("prefill").unit == "images/s");
+}
+
+TEST_CASE("latency: ResNet-32 without what its released masks cut is faster", "[tasks][shared]") {
+  SKIP_WITHOUT_SHARED();
+  const auto folder = shared() / "data/vision/ifso_resnet32";
+  const auto source =
+      read_checkpoint(folder / "01-resnet32-cifar10-fullnetwork-channel-16_epoch_181_93.51.pth");
+  const auto masks = read_checkpoint(folder / "resnet32_finetune-flops-50_epoch_147_93.00.pth");
+  const auto model = build_model(source);
+  for (auto& g : model->groups("channel")) {
+    const auto m = masks.take_if("backbone." + g.name + ".in_mask");
+    if (!m.defined()) continue;
+    const auto keep = m.flatten() > 0.5;
+    mask_group(g, keep);
+    shrink(g, keep);
+  }
+  CHECK(cost_of(*model, output_positions(*model, tiny_images(1).batches.front())).macs == 34546304);
+  TaskContext c{*model, {}, {}, {}};
+  c.dense = [&] { return build_model(source); };
+  const auto task = Registry<Task>::instance().create(
+      "latency", Value{Value::Map{{"prefill", Value(int64_t{64})}}});
+  const auto found = task->run(c);
+  CHECK(found.at(1).name == "prefill_speedup");
+  CHECK(found.at(1).value > 1);  // 2.0 times fewer multiply-accumulates; docs/vision.md has figures
 }
 
 TEST_CASE("latency: more tokens than the model takes are refused", "[tasks]") {

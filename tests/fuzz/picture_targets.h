@@ -1,0 +1,34 @@
+#pragma once
+// Pictures from any bytes, as a JPEG, a tar archive of JPEGs and IDX: refused with bench::Error, or
+// read whole.
+#include "base/error.h"
+#include "io/idx.h"
+#include "io/jpeg.h"
+#include "io/tar.h"
+#include "scratch.h"
+
+namespace bench::fuzz {
+
+inline void picture_bytes(const std::string& bytes) {
+  static const Scratch scratch;
+  try {
+    decode_jpeg(bytes, "x.jpg");
+  } catch (const Error&) {
+  }
+  const auto file = scratch.write("x-idx3", bytes);
+  try {
+    walk_tar(file, [](const std::string& name, uint64_t, const auto& content) {
+      if (name.ends_with("jpg")) decode_jpeg(content(), name);
+    });
+  } catch (const Error&) {
+  }
+  // As many labels as the images say, all 0, of which 64 are there.
+  std::string labels("\0\0\x08\x01", 4);
+  labels += bytes.size() < 8 ? std::string(4, '\0') : bytes.substr(4, 4);
+  try {
+    read_idx(file, scratch.write("x-idx1", labels + std::string(64, '\0')), 0, 0);
+  } catch (const Error&) {
+  }
+}
+
+}  // namespace bench::fuzz
