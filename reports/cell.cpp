@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 void erase_seeds(Json& node) {
-  if (node.is_object()) node.erase("seed");
+  if (node.is_object()) node.erase("seed"), node.erase("base_seed");
   for (auto& child : node) {
     if (child.is_structured()) erase_seeds(child);
   }

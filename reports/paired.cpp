@@ -169,23 +169,27 @@ class Comparison {
     for (const auto& [model, sum] : by_model) l.models_better += sum > 0;
   }
 
+  /// Weighted as over seeds: the pairs of a replicate first, then replicates alike.
   static void add_items(PairedLine& l, const std::vector<const Point*>& points) {
-    std::map<std::string, std::vector<const Point*>> by_model;
-    for (const auto* p : points) by_model[p->model].push_back(p);
+    std::map<std::pair<std::string, int64_t>, int64_t> pairs;
+    for (const auto* p : points) ++pairs[{p->model, p->seed}];
+    std::map<std::string, double> seeds;
+    for (const auto& [key, count] : pairs) ++seeds[key.first];
+    std::map<std::string, ItemDifferences> by_model;
+    for (const auto* p : points) {
+      auto& d = by_model[p->model];
+      if (d.values.empty()) d.values.resize(p->items.size());
+      if (p->items.empty() || p->items.size() != d.values.size()) return;
+      d.weight = seeds[p->model] / static_cast<double>(pairs.size());
+      const double share =
+          1 / seeds[p->model] / static_cast<double>(pairs[{p->model, p->seed}]);
+      for (size_t i = 0; i < d.values.size(); ++i) d.values[i] += share * p->items[i];
+    }
     std::vector<ItemDifferences> all;
-    int64_t items = 0;
-    for (const auto& [model, list] : by_model) {
-      ItemDifferences d{std::vector<double>(list.front()->items.size()),
-                        static_cast<double>(list.size()) / static_cast<double>(points.size())};
-      for (const auto* p : list) {
-        if (p->items.empty() || p->items.size() != d.values.size()) return;
-        for (size_t i = 0; i < d.values.size(); ++i)
-          d.values[i] += p->items[i] / static_cast<double>(list.size());
-      }
-      items += static_cast<int64_t>(d.values.size());
+    for (auto& [model, d] : by_model) {
+      l.items += static_cast<int64_t>(d.values.size());
       all.push_back(std::move(d));
     }
-    l.items = items;
     l.over_items = item_interval(all);
   }
 

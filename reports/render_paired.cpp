@@ -63,7 +63,8 @@ Sheet data_of(const std::vector<Paired>& list) {
                 "value_a", "value_b", "advantage", "seeds_low", "seeds_high", "p", "p_holm",
                 "items", "items_low", "items_high", "better", "equal", "worse", "models",
                 "models_better"}},
-              {}};
+              std::vector<bool>(24, true)};
+  for (const size_t text : {0, 1, 2, 3, 4, 6}) sheet.right[text] = false;
   for (const auto& pair : list)
     for (const auto& l : pair.lines)
       sheet.rows.push_back({pair.a, pair.b, l.task, l.protocol, l.metric, l.nats ? "1" : "0",

@@ -44,7 +44,8 @@ std::string sheet_markdown(const Sheet& sheet) {
 std::string sheet_csv(const Sheet& sheet) {
   std::string out;
   for (const auto& row : sheet.rows) {
-    for (size_t c = 0; c < row.size(); ++c) out += (c ? "," : "") + csv(row[c]);
+    for (size_t c = 0; c < row.size(); ++c)
+      out += (c ? "," : "") + (sheet.right[c] ? row[c] : csv(row[c]));
     out += "\r\n";
   }
   return out;

@@ -13,7 +13,7 @@ struct Sheet {
 /// For a terminal: every field printable(), columns lined up.
 std::string sheet_text(const Sheet& sheet);
 std::string sheet_markdown(const Sheet& sheet);
-/// With CRLF (RFC 4180).
+/// With CRLF (RFC 4180); numbers as they are, since a quote before a minus sign makes text of them.
 std::string sheet_csv(const Sheet& sheet);
 
 }  // namespace bench

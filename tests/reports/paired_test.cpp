@@ -163,6 +163,8 @@ TEST_CASE("stages match stages, and a total averages a seed's conditions first",
   CHECK(p.lines[2].condition.empty());
   CHECK((p.lines[2].pairs == 3 && p.lines[2].replicates == 2));
   CHECK(p.lines[2].over_seeds.mean == 0.125);  // (0.75 + 0.25) / 2 and -0.25
+  CHECK(off(p.lines[2].over_items.mean, 0.125) < 1e-9);
+  CHECK(p.lines[2].items == 8);
   CHECK(p.lines[2].a == 2 / 3.0);
   CHECK(!p.lines[2].nats);
 }
@@ -258,6 +260,8 @@ TEST_CASE("the program compares what a database holds", "[reports]") {
                  "| wiki@8 | ppl (nats) | head 50% | 2 (2) | 3.490 | 7.389 | +0.7500 |"));
   CHECK(contains(run("paired one two --format csv --db '" + db + "'").output,
                  "one,two,wiki@8,p@1,ppl,1,head 50%,2,2,"));
+  const auto numbers = run("paired two one --format csv --db '" + db + "'").output;
+  CHECK(contains(numbers, ",-0.75"));  // no text
   const auto unknown = run("paired one tow --db '" + db + "'");
   CHECK(unknown.code == 2);
   CHECK(contains(unknown.output, "did you mean two"));

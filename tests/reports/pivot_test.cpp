@@ -83,8 +83,12 @@ TEST_CASE("a missing number has its reason", "[reports]") {
 
 TEST_CASE("several trials of a cell become a mean that says so", "[reports]") {
   RowsMaker m;
-  m.metric(m.trial("random", "unstructured", 0.5, "done", R"({"data":{"seed":1}})"), 10, 3);
-  m.metric(m.trial("random", "unstructured", 0.5, "done", R"({"data":{"seed":2}})"), 14, 3);
+  m.metric(m.trial("random", "unstructured", 0.5, "done",
+                   R"({"criterion":{},"data":{"seed":1}})"),
+           10, 3);
+  m.metric(m.trial("random", "unstructured", 0.5, "done",
+                   R"({"criterion":{"base_seed":7},"data":{"seed":2}})"),
+           14, 3);
   m.metric(m.trial("wanda", "unstructured", 0.5, "done", R"({"data":{"n":1}})"), 10);
   m.metric(m.trial("wanda", "unstructured", 0.5, "done", R"({"data":{"n":2}})"), 14);
   const Table t = pivot(m.rows, {}).tables.at(0);
