@@ -63,18 +63,6 @@ void average(Cell& cell, const std::vector<Reading>& readings) {
   cell.error = std::sqrt(squares / (n - 1) / n);
 }
 
-/// The failed rules of a trial that concern a number of it.
-void judge(Cell& cell, const TrialFacts& facts, const MetricRow& metric, const std::string& id) {
-  const auto it = facts.broken.find(id);
-  if (it == facts.broken.end()) return;
-  for (const auto& v : it->second) {
-    if (!concerns(v, metric.task, metric.protocol)) continue;
-    auto text = fmt::format("{}{}{} (trial {})", v.rule, v.detail.empty() ? "" : ": ", v.detail,
-                            id.substr(0, 12));
-    (only_warns(v) ? cell.warnings : cell.invalid).push_back(std::move(text));
-  }
-}
-
 /// Does anything in the trial draw random numbers? Criteria and sampled data say from which seed.
 bool draws(const Json& config, const Trial& t) {
   const auto has_seed = [&](const char* part) {
@@ -105,6 +93,17 @@ void judge_seeds(Cell& cell, const Rows& rows) {
 
 const char* mark_of(const Cell& cell) {
   return !cell.invalid.empty() ? "INVALID" : !cell.warnings.empty() ? "LEAK" : "";
+}
+
+void judge(Cell& cell, const TrialFacts& facts, const MetricRow& metric, const std::string& id) {
+  const auto it = facts.broken.find(id);
+  if (it == facts.broken.end()) return;
+  for (const auto& v : it->second) {
+    if (!concerns(v, metric.task, metric.protocol)) continue;
+    auto text = fmt::format("{}{}{} (trial {})", v.rule, v.detail.empty() ? "" : ": ", v.detail,
+                            id.substr(0, 12));
+    (only_warns(v) ? cell.warnings : cell.invalid).push_back(std::move(text));
+  }
 }
 
 TrialFacts facts_of(const Rows& rows) {

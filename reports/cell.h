@@ -22,6 +22,9 @@ struct TrialFacts {
 };
 TrialFacts facts_of(const Rows& rows);
 
+/// Adds the failed rules of a trial that concern a number of it.
+void judge(Cell& cell, const TrialFacts& facts, const MetricRow& metric, const std::string& trial);
+
 /// The cell of some trials that share method and column: their mean, or why there is none.
 Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& readings,
                const std::vector<size_t>& trials);

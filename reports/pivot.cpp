@@ -40,26 +40,6 @@ void check_names(const char* what, const std::vector<std::string>& asked,
   }
 }
 
-void check_selection(const Rows& rows, const Selection& selection) {
-  std::set<std::string> models, tasks, protocols;
-  for (const auto& t : rows.trials) models.insert(t.model);
-  if (!selection.tasks.empty()) {
-    for (const auto& m : rows.metrics) tasks.insert({m.metric.task, window_off(m.metric.task)});
-  }
-  check_names("model", selection.models, models);
-  check_names("task", selection.tasks, tasks);
-  for (const auto& m : rows.metrics) {
-    if (!selection.protocols.empty()) protocols.insert(m.metric.protocol);
-  }
-  check_names("protocol", selection.protocols, protocols);
-}
-
-Column column_of(const Trial& t) {
-  // An n:m pattern says its sparsity itself.
-  if (t.pattern.find(':') != std::string::npos) return {t.pattern, t.sparsity, t.pattern};
-  return {t.pattern, t.sparsity, fmt::format("{} {:.4g}%", t.pattern, t.sparsity * 100)};
-}
-
 /// n:m patterns after all others.
 using ColumnKey = std::tuple<bool, std::string, double>;
 ColumnKey key_of(const Trial& t) {
@@ -117,8 +97,7 @@ class Pivot {
       const auto place = place_.find(m.trial);
       if (place == place_.end()) continue;  // submitted between the two queries
       const std::string& model = rows_.trials[place->second].model;
-      if (grids_.count(model) == 0 || !wanted_task(selection_, m.metric.task)) continue;
-      if (!wanted(selection_.protocols, m.metric.protocol)) continue;
+      if (!selected(selection_, model, m.metric)) continue;
       const TableKey key{model, m.metric.task, m.metric.protocol, m.metric.name};
       auto& table = tables_[key];
       if (!table) {
@@ -243,6 +222,31 @@ class Pivot {
 };
 
 }  // namespace
+
+Column column_of(const Trial& t) {
+  // An n:m pattern says its sparsity itself.
+  if (t.pattern.find(':') != std::string::npos) return {t.pattern, t.sparsity, t.pattern};
+  return {t.pattern, t.sparsity, fmt::format("{} {:.4g}%", t.pattern, t.sparsity * 100)};
+}
+
+void check_selection(const Rows& rows, const Selection& selection) {
+  std::set<std::string> models, tasks, protocols;
+  for (const auto& t : rows.trials) models.insert(t.model);
+  if (!selection.tasks.empty()) {
+    for (const auto& m : rows.metrics) tasks.insert({m.metric.task, window_off(m.metric.task)});
+  }
+  check_names("model", selection.models, models);
+  check_names("task", selection.tasks, tasks);
+  for (const auto& m : rows.metrics) {
+    if (!selection.protocols.empty()) protocols.insert(m.metric.protocol);
+  }
+  check_names("protocol", selection.protocols, protocols);
+}
+
+bool selected(const Selection& selection, const std::string& model, const MetricRow& metric) {
+  return wanted(selection.models, model) && wanted_task(selection, metric.task) &&
+         wanted(selection.protocols, metric.protocol);
+}
 
 Rows read_rows(const Store& store) {
   // Trials last: a metric read here then has its trial.

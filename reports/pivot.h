@@ -41,6 +41,7 @@ struct Column {
   std::string label;  // "unstructured 50%", "2:4"
   std::string model;  // where a table holds several models
 };
+Column column_of(const Trial& trial);
 
 struct Line {
   std::string method;
@@ -69,6 +70,10 @@ struct Selection {
 };
 
 /// An unknown model, task or protocol is an Error with the near ones.
+void check_selection(const Rows& rows, const Selection& selection);
+bool selected(const Selection& selection, const std::string& model, const MetricRow& metric);
+
+/// Names as check_selection() takes them.
 Report pivot(const Rows& rows, const Selection& selection);
 
 }  // namespace bench

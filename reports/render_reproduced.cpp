@@ -8,6 +8,7 @@
 #include "reports/escape.h"
 #include "reports/render.h"
 #include "reports/reproduce.h"
+#include "reports/sheet.h"
 
 namespace bench {
 
@@ -66,27 +67,15 @@ Fields missing_lines(const std::vector<Reproduced>& list) {
   return lines;
 }
 
+Sheet sheet_of(const std::vector<Reproduced>& list) {
+  Sheet sheet{{kHead}, {}};
+  for (const auto& r : list) sheet.rows.push_back(fields_of(r));
+  for (size_t c = 0; c < kHead.size(); ++c) sheet.right.push_back(c >= 4 && c <= 7);
+  return sheet;
+}
+
 std::string as_text(const std::vector<Reproduced>& list) {
-  std::vector<Fields> grid{kHead};
-  for (const auto& r : list) {
-    grid.push_back({});
-    for (const auto& f : fields_of(r)) grid.back().push_back(printable(f));
-  }
-  std::vector<size_t> widths(kHead.size());
-  for (const auto& line : grid) {
-    for (size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], width(line[c]));
-  }
-  std::string out;
-  for (const auto& fields : grid) {
-    std::string line;
-    for (size_t c = 0; c < fields.size(); ++c) {
-      const std::string gap(widths[c] - width(fields[c]), ' ');
-      const bool right = c >= 4 && c <= 7;
-      line += (c ? "  " : "") + (right ? gap + fields[c] : fields[c] + gap);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
+  auto out = sheet_text(sheet_of(list));
   out += "\n" + counts(list) + "; Δ is ours - published, ± how far the same number may be off\n";
   const auto missing = missing_lines(list);
   if (!missing.empty()) out += "\nmissing:\n";
@@ -95,17 +84,9 @@ std::string as_text(const std::vector<Reproduced>& list) {
 }
 
 std::string as_markdown(const std::vector<Reproduced>& list) {
-  std::string out =
-      fmt::format("### {}, {}\n\n|", markdown(list[0].row->paper), markdown(list[0].row->table));
-  for (const auto& name : kHead) out += " " + name + " |";
-  out += "\n|";
-  for (size_t c = 0; c < kHead.size(); ++c) out += c >= 4 && c <= 7 ? " --: |" : " :-- |";
-  out += "\n";
-  for (const auto& r : list) {
-    out += "|";
-    for (const auto& f : fields_of(r)) out += " " + markdown(f) + " |";
-    out += "\n";
-  }
+  auto out = fmt::format("### {}, {}\n\n", markdown(list[0].row->paper),
+                         markdown(list[0].row->table));
+  out += sheet_markdown(sheet_of(list));
   out += "\n" + markdown(counts(list)) + "\n";
   const auto missing = missing_lines(list);
   if (!missing.empty()) out += "\nMissing:\n\n```\n";

@@ -15,6 +15,23 @@ std::vector<Flag> show_flags() {
   return flags;
 }
 
+Verb paired_verb() {
+  return {"paired",
+          "A B...",
+          "is method A better than each B? over all trials that match: difference, interval, test",
+          2,
+          kAny,
+          {kDb,
+           {.name = "--format",
+            .value = "NAME",
+            .doc = "default: table; one of",
+            .choices = {"table", "markdown", "csv"}},
+           {"--model", "NAME", "only this model", true},
+           {"--task", "NAME", "only this task, with or without its window", true},
+           {"--protocol", "NAME", "only numbers of this protocol", true}},
+          paired};
+}
+
 std::vector<Verb> read_verbs() {
   return {{"list",
            "",
@@ -48,6 +65,7 @@ std::vector<Verb> read_verbs() {
             {"--protocol", "NAME", "only numbers of this protocol", true},
             {"--across-models", "", "models side by side, where all is measured alike"}},
            report},
+          paired_verb(),
           {"leaderboard",
            "",
            "one HTML page with tables, curves and where each number comes from",

@@ -20,6 +20,7 @@ int verify(const Options& options);
 int list(const Options& options);
 int show(const Options& options);
 int report(const Options& options);
+int paired(const Options& options);
 int leaderboard(const Options& options);
 int diff(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.

@@ -48,13 +48,14 @@ Schema Pattern::schema() {
           .at_least(0)
           .in("blocks"),
       key("budget", "weights",
-          "structured: what the target is a share of: the units' weights, or macs, acts or params "
-          "of the whole model")
+          "structured: what the target is a share of: the units' weights, or of the whole model "
+          "macs, acts (outputs) or params (weights) of its linear and convolutional layers")
           .one_of({"weights", "macs", "acts", "params"}),
       key("tie", "stable", "rule for equal scores; reference: the threshold of the authors' code")
           .one_of({"stable", "reference"}),
       key("target_of", "removable",
-          "structured: sparsity is a share of what may be removed, or of the model's parameters")
+          "structured: sparsity is a share of what may be removed, or of all parameters of the "
+          "model, embeddings, biases and norms too")
           .one_of({"removable", "parameters"}),
       key("alibi", "slice",
           "structured: heads that stay keep their ALiBi slopes, or all are made anew for their "
@@ -81,6 +82,9 @@ Pattern Pattern::from(const Config& c) {
     p.remake = c.get<std::string>("alibi") == "rebuild";
     p.of_parameters = c.get<std::string>("target_of") == "parameters";
     p.budget = c.get<std::string>("budget");
+    if (p.of_parameters && p.budget != "weights")
+      fail("{}: target_of parameters and budget {} both say what the target is a share of; keep one",
+           c.path(), p.budget);
   }
   p.reference_ties = c.get<std::string>("tie") == "reference";
   return p;

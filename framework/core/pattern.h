@@ -20,7 +20,7 @@ struct Pattern {
   int64_t keep = 0, of = 0;                   // NM: KEEP n of m consecutive inputs of a row
   std::vector<std::string> groups;            // Structured: the kinds of Group
   int64_t exempt_first = 0, exempt_last = 0;  // Structured: blocks left whole at either end
-  /// Structured: the target is a share of the model's parameters, not of what may be removed.
+  /// Structured: a share of all parameters (embeddings, norms too), not of what may be removed.
   bool of_parameters = false;
   bool remake = false;  // Structured: ALiBi slopes are made anew for the heads that stay
   /// Structured: what the target is a share of: "weights" of the pattern's units, or macs, acts or

@@ -56,11 +56,23 @@ std::vector<Instruction> from_alpaca(const std::string& name) {
   return all;
 }
 
-std::vector<Instruction> instructions(const TextTrainingSettings& how) {
-  if (how.format == "alpaca") return from_alpaca(how.file);
-  std::vector<Instruction> all;
-  for (const auto& d : read_documents(how.file, guess_format(how.file)))
-    if (auto i = continued(d); !i.output.empty()) all.push_back(std::move(i));
+struct Text {
+  std::string prompt, response;
+};
+
+std::vector<Text> texts_of(const TextTrainingSettings& how) {
+  std::vector<Text> all;
+  if (how.format == "alpaca") {
+    for (const auto& i : from_alpaca(how.file)) all.push_back({prompt_of(i), i.output});
+    return all;
+  }
+  for (const auto& d : read_documents(how.file, guess_format(how.file))) {
+    if (how.format == "plain") {
+      all.push_back({"", d});
+    } else if (const auto i = continued(d); !i.output.empty()) {
+      all.push_back({prompt_of(i), i.output});
+    }
+  }
   return all;
 }
 
@@ -70,8 +82,8 @@ Schema TextTrainingSettings::schema() {
   return {key("file", "text/c4/sample_c4-rp2.jsonl", "texts: shipped in data/, or a path"),
           key("format", "continue",
               "continue: the first sentence of each document asks for the rest; alpaca: lines of "
-              "{instruction, input, output}")
-              .one_of({"continue", "alpaca"}),
+              "{instruction, input, output}; plain: documents as they are, every token learned")
+              .one_of({"continue", "alpaca", "plain"}),
           key("rows", 0, "how many, from the first; 0: all").at_least(0),
           key("cutoff", 256, "a row is cut behind so many tokens").range(2, 1 << 20),
           key("validation", 50, "rows at the end that are held out to choose the best step")
@@ -127,16 +139,17 @@ double TextTrainingSettings::rate(int64_t step, int64_t total) const {
 std::vector<TrainingRow> training_rows(const TextTrainingSettings& how,
                                        const Tokenizer& tokenizer) {
   std::vector<TrainingRow> all;
-  for (const auto& i : instructions(how)) {
-    const auto prompt = prompt_of(i);
-    TrainingRow row{tokenizer.encode(prompt + i.output, true),
-                    static_cast<int64_t>(tokenizer.encode(prompt, true).size())};
+  for (const auto& text : texts_of(how)) {
+    TrainingRow row{tokenizer.encode(text.prompt + text.response, true), 0};
+    if (!text.prompt.empty())
+      row.prompt = static_cast<int64_t>(tokenizer.encode(text.prompt, true).size());
     if (static_cast<int64_t>(row.ids.size()) > how.cutoff)
       row.ids.resize(static_cast<size_t>(how.cutoff));
     if (tokenizer.eos() && static_cast<int64_t>(row.ids.size()) < how.cutoff &&
         row.ids.back() != *tokenizer.eos())
       row.ids.push_back(*tokenizer.eos());
-    if (row.prompt < static_cast<int64_t>(row.ids.size())) all.push_back(std::move(row));
+    if (std::max<int64_t>(1, row.prompt) < static_cast<int64_t>(row.ids.size()))
+      all.push_back(std::move(row));
     if (how.rows > 0 && static_cast<int64_t>(all.size()) == how.rows) break;
   }
   if (static_cast<int64_t>(all.size()) <= how.validation)

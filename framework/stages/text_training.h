@@ -28,9 +28,9 @@ struct TrainingRow {
   Sequence ids;
   int64_t prompt = 0;
 };
-/// The file's rows in the Alpaca template (tatsu-lab/stanford_alpaca@761dc5b, train.py:31-42), EOS
-/// behind a response that fits, cut at `cutoff` tokens; rows whose response is cut away are left
-/// out.
+/// The file's rows in the Alpaca template (tatsu-lab/stanford_alpaca@761dc5b, train.py:31-42), or
+/// documents without a prompt; EOS behind a response that fits, cut at `cutoff` tokens; rows whose
+/// response is cut away are left out.
 std::vector<TrainingRow> training_rows(const TextTrainingSettings& how, const Tokenizer& tokenizer);
 
 /// Mean negative log-likelihood of the responses of some rows, differentiable.

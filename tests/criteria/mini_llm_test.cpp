@@ -188,6 +188,12 @@ TEST_CASE("target_of=parameters: the share of the model's parameters that is ask
   s.dense->restore(*s.model);
   CHECK(
       contains(error_of([&] { removable_target(*s.model, m.pattern, 0.95); }), "its groups hold"));
+  // Two answers to one question.
+  std::vector<std::string> mistakes;
+  const Value::Map both{{"kind", "structured"}, {"target_of", "parameters"}, {"budget", "macs"}};
+  const auto whole = Pattern::schema().complete(Value{both}, "pattern", mistakes);
+  CHECK(mistakes.empty());
+  CHECK(contains(error_of([&] { Pattern::from(Config(whole, "pattern")); }), "keep one"));
 }
 
 TEST_CASE("global ranking of groups: normalised scores, units counted as one", "[criteria]") {

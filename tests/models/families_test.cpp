@@ -201,6 +201,8 @@ TEST_CASE("families: a config that means another function is refused by name", "
   CHECK(contains(refusal("gpt2", {{"n_positions", 99}}), "wpe"));
   CHECK(contains(refusal("gpt_neox", {{"attention_bias", false}}), "attention.dense.bias"));
   CHECK(contains(refusal("gpt_neox", {{"rotary_pct", 1.5}}), "rotated"));
+  for (const char* again : {"partial_rotary_factor", "rope_theta"})  // of rotary_pct, rotary_emb_base
+    CHECK(contains(refusal("gpt_neox", {{again, 0.5}}), again));
   CHECK(contains(refusal("opt", {{"tie_word_embeddings", false}}), "lm_head.weight"));
   CHECK(contains(refusal("opt", {{"word_embed_proj_dim", 12}}), "project_in"));
   CHECK(contains(refusal("opt", {{"do_layer_norm_before", false}}), "final_layer_norm"));
@@ -224,6 +226,7 @@ TEST_CASE("families: keys that change the function do", "[models]") {
   CHECK(differs("gpt_neox", {{"use_parallel_residual", false}}));
   CHECK(differs("gpt_neox", {{"rotary_emb_base", 100}}));
   CHECK(differs("gpt_neox", {{"rotary_pct", 1.0}}));
+  CHECK(!differs("gpt_neox", {{"partial_rotary_factor", 0.67}, {"rope_theta", 10000}}));
   CHECK(!differs(
       "gpt_neox",
       {{"rope_parameters",

@@ -85,6 +85,33 @@ TEST_CASE("rows: the template, the response behind the prompt, EOS where there i
   CHECK(contains(error_of([&] { training_rows(settings(map), *tokenizer); }), "rows.jsonl:1"));
 }
 
+TEST_CASE("rows of plain documents: no template, every token learned", "[stages]") {
+  const TempDir dir;
+  const auto file = (dir.path / "rows.jsonl").string();
+  std::ofstream(file) << R"({"text": "One day. Two days."})" << "\n"
+                      << R"({"text": ""})" << "\n"  // no token to learn
+                      << R"({"text": "A long story of a cat."})" << "\n";
+  const auto tokenizer = shipped("stories260k").checkpoint.tokenizer("slow4");
+  const auto whole = tokenizer->encode("One day. Two days.", true);
+  const auto rows = training_rows(settings({{"file", file},
+                                            {"format", "plain"},
+                                            {"cutoff", Value(int64_t(whole.size()) + 1)},
+                                            {"validation", Value(int64_t{0})}}),
+                                  *tokenizer);
+  REQUIRE(rows.size() >= 2);
+  CHECK(rows[0].prompt == 0);
+  CHECK(rows[0].ids.back() == *tokenizer->eos());
+  CHECK(Sequence(rows[0].ids.begin(), rows[0].ids.end() - 1) == whole);
+  CHECK(rows.back().ids.size() <= whole.size() + 1);
+
+  auto& s = shipped("stories260k");
+  at::NoGradGuard no_grad;
+  const TrainingRow row{{1, 40, 50}, 0};
+  const auto logits = s.model->forward(text_batch({row.ids})).log_softmax(1);
+  const double by_hand = -(logits[0][40].item<double>() + logits[1][50].item<double>()) / 2;
+  CHECK(std::abs(response_loss(*s.model, {&row}, at::kCPU).item<double>() - by_hand) < 1e-6);
+}
+
 TEST_CASE("the loss is that of the responses alone", "[stages]") {
   auto& s = shipped("stories260k");
   at::NoGradGuard no_grad;

@@ -1,13 +1,16 @@
 """Exports every trial and holds transformers' logits against ours."""
 import json
 import sqlite3
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel,
+                          GPTNeoXConfig, GPTNeoXForCausalLM)
 
 bench, config, work = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 database = work / "x.db"
@@ -22,6 +25,25 @@ def run(*words, may_fail=False):
     return done
 
 
+def random_models(folder):
+    """A small model of each family that ships none, with the tokenizer of one that does."""
+    torch.manual_seed(0)
+    wide = dict(initializer_range=0.2)  # so that every layer tells in the logits
+    models = {
+        "gpt2": GPT2LMHeadModel(GPT2Config(vocab_size=2048, n_positions=256, n_embd=64, n_layer=3,
+                                           n_head=4, bos_token_id=1, eos_token_id=2, **wide)),
+        "gpt-neox": GPTNeoXForCausalLM(GPTNeoXConfig(
+            vocab_size=2048, max_position_embeddings=256, hidden_size=64, num_hidden_layers=3,
+            num_attention_heads=4, intermediate_size=256, bos_token_id=1, eos_token_id=2, **wide))}
+    shipped = Path(bench).parent / "data/models/bloom-ts-1m"
+    for name, model in models.items():
+        model.save_pretrained(folder / name)
+        for file in shipped.glob("*token*"):
+            shutil.copy(file, folder / name)
+
+
+random_models(work / "models")
+os.environ["TINY_MODELS"] = str(work / "models")
 run("run", config, "--config-dir", Path(bench).parent / "configs", "--db", database, "--no-report")
 rows = sqlite3.connect(database).execute("select id, model, pattern from trial order by rowid")
 torch.manual_seed(1)
