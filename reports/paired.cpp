@@ -91,7 +91,8 @@ class Comparison {
     for (const auto* side : {&a, &b}) judge(seen, facts_, side->metric, side->trial.id);
     const auto about = a.metric.task + " " + a.metric.name;
     if (!seen.invalid.empty()) return note(about + " INVALID, left out");
-    if (a.metric.items_hash != b.metric.items_hash || a.metric.items.size() != b.metric.items.size())
+    if (a.metric.items_hash != b.metric.items_hash ||
+        a.metric.items.size() != b.metric.items.size())
       return note(about + " of other items, left out");
     const double x = scale(a.metric, a.metric.value), y = scale(b.metric, b.metric.value);
     if (!std::isfinite(x) || !std::isfinite(y)) return note(about + " is no number, left out");

@@ -5,8 +5,8 @@
 namespace bench::test {
 
 /// Every input of a fuzzer's committed corpus once, in the ordinary program, and how many there
-/// were: nothing but bench::Error escapes, and nothing is slow (0.1 s in a release build; twenty times that here, as
-/// this program may run under sanitizers).
+/// were: nothing but bench::Error escapes, and nothing is slow (0.1 s in a release build; twenty
+/// times that here, as this program may run under sanitizers).
 inline size_t replay(const char* name, void (*target)(const std::string&)) {
   size_t inputs = 0;
   for (const auto& entry :

@@ -11,8 +11,8 @@ namespace bench {
 const std::vector<std::string>& normalizers();
 
 /// scores: any shape; float64 comes back in that shape. none: as they are; sum, mean, max, l2:
-/// divided by it; gaussian: minus the mean, over the unbiased deviation + 1e-8; standardization: to 0..1;
-/// lamp: lamp_scores(). An unknown name is an Error.
+/// divided by it; gaussian: minus the mean, over the unbiased deviation + 1e-8; standardization: to
+/// 0..1; lamp: lamp_scores(). An unknown name is an Error.
 Tensor normalized(const Tensor& scores, const std::string& how);
 
 /// LAMP (Lee et al. 2021, arXiv 2010.07611, eq. 4; layer-adaptive-sparsity tools/pruners.py:171):

@@ -83,8 +83,10 @@ Pattern Pattern::from(const Config& c) {
     p.of_parameters = c.get<std::string>("target_of") == "parameters";
     p.budget = c.get<std::string>("budget");
     if (p.of_parameters && p.budget != "weights")
-      fail("{}: target_of parameters and budget {} both say what the target is a share of; keep one",
-           c.path(), p.budget);
+      fail(
+          "{}: target_of parameters and budget {} both say what the target is a share of; keep "
+          "one",
+          c.path(), p.budget);
   }
   p.reference_ties = c.get<std::string>("tie") == "reference";
   return p;

@@ -227,8 +227,8 @@ void decide(Walk& w, const Stop& stop, const Stats& stats, std::vector<Removed>&
     for (const auto i : stop.candidates) prune_layer(w, w.candidates[i], w.shares[i], stats);
     return;
   }
-  std::vector<Removed>
-      here;  // all scores first: masks of one group must not change another's score
+  // All scores first: masks of one group must not change another's score.
+  std::vector<Removed> here;
   for (const auto i : stop.candidates)
     here.push_back(prune_group(w, w.candidates[i], w.shares[i], stats));
   for (auto& r : here) {
@@ -281,9 +281,8 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
   allocate(w, target);
   std::vector<Removed> removed;
   const auto walk = stops(w);
-  int64_t done = 0;
-  for (const auto& stop : walk) {
-    const bool dense = was_dense && removed.empty() && (done == 0);
+  for (int64_t done = 0; const auto& stop : walk) {
+    const bool dense = was_dense && removed.empty() && done == 0;
     const auto stats = stats_at(w, stop, needs, Pass::Local, dense);
     const auto layers = layers_of(w, stop.candidates);
     if (onlooker.measured)

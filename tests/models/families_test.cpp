@@ -201,7 +201,7 @@ TEST_CASE("families: a config that means another function is refused by name", "
   CHECK(contains(refusal("gpt2", {{"n_positions", 99}}), "wpe"));
   CHECK(contains(refusal("gpt_neox", {{"attention_bias", false}}), "attention.dense.bias"));
   CHECK(contains(refusal("gpt_neox", {{"rotary_pct", 1.5}}), "rotated"));
-  for (const char* again : {"partial_rotary_factor", "rope_theta"})  // of rotary_pct, rotary_emb_base
+  for (const char* again : {"partial_rotary_factor", "rope_theta"})  // rotary_pct, rotary_emb_base
     CHECK(contains(refusal("gpt_neox", {{again, 0.5}}), again));
   CHECK(contains(refusal("opt", {{"tie_word_embeddings", false}}), "lm_head.weight"));
   CHECK(contains(refusal("opt", {{"word_embed_proj_dim", 12}}), "project_in"));

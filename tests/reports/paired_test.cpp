@@ -32,7 +32,8 @@ struct Ledger {
     t.method = stage.empty() ? method : method + "+" + stage;
     const auto after = stage.empty() ? "" : fmt::format(R"(,"after":{{"{}":{{}}}})", stage);
     const auto draw = draws ? fmt::format(R"(,"seed":{})", seed) : "";
-    const auto uses = data.empty() ? "" : fmt::format(R"(,"data":{{"x":"{}"}},"data_bytes":"b")", data);
+    const auto uses =
+        data.empty() ? "" : fmt::format(R"(,"data":{{"x":"{}"}},"data_bytes":"b")", data);
     t.identity = fmt::format(R"({{"model":"{}","criterion":{{"name":"{}"}}{}{}}})", model, method,
                              uses, after);
     t.config = fmt::format(R"({{"criterion":{{"name":"{}"{}}},"seed":{},"data":{{"x":"{}"}}{}}})",
