@@ -16,6 +16,11 @@ function axisOf(values) {
   return {low, high, at: (v) => 40 + 250 * (v - low) / span};
 }
 
+/** In little room: 4.51, 0.0950, -5.5e-6. */
+function short(v) {
+  return v !== 0 && Math.abs(v) < 1e-3 ? v.toExponential(1) : v.toPrecision(3);
+}
+
 function pointsOf(scatter, x) {
   const across = axisOf(x.items), up = axisOf(scatter.y);
   const label = (text, px, py, anchor) =>
@@ -28,9 +33,9 @@ function pointsOf(scatter, x) {
               "circle",
               {cx: across.at(v), cy: 310 - up.at(scatter.y[i]), r: 2.5, "fill-opacity": 0.6},
               drawn("title", {}, `channel ${i}: ${x.name} ${v}, dL_true ${scatter.y[i]}`))),
-      label(across.low.toPrecision(3), 40, 284, "middle"),
-      label(across.high.toPrecision(3), 290, 284, "middle"),
-      label(up.low.toPrecision(3), 36, 272, "end"), label(up.high.toPrecision(3), 36, 24, "end"),
+      label(short(across.low), 40, 284, "middle"),
+      label(short(across.high), 290, 284, "middle"),
+      label(short(up.low), 36, 272, "end"), label(short(up.high), 36, 24, "end"),
       label(x.name, 165, 300, "middle"), label(`dL_true (${scatter.unit})`, 44, 14, "start"));
 }
 
