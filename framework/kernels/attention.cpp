@@ -5,44 +5,16 @@
 #include "kernels/attention.h"
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "core/tensor.h"
+#include "kernels/lanes.h"
 
 namespace bench::kernels {
 namespace {
 
-#define BENCH_INLINE [[gnu::always_inline]] inline
-
-constexpr int64_t kLanes = 16;
-using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4)));
-using Ints = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t)), aligned(4)));
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 int64_t up(int64_t n) {
   return (n + kLanes - 1) / kLanes * kLanes;
-}
-
-/// x <- exp(x) for x <= 0: 2^n times a polynomial of the rest (Cephes expf).
-BENCH_INLINE void exponential(Lanes& x) {
-  constexpr float kLowest = -87.0f;     // below, the result is 0 here and no normal number anywhere
-  constexpr float kRound = 12582912.f;  // 1.5 * 2^23: adding it rounds to a whole number
-  const Ints gone = x < kLowest;
-  const Lanes t = gone ? Lanes{} + kLowest : x;
-  const Lanes shifted = t * 1.44269504088896341f + kRound;
-  const Lanes n = shifted - kRound;
-  const Lanes r = t - n * 0.693359375f + n * 2.12194440e-4f;
-  Lanes p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
-  const Ints bits = reinterpret_cast<Ints>(p) +
-                    (reinterpret_cast<Ints>(shifted) << 23);  // the same bits as whole numbers
-  x = gone ? Lanes{} : reinterpret_cast<Lanes>(bits);
 }
 
 constexpr int64_t kBlock = 4 * kLanes;  // keys that are looked at together
@@ -89,13 +61,6 @@ struct Row {
   int64_t from() const { return first / kBlock; }
   int64_t to() const { return blocks(end); }
 };
-
-BENCH_INLINE const Lanes& lanes(const float* p) {
-  return *reinterpret_cast<const Lanes*>(p);
-}
-BENCH_INLINE Lanes& lanes(float* p) {
-  return *reinterpret_cast<Lanes*>(p);
-}
 
 #define BENCH_FOUR _Pragma("GCC unroll 4") for (int b = 0; b < 4; ++b)
 
@@ -211,8 +176,6 @@ BENCH_INLINE void rows_of(const Task& task, const float* q, float* score, float*
   rows<2>(task, q, score, out);
 }
 
-using Rows = void (*)(const Task&, const float*, float*, float*);
-
 [[gnu::target("avx512f")]] void rows_avx512(const Task& t, const float* q, float* s, float* o) {
   rows_of(t, q, s, o);
 }
@@ -223,16 +186,11 @@ void rows_plain(const Task& t, const float* q, float* s, float* o) {
   rows_of(t, q, s, o);
 }
 
-Rows for_this_machine() {
-  if (__builtin_cpu_supports("avx512f")) return rows_avx512;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? rows_avx2 : rows_plain;
-}
-
 }  // namespace
 
 void causal_attention(const float* q, const float* k, const float* v, const AttentionShape& s,
                       float* out) {
-  static const Rows run = for_this_machine();
+  static const auto run = for_this_machine(rows_avx512, rows_avx2, rows_plain);
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   // Each task packs the keys it reads: once a head where there are heads enough.
   const int64_t parts = s.kv_heads >= threads ? 1 : std::min(2 * threads, s.queries);

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "kernels/exponentials.h"
+
 namespace bench {
 namespace {
 
@@ -21,7 +23,7 @@ Tensor first_maximum(const Tensor& logits, const Tensor& column, Tensor maximal)
 RunningSoftmax::RunningSoftmax(const Tensor& ids)
     : ids_(ids),
       most_(at::full_like(ids, -std::numeric_limits<double>::infinity(), at::kFloat)),
-      sum_(at::zeros_like(most_)),
+      sums_(at::zeros({ids.size(0), kernels::kSumLanes}, most_.options())),
       picked_(at::zeros_like(most_)),
       greedy_(at::zeros_like(ids, at::kBool)) {}
 
@@ -34,12 +36,20 @@ void RunningSoftmax::add(Tensor logits, int64_t begin) {
   const auto first = first_maximum(logits, column, here.logical_and(value == peak));
   greedy_ = at::where((peak > most_).logical_or(peak.isnan()), first, greedy_);
   const auto most = at::maximum(most_, peak);
-  sum_ = sum_ * (most_ - most).exp() + logits.sub_(most).exp_().sum(1, true);
+  if (logits.is_cpu()) {
+    const auto flat = logits.contiguous();
+    kernels::add_exponentials(flat.const_data_ptr<float>(), flat.size(0), flat.size(1),
+                              most_.const_data_ptr<float>(), most.const_data_ptr<float>(),
+                              sums_.mutable_data_ptr<float>());
+  } else {
+    sums_ *= (most_ - most).exp();
+    sums_.select(1, 0) += logits.sub_(most).exp_().sum(1);
+  }
   most_ = most;
 }
 
 Tensor RunningSoftmax::answers() const {
-  return at::cat({picked_ - most_ - sum_.log(), greedy_.to(at::kFloat)}, 1);
+  return at::cat({picked_ - most_ - sums_.sum(1, true).log(), greedy_.to(at::kFloat)}, 1);
 }
 
 }  // namespace bench

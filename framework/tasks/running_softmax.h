@@ -14,7 +14,7 @@ class RunningSoftmax {
   Tensor answers() const;
 
  private:
-  Tensor ids_, most_, sum_, picked_, greedy_;
+  Tensor ids_, most_, sums_, picked_, greedy_;  // sums_: [n, kSumLanes]
 };
 
 }  // namespace bench

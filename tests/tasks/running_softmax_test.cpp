@@ -1,6 +1,7 @@
 // The softmax that sees a few classes at a time, against the plain one.
-#include "test.h"
 #include "tasks/running_softmax.h"
+
+#include "test.h"
 
 using namespace bench;
 
@@ -44,4 +45,18 @@ TEST_CASE("a NaN among the logits stays one", "[tasks]") {
   const auto answers = by_chunks(logits, at::zeros({1, 1}, at::kLong), 2);
   CHECK(answers[0][0].isnan().item<bool>());
   CHECK(answers[0][1].item<float>() == 0);
+}
+
+TEST_CASE("the softmax adds in the lanes in which LibTorch's does", "[tasks]") {
+  // 1 + 5e-8 is 1 in float32. In the lane of the largest term small ones are lost one by one, in
+  // another they add up to 1e-5 first.
+  constexpr int64_t kSmall = 200;
+  const auto sum_with_small_in = [&](int64_t lane) {
+    auto logits = at::full({1, 16 * (kSmall + 1)}, -std::numeric_limits<float>::infinity());
+    logits[0][0] = 0;
+    for (int64_t i = 1; i <= kSmall; ++i) logits[0][16 * i + lane] = std::log(5e-8f);
+    return -by_chunks(logits, at::zeros({1, 1}, at::kLong), 160)[0][0].item<double>();
+  };
+  CHECK(sum_with_small_in(0) == 0);
+  CHECK(std::abs(sum_with_small_in(1) - 200 * 5e-8) < 2e-7);
 }
