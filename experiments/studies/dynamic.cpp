@@ -6,20 +6,16 @@
 // of a trained layer). Dynamic: ranked for each image; static: by the mean over other images;
 // random: drawn once. What is not kept is neither written nor read, so that all three cost the
 // same.
-#include <cmath>
-
 #include "base/digest.h"
 #include "core/cost.h"
 #include "core/rows.h"
-#include "core/task.h"
 #include "io/data.h"
 #include "io/images.h"
 #include "kernels/philox.h"
+#include "tasks/top_one.h"
 
 namespace bench {
 namespace {
-
-constexpr int64_t kAtOnce = 128;
 
 /// The two layers of a group, and which channels are kept: bool [images or 1, units].
 struct Gate {
@@ -92,25 +88,22 @@ class Dynamic : public Task {
       }
     } off{gates};
     const auto all = read_images(source_, 0, limit_), calibration = read_images(other_, 0, images_);
-    if (all.labels.dim() > 1) fail("task dynamic: {} has boxes, no classes", source_.file);
-    std::vector<Metric> out{metric("acc", hits(c, all), all.images.size(0))};
+    std::vector<Metric> out{accuracy(c, "acc", all)};
     watch(gates);
-    hits(c, calibration);
+    top_one(c.model, calibration, "task dynamic: " + other_.file);
     for (auto& g : gates) g.keep = highest(g.sum.unsqueeze(0), g.kept);
     apply(gates, false);
-    out.push_back(metric("acc_static", hits(c, all), all.images.size(0)));
+    out.push_back(accuracy(c, "acc_static", all));
     for (auto& g : gates) g.keep = highest(drawn(g), g.kept);
-    out.push_back(metric("acc_random", hits(c, all), all.images.size(0)));
+    out.push_back(accuracy(c, "acc_random", all));
     apply(gates, true);
-    out.push_back(metric("acc_dynamic", hits(c, all), all.images.size(0)));
+    out.push_back(accuracy(c, "acc_dynamic", all));
     out.push_back(cost(c, gates, all));
     return out;
   }
 
-  Batch probe(const TaskContext& c) const override {
-    auto few = read_images(source_, 0, limit_ ? std::min<int64_t>(limit_, 4) : 4);
-    few.images = few.images.to(c.device);
-    return few;
+  Batch probe(const TaskContext&) const override {
+    return read_images(source_, 0, limit_ ? std::min<int64_t>(limit_, 4) : 4);
   }
 
  private:
@@ -159,31 +152,13 @@ class Dynamic : public Task {
     return at::tensor(u, at::kDouble).unsqueeze(0).to(g.writer->weight.device());
   }
 
-  std::vector<float> hits(const TaskContext& c, const Batch& all) const {
-    std::vector<float> found;
-    const auto n = all.images.size(0);
-    for (int64_t at = 0; at < n; at += kAtOnce) {
-      Batch part;
-      const auto count = std::min(kAtOnce, n - at);
-      part.images = all.images.narrow(0, at, count).to(c.device);
-      const auto logits = c.model.forward(part);
-      if (logits.dim() != 2) fail("task dynamic: the model gives boxes, no classes");
-      const auto right = logits.argmax(1).cpu() == all.labels.narrow(0, at, count);
-      for (int64_t i = 0; i < count; ++i) found.push_back(right[i].item<bool>() ? 1.0f : 0.0f);
-    }
-    return found;
-  }
-
-  Metric metric(const std::string& name, std::vector<float> items, int64_t n) const {
-    Metric m{label_, name};
-    for (const auto h : items) m.value += h / static_cast<double>(n);
-    if (n > 1) m.stderr_ = std::sqrt(m.value * (1 - m.value) / static_cast<double>(n - 1));
-    m.n = n;
-    m.unit = "share";
+  Metric accuracy(const TaskContext& c, const std::string& name, const Batch& all) const {
+    auto m = top_one(c.model, all, "task dynamic: " + source_.file);
+    m.task = label_;
+    m.name = name;
     m.protocol = protocol();
-    m.items = std::move(items);
-    m.items_hash =
-        sha256_hex(fmt::format("{}|{}|{}", data_digest(source_.file), data_digest(other_.file), n));
+    m.items_hash = sha256_hex(
+        fmt::format("{}|{}|{}", data_digest(source_.file), data_digest(other_.file), m.n));
     return m;
   }
   std::string protocol() const { return fmt::format("dynamic@1 share {:g}", share_); }
@@ -191,7 +166,7 @@ class Dynamic : public Task {
   /// Multiply-accumulates that are left, as a share of all: the same in all three arms.
   Metric cost(const TaskContext& c, const std::vector<Gate>& gates, const Batch& all) const {
     Batch one;
-    one.images = all.images.narrow(0, 0, 1).to(c.device);
+    one.images = all.images.narrow(0, 0, 1);
     for (const auto& g : gates) g.writer->lens = g.reader->lens = nullptr;
     const auto positions = output_positions(c.model, one);
     const auto full = static_cast<double>(cost_of(c.model, positions).macs);

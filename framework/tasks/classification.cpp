@@ -1,8 +1,8 @@
 // Image classification: top-1 accuracy, batch norm with running statistics.
 #include "base/digest.h"
-#include "core/task.h"
 #include "io/data.h"
 #include "io/images.h"
+#include "tasks/top_one.h"
 
 namespace bench {
 namespace {
@@ -32,32 +32,9 @@ class Classification : public Task {
                                  source_.center_crop);
     const auto all = c.once<Batch>(
         key, [&] { return std::make_shared<const Batch>(read_images(source_, 0, limit_)); });
-    if (all->labels.dim() > 1)
-      fail(
-          "task classification: {} has boxes and no classes of whole images; task=shapes measures "
-          "them",
-          source_.file);
-    Metric m{label_, "acc"};
-    m.n = all->images.size(0);
-    m.unit = "share";
+    auto m = top_one(c.model, *all, "task classification: " + source_.file, c.progress);
+    m.task = label_;
     m.protocol = "top1@1";
-    constexpr int64_t kAtOnce = 128;
-    for (int64_t at = 0; at < m.n; at += kAtOnce) {
-      const auto count = std::min(kAtOnce, m.n - at);
-      Batch part;
-      part.images = all->images.narrow(0, at, count).to(c.device);
-      part.labels = all->labels.narrow(0, at, count);
-      const auto logits = c.model.forward(part);
-      if (logits.dim() != 2)
-        fail("task classification: the model gives boxes and no classes of whole images");
-      const auto hit = logits.argmax(1).cpu() == part.labels;
-      for (int64_t i = 0; i < count; ++i) m.items.push_back(hit[i].item<bool>() ? 1.0f : 0.0f);
-      if (c.progress) c.progress(at + count, m.n);
-    }
-    double hits = 0, n = static_cast<double>(m.n);
-    for (const auto h : m.items) hits += h;
-    m.value = hits / n;
-    if (n > 1) m.stderr_ = std::sqrt(m.value * (1 - m.value) / (n - 1));
     m.items_hash = sha256_hex(fmt::format("{}|{}", data_digest(source_.file), m.n));
     if (c.evidence) {
       Evidence e;
@@ -68,11 +45,9 @@ class Classification : public Task {
     return {m};
   }
 
-  Batch probe(const TaskContext& c) const override {
+  Batch probe(const TaskContext&) const override {
     constexpr int64_t kImages = 4;
-    auto few = read_images(source_, 0, limit_ ? std::min(limit_, kImages) : kImages);
-    few.images = few.images.to(c.device);
-    return few;
+    return read_images(source_, 0, limit_ ? std::min(limit_, kImages) : kImages);
   }
 
  private:

@@ -47,8 +47,7 @@ class DetectionTask : public Task {
     for (int64_t at = 0; at < n; at += kAtOnce) {
       const auto count = std::min(kAtOnce, n - at);
       Batch part;
-      part.images = all->images.narrow(0, at, count).to(c.device);
-      part.labels = all->labels.narrow(0, at, count);
+      part.images = all->images.narrow(0, at, count);
       const auto logits = c.model.forward(part);
       if (!gives_boxes(logits))
         fail(
@@ -70,10 +69,8 @@ class DetectionTask : public Task {
     return {metric("map", mean.all, n), metric("ap50", mean.at50, n), metric("ap75", mean.at75, n)};
   }
 
-  Batch probe(const TaskContext& c) const override {
-    auto few = read_images(source_, 0, limit_ ? std::min<int64_t>(limit_, 2) : 2);
-    few.images = few.images.to(c.device);
-    return few;
+  Batch probe(const TaskContext&) const override {
+    return read_images(source_, 0, limit_ ? std::min<int64_t>(limit_, 2) : 2);
   }
 
  private:

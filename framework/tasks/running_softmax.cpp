@@ -27,7 +27,7 @@ RunningSoftmax::RunningSoftmax(const Tensor& ids)
       picked_(at::zeros_like(most_)),
       greedy_(at::zeros_like(ids, at::kBool)) {}
 
-void RunningSoftmax::add(Tensor logits, int64_t begin) {
+void RunningSoftmax::add(const Tensor& logits, int64_t begin) {
   const auto peak = logits.amax(1, true);
   const auto here = (ids_ >= begin).logical_and(ids_ < begin + logits.size(1));
   const auto column = (ids_ - begin).clamp(0, logits.size(1) - 1);
@@ -43,7 +43,7 @@ void RunningSoftmax::add(Tensor logits, int64_t begin) {
                               sums_.mutable_data_ptr<float>());
   } else {
     sums_ *= (most_ - most).exp();
-    sums_.select(1, 0) += logits.sub_(most).exp_().sum(1);
+    sums_.select(1, 0) += (logits - most).exp_().sum(1);
   }
   most_ = most;
 }

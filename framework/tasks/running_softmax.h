@@ -8,8 +8,8 @@ namespace bench {
 class RunningSoftmax {
  public:
   explicit RunningSoftmax(const Tensor& ids);  // the tokens, [n, 1]
-  /// Logits [n, columns] of the classes from `begin` on, in ascending order; they are overwritten.
-  void add(Tensor logits, int64_t begin);
+  /// Logits [n, columns] of the classes from `begin` on, in ascending order.
+  void add(const Tensor& logits, int64_t begin);
   /// [n, 2]: log-probability of the token, and 1 where it is the first of the largest logits.
   Tensor answers() const;
 

@@ -28,9 +28,9 @@ class Layout {
         const size_t piece = prefix.empty() ? 0 : std::min(at / kPiece, prefix.size() - 1);
         const int64_t inside = at < shared ? prefix[piece] : rest;
         const size_t begin_of = at < shared ? piece * kPiece : shared;
-        targets_.push_back({starts_[static_cast<size_t>(inside)] +
-                                static_cast<int64_t>(at - begin_of),
-                            r.tokens[t]});
+        targets_.push_back(
+            {starts_[static_cast<size_t>(inside)] + static_cast<int64_t>(at - begin_of),
+             r.tokens[t]});
       }
     }
   }
@@ -103,13 +103,13 @@ constexpr int64_t kClasses = 2048;  // logits of this many classes at a time
 Tensor answers(const Tensor& features, const Tensor& classifier, const Tensor& ids) {
   RunningSoftmax softmax(ids);
   if (!classifier.defined()) {
-    softmax.add(features.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true), 0);
+    softmax.add(features.to(at::kFloat), 0);
     return softmax.answers();
   }
   for (int64_t begin = 0; begin < classifier.size(0); begin += kClasses)
-    softmax.add(linear_rows(features, classifier.slice(0, begin, begin + kClasses), {})
-                    .to(at::kFloat),
-                begin);
+    softmax.add(
+        linear_rows(features, classifier.slice(0, begin, begin + kClasses), {}).to(at::kFloat),
+        begin);
   return softmax.answers();
 }
 

@@ -11,14 +11,20 @@ namespace bench::fuzz {
 
 inline void picture_bytes(const std::string& bytes) {
   static const Scratch scratch;
+  const auto decode = [](const std::string& jpeg, const std::string& name) {
+    const auto p = decode_jpeg(jpeg, name);
+    require(p.height > 0 && p.width > 0 && p.height * p.width <= 1 << 24 &&
+                p.rgb.size() == static_cast<size_t>(3 * p.height * p.width),
+            "a picture has the bytes of its size");
+  };
   try {
-    decode_jpeg(bytes, "x.jpg");
+    decode(bytes, "x.jpg");
   } catch (const Error&) {
   }
   const auto file = scratch.write("x-idx3", bytes);
   try {
-    walk_tar(file, [](const std::string& name, uint64_t, const auto& content) {
-      if (name.ends_with("jpg")) decode_jpeg(content(), name);
+    walk_tar(file, [&](const std::string& name, uint64_t, const auto& content) {
+      if (name.ends_with("jpg")) decode(content(), name);
     });
   } catch (const Error&) {
   }
@@ -26,7 +32,10 @@ inline void picture_bytes(const std::string& bytes) {
   std::string labels("\0\0\x08\x01", 4);
   labels += bytes.size() < 8 ? std::string(4, '\0') : bytes.substr(4, 4);
   try {
-    read_idx(file, scratch.write("x-idx1", labels + std::string(64, '\0')), 0, 0);
+    const auto idx = read_idx(file, scratch.write("x-idx1", labels + std::string(64, '\0')), 0, 0);
+    require(idx.labels.size() == static_cast<size_t>(idx.count) &&
+                idx.pixels.size() == static_cast<size_t>(idx.count * idx.rows * idx.columns),
+            "as many bytes as images and pixels");
   } catch (const Error&) {
   }
 }

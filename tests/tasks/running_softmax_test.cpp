@@ -10,7 +10,7 @@ namespace {
 Tensor by_chunks(const Tensor& logits, const Tensor& ids, int64_t columns) {
   RunningSoftmax softmax(ids);
   for (int64_t begin = 0; begin < logits.size(1); begin += columns)
-    softmax.add(logits.slice(1, begin, begin + columns).clone(), begin);
+    softmax.add(logits.slice(1, begin, begin + columns), begin);
   return softmax.answers();
 }
 
