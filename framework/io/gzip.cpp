@@ -10,20 +10,7 @@
 namespace bench {
 
 std::string read_gzip(const std::filesystem::path& file, size_t limit) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> in(gzopen(file.c_str(), "rb"), gzclose);
-  if (!in) fail("{}: cannot be opened", file.string());
-  std::string text, part(1 << 16, '\0');
-  for (;;) {
-    const int n = gzread(in.get(), part.data(), static_cast<unsigned>(part.size()));
-    if (n < 0) fail("{}: is no whole gzip file", file.string());
-    if (n == 0) break;
-    text.append(part, 0, static_cast<size_t>(n));
-    if (text.size() > limit) fail("{}: unpacks to more than {} bytes", file.string(), limit);
-  }
-  int status = Z_OK;
-  gzerror(in.get(), &status);
-  if (status != Z_OK && status != Z_STREAM_END) fail("{}: is truncated", file.string());
-  return text;
+  return GzipReader(file).rest(limit);
 }
 
 struct GzipReader::File {
@@ -56,6 +43,18 @@ std::string GzipReader::read(size_t count) {
     all.resize(had + n);
     if (n == 0) fail("{}: ends {} bytes too early", name_, count - had);
   }
+  return all;
+}
+
+std::string GzipReader::rest(size_t limit) {
+  std::string all, part(1 << 16, '\0');
+  while (const auto n = some(part.data(), part.size())) {
+    all.append(part, 0, n);
+    if (all.size() > limit) fail("{}: unpacks to more than {} bytes", name_, limit);
+  }
+  int status = Z_OK;
+  gzerror(file_->handle, &status);
+  if (status != Z_OK && status != Z_STREAM_END) fail("{}: is truncated", name_);
   return all;
 }
 

@@ -20,6 +20,8 @@ class GzipReader {
   /// what is asked for.
   std::string read(size_t count);
   void skip(size_t count);
+  /// All that is left; more than `limit` bytes, and an early end of the packed data, are an Error.
+  std::string rest(size_t limit);
   const std::string& name() const { return name_; }
 
  private:
