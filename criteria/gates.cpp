@@ -10,6 +10,7 @@
 
 #include "core/cost.h"
 #include "core/criterion.h"
+#include "core/lenses.h"
 #include "core/rows.h"
 
 namespace bench {
@@ -29,22 +30,21 @@ struct GateGradients : Statistic {
 using Gates = std::map<Layer*, Tensor>;
 
 /// Each sample has a gate of its own: [n, c, 1, 1].
-void hang(Layer& layer, Tensor& gate) {
-  layer.lens = [&gate](const Layer& l, const Tensor& x) {
+void hang(Layer& layer, Tensor& gate, Lenses& lenses) {
+  lenses.hang(layer, [&gate](const Layer& l, const Tensor& x) {
     auto shape = x.sizes().vec();
     for (size_t d = 2; d < shape.size(); ++d) shape[d] = 1;
     gate = at::ones(shape, x.options()).requires_grad_();
-    Layer plain = l;
-    plain.lens = nullptr;
-    return plain(x * gate);
-  };
+    return without_lens(l, x * gate);
+  });
 }
 
 void one_batch(const Probe& p, Batch batch, bool train,
                const std::vector<std::pair<Layer*, GateGradients*>>& all) {
   batch.batch_statistics = train;
   Gates gates;
-  for (const auto& [layer, s] : all) hang(*layer, gates[layer]);
+  Lenses lenses;
+  for (const auto& [layer, s] : all) hang(*layer, gates[layer], lenses);
   const auto n = static_cast<double>(batch.count());
   const auto sum = loss(p.model, batch) * n;
   std::vector<Tensor> leaves;
@@ -65,12 +65,6 @@ void measure(const Probe& p, const Listeners& stats) {
   SingleThread alone;
   const auto positions = output_positions(p.model, p.data.batches.front());
   at::AutoGradMode grad(true);
-  struct Off {
-    const Listeners& all;
-    ~Off() {
-      for (const auto& [layer, list] : all) layer->lens = nullptr;
-    }
-  } off{stats};
   std::map<bool, std::vector<std::pair<Layer*, GateGradients*>>> modes;
   for (const auto& [layer, list] : stats)
     for (auto* s : list) {

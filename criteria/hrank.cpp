@@ -2,6 +2,7 @@
 // mean rank of the feature map that a channel makes; low rank goes. A map is seen by the layers
 // that read it; the last map, which only the pooling reads, counts for the classifier behind it.
 #include "core/criterion.h"
+#include "core/lenses.h"
 #include "core/rows.h"
 
 namespace bench {
@@ -30,17 +31,16 @@ Tensor ranks_of(const Tensor& maps) {
       .cpu();
 }
 
-void watch(Layer& layer, const std::vector<Statistic*>& list, const Tensor& block_input) {
-  layer.lens = [&list, block_input](const Layer& l, const Tensor& x) {
+void watch(Layer& layer, const std::vector<Statistic*>& list, const Tensor& block_input,
+           Lenses& lenses) {
+  lenses.hang(layer, [&list, block_input](const Layer& l, const Tensor& x) {
     const auto& maps = x.dim() == 4 ? x : block_input;
     if (maps.dim() != 4 || maps.size(1) != l.weight.size(1))
       fail("{}: reads no feature map, so hrank cannot rank its channels", l.name);
     const auto ranks = ranks_of(maps);
     for (auto* s : list) static_cast<MapRank*>(s)->add(ranks);
-    Layer plain = l;
-    plain.lens = nullptr;
-    return plain(x);
-  };
+    return without_lens(l, x);
+  });
 }
 
 void measure(const Probe& p, const Listeners& stats) {
@@ -48,17 +48,12 @@ void measure(const Probe& p, const Listeners& stats) {
   SingleThread alone;  // LAPACK's blocking may depend on the threads
   if (p.data.batches.empty() || p.data.batches.front().is_text())
     fail("hrank looks at feature maps of images; it cannot use text");
-  struct Off {
-    const Listeners& all;
-    ~Off() {
-      for (const auto& [layer, list] : all) layer->lens = nullptr;
-    }
-  } off{stats};
   for (const auto& batch : samples(p.data.batches)) {
+    Lenses lenses;
     auto hidden = p.model.stem(batch);
     for (int64_t b = 0; b < p.model.block_count(); ++b) {
       for (Layer* l : p.model.layers(b))
-        if (const auto it = stats.find(l); it != stats.end()) watch(*l, it->second, hidden);
+        if (const auto it = stats.find(l); it != stats.end()) watch(*l, it->second, hidden, lenses);
       hidden = p.model.block(b, hidden, batch);
     }
   }

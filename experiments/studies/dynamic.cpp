@@ -8,6 +8,7 @@
 // same.
 #include "base/digest.h"
 #include "core/cost.h"
+#include "core/lenses.h"
 #include "core/rows.h"
 #include "io/data.h"
 #include "io/images.h"
@@ -24,12 +25,6 @@ struct Gate {
   int64_t units, kept;
   Tensor keep, sum;  // sum [units]: what images promised so far
 };
-
-Tensor plain(const Layer& l, const Tensor& x) {
-  auto copy = l;
-  copy.lens = nullptr;
-  return copy(x);
-}
 
 /// [images, out]
 Tensor promise(const Layer& l, const Tensor& x) {
@@ -81,23 +76,19 @@ class Dynamic : public Task {
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
     auto gates = found(c.model);
-    const struct Off {
-      std::vector<Gate>& all;
-      ~Off() {
-        for (auto& g : all) g.writer->lens = g.reader->lens = nullptr;
-      }
-    } off{gates};
+    Lenses lenses;
     const auto all = read_images(source_, 0, limit_), calibration = read_images(other_, 0, images_);
     std::vector<Metric> out{accuracy(c, "acc", all)};
-    watch(gates);
+    watch(gates, lenses);
     top_one(c.model, calibration, "task dynamic: " + other_.file);
     for (auto& g : gates) g.keep = highest(g.sum.unsqueeze(0), g.kept);
-    apply(gates, false);
+    apply(gates, false, lenses);
     out.push_back(accuracy(c, "acc_static", all));
     for (auto& g : gates) g.keep = highest(drawn(g), g.kept);
     out.push_back(accuracy(c, "acc_random", all));
-    apply(gates, true);
+    apply(gates, true, lenses);
     out.push_back(accuracy(c, "acc_dynamic", all));
+    lenses.clear();
     out.push_back(cost(c, gates, all));
     return out;
   }
@@ -121,26 +112,26 @@ class Dynamic : public Task {
     return all;
   }
 
-  static void watch(std::vector<Gate>& gates) {
+  static void watch(std::vector<Gate>& gates, Lenses& lenses) {
     for (auto& g : gates) {
       g.sum = at::zeros({g.units}, g.writer->weight.options());
-      g.writer->lens = [&g](const Layer& l, const Tensor& x) {
+      lenses.hang(*g.writer, [&g](const Layer& l, const Tensor& x) {
         for (const auto& one : promise(l, x).split(1)) g.sum = g.sum + one[0];
-        return plain(l, x);
-      };
+        return without_lens(l, x);
+      });
     }
   }
 
-  static void apply(std::vector<Gate>& gates, bool by_image) {
+  static void apply(std::vector<Gate>& gates, bool by_image, Lenses& lenses) {
     for (auto& g : gates) {
-      g.writer->lens = [&g, by_image](const Layer& l, const Tensor& x) {
+      lenses.hang(*g.writer, [&g, by_image](const Layer& l, const Tensor& x) {
         if (by_image) g.keep = highest(promise(l, x), g.kept);
-        return plain(l, x);
-      };
+        return without_lens(l, x);
+      });
       // A norm and a ReLU lie between: what is not kept is zero where it is read.
-      g.reader->lens = [&g](const Layer& l, const Tensor& x) {
-        return plain(l, masked(x, g.keep));
-      };
+      lenses.hang(*g.reader, [&g](const Layer& l, const Tensor& x) {
+        return without_lens(l, masked(x, g.keep));
+      });
     }
   }
 
@@ -167,7 +158,6 @@ class Dynamic : public Task {
   Metric cost(const TaskContext& c, const std::vector<Gate>& gates, const Batch& all) const {
     Batch one;
     one.images = all.images.narrow(0, 0, 1);
-    for (const auto& g : gates) g.writer->lens = g.reader->lens = nullptr;
     const auto positions = output_positions(c.model, one);
     const auto full = static_cast<double>(cost_of(c.model, positions).macs);
     const Snapshot before(c.model);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/lenses.h"
+
 namespace bench {
 namespace {
 
@@ -19,19 +21,11 @@ struct Outputs {
     for (const Group* g : groups) {
       if (g->kind == "block") continue;
       Layer* writer = writer_of(*g);
-      writer->lens = [this, writer](const Layer& l, const Tensor& x) {
-        auto plain = l;
-        plain.lens = nullptr, plain.tap = nullptr;
-        return added[writer] = plain(x);
-      };
-      layers.push_back(writer);
+      lenses.hang(*writer, [this, writer](const Layer& l, const Tensor& x) {
+        return added[writer] = without_lens(l, x);
+      });
     }
   }
-  ~Outputs() {
-    for (Layer* l : layers) l->lens = nullptr;
-  }
-  Outputs(const Outputs&) = delete;
-  Outputs& operator=(const Outputs&) = delete;
 
   static Layer* writer_of(const Group& g) {
     for (const auto& s : g.slices)
@@ -39,8 +33,8 @@ struct Outputs {
     fail("{}: no layer writes to the residual stream", g.name);
   }
 
-  std::vector<Layer*> layers;
   std::map<const Layer*, Tensor> added;
+  Lenses lenses;
 };
 
 double angle(const Tensor& in, const Tensor& out) {

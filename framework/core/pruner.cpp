@@ -290,8 +290,9 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
     decide(w, stop, *stats, removed);
     if (onlooker.pruned)
       for (const Layer* l : layers) onlooker.pruned(*l);
-    if (stop.advance && !needs.empty()) data.advance(model, stop.scope);
     ++done;
+    const bool more = done < static_cast<int64_t>(walk.size());
+    if (stop.advance && more && !needs.empty()) data.advance(model, stop.scope);
     if (progress) progress(done, static_cast<int64_t>(walk.size()));
   }
   return removed;

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "core/lenses.h"
 #include "core/rows.h"
 #include "core/sequence_loss.h"
 #include "kernels/twins.h"
@@ -11,40 +12,32 @@
 namespace bench {
 namespace {
 
-/// Lenses are off again however the scope ends.
-struct Lenses {
-  explicit Lenses(const Listeners& all) : all_(all) {}
-  ~Lenses() {
-    for (const auto& [layer, list] : all_) layer->lens = nullptr;
-  }
-  /// The rows of the first half see W + eps z, those of the second W - eps z: one z serves both.
-  void perturb(uint64_t seed, Directions kind, float eps) {
-    for (const auto& [layer, list] : all_)
-      layer->lens = [=](const Layer& l, const Tensor& x) {
-        auto delta = direction(l, seed, kind).mul_(eps);
-        const int64_t half = x.size(0) / 2;
-        const auto plus = linear_rows(x.narrow(0, 0, half), l.weight + delta, l.bias);
-        const auto below = at::sub_out(delta, l.weight, delta);
-        const auto minus = linear_rows(x.narrow(0, half, half), below, l.bias);
-        return at::cat({plus, minus});
-      };
-  }
-  const Listeners& all_;
-};
+/// The rows of the first half see W + eps z, those of the second W - eps z: one z serves both.
+void perturb(const Listeners& all, uint64_t seed, Directions kind, float eps, Lenses& lenses) {
+  for (const auto& [layer, list] : all)
+    lenses.hang(*layer, [=](const Layer& l, const Tensor& x) {
+      auto delta = direction(l, seed, kind).mul_(eps);
+      const int64_t half = x.size(0) / 2;
+      const auto plus = linear_rows(x.narrow(0, 0, half), l.weight + delta, l.bias);
+      const auto below = at::sub_out(delta, l.weight, delta);
+      const auto minus = linear_rows(x.narrow(0, half, half), below, l.bias);
+      return at::cat({plus, minus});
+    });
+}
 
 Tensor direction_of(const std::string& name, const Tensor& like, uint64_t seed, Directions kind);
 
 /// The whole model stands at W + eps z (eps may be negative) until the end of the scope: the layers
 /// through their lens, one at a time, all else by handle.
 struct Perturbed {
-  Perturbed(Model& model, uint64_t seed, Directions kind, float eps) : layers(model.layers()) {
+  Perturbed(Model& model, uint64_t seed, Directions kind, float eps) {
     std::set<const Tensor*> weights;
-    for (Layer* l : layers) {
+    for (Layer* l : model.layers()) {
       weights.insert(&l->weight);
-      l->lens = [=](const Layer& layer, const Tensor& x) {
+      lenses.hang(*l, [=](const Layer& layer, const Tensor& x) {
         auto w = direction(layer, seed, kind).mul_(eps);
         return linear_rows(x, w.add_(layer.weight), layer.bias);
-      };
+      });
     }
     for (const auto& t : model.tensors()) {
       if (!t.parameter || !t.tensor->defined() || weights.count(t.tensor)) continue;
@@ -53,13 +46,12 @@ struct Perturbed {
     }
   }
   ~Perturbed() {
-    for (Layer* l : layers) l->lens = nullptr;
     for (auto& [place, tensor] : stored) *place = tensor;
   }
   Perturbed(const Perturbed&) = delete;
   Perturbed& operator=(const Perturbed&) = delete;
 
-  std::vector<Layer*> layers;
+  Lenses lenses;
   std::vector<std::pair<Tensor*, Tensor>> stored;
 };
 
@@ -92,8 +84,8 @@ void measure_scored(const Probe& p, const Listeners& stats, const ZerothOrder& h
                     const Batch& one, Difference& d) {
   const auto both = doubled(one);
   const int64_t n = one.ids.size(0);
-  Lenses lenses(stats);
-  lenses.perturb(d.seed, how.kind, static_cast<float>(how.eps));
+  Lenses lenses;
+  perturb(stats, d.seed, how.kind, static_cast<float>(how.eps), lenses);
   const auto hidden = p.model.body(both);
   d.plus = sequence_loss(p.model, hidden.narrow(0, 0, n), one);
   d.minus = sequence_loss(p.model, hidden.narrow(0, n, n), one);

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <list>
 
+#include "core/lenses.h"
 #include "core/rows.h"
 #include "io/data.h"
 #include "kernels/philox.h"
@@ -61,14 +62,10 @@ class Lora : public Stage {
       learned.push_back({l->name + ".lora_B", &a.b});
     }
     TextTrainer trainer(c, how_, learned);
-    struct Lenses {
-      std::list<Adapter>& all;
-      ~Lenses() {
-        for (auto& a : all) a.layer->lens = nullptr;
-      }
-    } off{adapters};
+    Lenses lenses;
     for (auto& a : adapters)
-      a.layer->lens = [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); };
+      lenses.hang(*a.layer,
+                  [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); });
     trainer.run([] {});
     report(c, trainer);
     at::NoGradGuard no_grad;
