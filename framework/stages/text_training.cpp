@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "base/digest.h"
 #include "core/rows.h"
-#include "io/safetensors.h"
 #include "kernels/philox.h"
 #include "stages/adamw.h"
+#include "stages/saved_state.h"
 
 namespace bench {
 namespace {
@@ -62,8 +61,7 @@ TextTrainer::TextTrainer(StageContext& context, const TextTrainingSettings& how,
   const auto cut = all.end() - how.validation;
   held_.assign(cut, all.end());
   training_.assign(all.begin(), cut);
-  const auto per_epoch =
-      (static_cast<int64_t>(training_.size()) + how.batch - 1) / how.batch;
+  const auto per_epoch = (static_cast<int64_t>(training_.size()) + how.batch - 1) / how.batch;
   total_ = how.steps > 0 ? how.steps : std::llround(how.epochs * static_cast<double>(per_epoch));
   key_ = sha256_hex(how.text + "|" + weight_hash(context.model) + "|" + mask_hash(context.model));
 }
@@ -138,51 +136,33 @@ void TextTrainer::run(const std::function<void()>& after_step) {
   for (size_t i = 0; i < learned_.size(); ++i)
     if (moments_[i].best.defined()) *learned_[i].value = moments_[i].best;
   after_step();
-  if (!context_.state_file.empty()) std::filesystem::remove(context_.state_file);
+  remove_state(context_.state_file);
 }
 
 void TextTrainer::save(int64_t done) const {
-  if (context_.state_file.empty()) return;
-  TensorMap all;
-  const auto put = [&](const std::string& name, const Tensor& t) {
-    if (t.defined()) all[name] = t.detach().cpu().contiguous();
-  };
+  SavedState state{done, {{"pass", double(pass_)}, {"first", first_}, {"best", best_}}, {}};
   for (size_t i = 0; i < learned_.size(); ++i) {
-    put("value|" + learned_[i].name, *learned_[i].value);
-    put("first|" + learned_[i].name, moments_[i].first);
-    put("second|" + learned_[i].name, moments_[i].second);
-    put("best|" + learned_[i].name, moments_[i].best);
+    state.tensors["value|" + learned_[i].name] = *learned_[i].value;
+    state.tensors["first|" + learned_[i].name] = moments_[i].first;
+    state.tensors["second|" + learned_[i].name] = moments_[i].second;
+    state.tensors["best|" + learned_[i].name] = moments_[i].best;
   }
-  const std::filesystem::path file = context_.state_file;
-  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-  write_safetensors(context_.state_file, all,
-                    {{"step", std::to_string(done)},
-                     {"pass", std::to_string(pass_)},
-                     {"key", key_},
-                     {"first", fmt::format("{:a}", first_)},
-                     {"best", fmt::format("{:a}", best_)}});
+  save_state(context_.state_file, key_, state);
 }
 
 int64_t TextTrainer::load() {
-  if (context_.state_file.empty() || !std::filesystem::exists(context_.state_file)) return 0;
-  const auto said = read_safetensors_metadata(context_.state_file);
-  for (const char* needed : {"key", "step", "pass", "first", "best"})
-    if (!said.count(needed)) return 0;
-  if (said.at("key") != key_) return 0;  // another training
-  const auto all = read_safetensors(context_.state_file);
-  const auto find = [&](const std::string& name) {
-    const auto it = all.find(name);
-    return it == all.end() ? Tensor() : it->second.clone().to(context_.device);
-  };
+  const auto state = load_state(context_.state_file, key_, {"pass", "first", "best"});
+  if (!state) return 0;
+  const auto find = [&](const std::string& name) { return state->find(name, context_.device); };
   for (size_t i = 0; i < learned_.size(); ++i) {
     const auto& name = learned_[i].name;
     if (const auto v = find("value|" + name); v.defined()) *learned_[i].value = v;
     moments_[i] = {find("first|" + name), find("second|" + name), find("best|" + name)};
   }
-  first_ = std::strtod(said.at("first").c_str(), nullptr);
-  best_ = std::strtod(said.at("best").c_str(), nullptr);
-  pass_ = std::stoll(said.at("pass"));
-  return std::stoll(said.at("step"));
+  first_ = state->numbers.at("first");
+  best_ = state->numbers.at("best");
+  pass_ = static_cast<int64_t>(state->numbers.at("pass"));
+  return state->step;
 }
 
 }  // namespace bench

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "base/digest.h"
 #include "core/rows.h"
 #include "core/sensitivity.h"
 #include "stages/adamw.h"
+#include "stages/saved_state.h"
 
 namespace bench {
 namespace {
@@ -151,7 +151,7 @@ int64_t Trainer::run(TrainingHook* hook) {
     if (how_.save_every > 0 && done % how_.save_every == 0 && !over && done < total_)
       save(done, hook);
   }
-  if (!context_.state_file.empty()) std::filesystem::remove(context_.state_file);
+  remove_state(context_.state_file);
   return done;
 }
 
@@ -161,39 +161,26 @@ std::string Trainer::key() const {
 }
 
 void Trainer::save(int64_t done, const TrainingHook* hook) const {
-  if (context_.state_file.empty()) return;
-  TensorMap all;
-  for (const auto& t : context_.model.tensors())
-    if (t.tensor->defined()) all["model|" + t.name] = t.tensor->detach().cpu().contiguous();
+  SavedState state{done, {{"loss", loss_}}, {}};
+  auto& all = state.tensors;
+  for (const auto& t : context_.model.tensors()) all["model|" + t.name] = *t.tensor;
   for (const auto& p : parameters_) {
-    if (p.velocity.defined()) all["velocity|" + p.name] = p.velocity.cpu();
-    if (p.square.defined()) all["square|" + p.name] = p.square.cpu();
+    all["velocity|" + p.name] = p.velocity;
+    all["square|" + p.name] = p.square;
   }
   for (const Layer* l : context_.model.layers())
-    if (l->mask.defined()) all["mask|" + l->name] = l->mask.to(at::kByte).cpu();
-  if (hook) {
-    TensorMap more;
-    hook->save(more);
-    for (const auto& [name, value] : more) all["hook|" + name] = value.cpu().contiguous();
-  }
-  const std::filesystem::path file = context_.state_file;
-  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-  write_safetensors(
-      context_.state_file, all,
-      {{"step", std::to_string(done)}, {"key", key_}, {"loss", fmt::format("{:a}", loss_)}});
+    if (l->mask.defined()) all["mask|" + l->name] = l->mask.to(at::kByte);
+  TensorMap more;
+  if (hook) hook->save(more);
+  for (const auto& [name, value] : more) all["hook|" + name] = value;
+  save_state(context_.state_file, key_, state);
 }
 
 int64_t Trainer::load(TrainingHook* hook) {
-  if (context_.state_file.empty() || !std::filesystem::exists(context_.state_file)) return 0;
-  const auto said = read_safetensors_metadata(context_.state_file);
-  const auto key = said.find("key"), step = said.find("step");
-  if (key == said.end() || step == said.end() || key->second != key_) return 0;  // another training
-  const auto all = read_safetensors(context_.state_file);
+  const auto state = load_state(context_.state_file, key_, {"loss"});
+  if (!state) return 0;
   at::NoGradGuard no_grad;
-  const auto find = [&](const std::string& name) {
-    const auto it = all.find(name);
-    return it == all.end() ? Tensor() : it->second.clone().to(context_.device);
-  };
+  const auto find = [&](const std::string& name) { return state->find(name, context_.device); };
   for (auto& t : context_.model.tensors())
     if (const auto v = find("model|" + t.name); v.defined()) *t.tensor = v;
   for (auto& p : parameters_) {
@@ -204,12 +191,12 @@ int64_t Trainer::load(TrainingHook* hook) {
     if (const auto m = find("mask|" + l->name); m.defined()) l->mask = m.to(at::kBool);
   if (hook) {
     TensorMap more;
-    for (const auto& [name, value] : all)
+    for (const auto& [name, value] : state->tensors)
       if (name.starts_with("hook|")) more[name.substr(5)] = value.clone();
     hook->load(more);
   }
-  loss_ = std::strtod(said.at("loss").c_str(), nullptr);
-  return std::stoll(step->second);
+  loss_ = state->numbers.at("loss");
+  return state->step;
 }
 
 }  // namespace bench
