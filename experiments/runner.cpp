@@ -1,9 +1,7 @@
 #include "runner.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,38 +29,13 @@ double unix_now() {
 }
 
 /// One worker process and what it last said.
-struct Worker {
-  pid_t pid = 0;
-  int out = -1;
-  std::string name, unread, trial;  // trial: the one it runs now
+struct Worker : WorkerProcess {
+  explicit Worker(WorkerProcess process) : WorkerProcess(std::move(process)) {}
+  std::string unread, trial;  // trial: the one it runs now
   Clock::time_point started;
   double limit = 0;
   bool over_limit = false;
 };
-
-Worker spawn(const std::string& wish_file, int threads) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) fail("no pipe for a worker: {}", std::strerror(errno));
-  const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
-  const auto count = std::to_string(threads);
-  const pid_t parent = getpid(), pid = fork();
-  if (pid < 0) fail("no process for a worker: {}", std::strerror(errno));
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // no orphan goes on when the run is killed
-    if (getppid() != parent) _exit(1);
-    dup2(ends[1], STDOUT_FILENO);
-    setenv("OMP_NUM_THREADS", count.c_str(), 1);
-    execl(self.c_str(), self.c_str(), "worker", wish_file.c_str(), static_cast<char*>(nullptr));
-    _exit(127);
-  }
-  close(ends[1]);
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  Worker w;
-  w.pid = pid;
-  w.out = ends[0];
-  w.name = process_name(pid);
-  return w;
-}
 
 /// The list that workers claim from, in a file that is gone when the run ends.
 class WishFile {
@@ -102,9 +75,10 @@ std::string death(int status, bool over_limit, double limit) {
 
 class Fleet {
  public:
-  Fleet(const std::vector<TrialPlan>& trials, const RunOptions& options)
+  Fleet(const std::vector<TrialPlan>& trials, const RunOptions& options, WorkerSource& source)
       : trials_(trials),
         options_(options),
+        source_(source),
         launcher_(trials.empty() ? Config(launcher_schema().complete(Value(), "launcher"))
                                  : Config(*trials.front().config.find("launcher"), "launcher")),
         fail_fast_(launcher_.get<std::string>("fail") == "fast"),
@@ -165,7 +139,7 @@ class Fleet {
     const int threads = std::max(1, cores / count);
     ran_ = true;
     std::vector<Worker> workers;
-    for (int i = 0; i < count; ++i) workers.push_back(spawn(wishes_.path(), threads));
+    for (int i = 0; i < count; ++i) workers.emplace_back(source_.start(wishes_.path(), threads));
     while (!workers.empty()) {
       listen(workers);
       for (size_t i = 0; i < workers.size();) {
@@ -175,7 +149,7 @@ class Fleet {
         }
         const bool crashed = !workers[i].trial.empty();
         workers.erase(workers.begin() + static_cast<long>(i));
-        if (crashed && !fail_fast_) workers.push_back(spawn(wishes_.path(), threads));
+        if (crashed && !fail_fast_) workers.emplace_back(source_.start(wishes_.path(), threads));
       }
     }
     if (!trouble_.empty()) fail("{}", trouble_);
@@ -238,6 +212,7 @@ class Fleet {
 
   const std::vector<TrialPlan>& trials_;
   const RunOptions& options_;
+  WorkerSource& source_;
   const Config launcher_;  // the same in every trial (plan_jobs)
   const bool fail_fast_;
   Store store_;
@@ -264,10 +239,11 @@ Schema launcher_schema() {
               .without_identity()};
 }
 
-RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options) {
+RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options,
+                     WorkerSource& workers) {
   const auto folder = std::filesystem::path(options.db).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder);
-  return Fleet(trials, options).run();
+  return Fleet(trials, options, workers).run();
 }
 
 }  // namespace bench

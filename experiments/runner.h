@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "trial.h"
+#include "worker_process.h"
 
 namespace bench {
 
@@ -21,7 +22,8 @@ struct RunResult {
 /// Runs every trial that nobody has done, each in a worker process: a trial that crashes, runs out
 /// of memory or over its time limit becomes a row with the reason, and the sweep goes on. Any
 /// number of such calls share one database. Returns when all trials are done or failed.
-RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options);
+RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options,
+                     WorkerSource& workers);
 
 /// A worker: claims trials of a list until none is left. `wish_file`: JSON written by run_trials.
 int work(const std::string& wish_file);

@@ -76,8 +76,9 @@ int print_report(const std::string& db) {
 
 int run(const Arguments& a) {
   const auto request = read(a);
+  WorkerSource workers;  // before anything else: what a worker inherits is then small
   const auto planned = plan_or_fail(request);
-  const auto result = run_trials(planned.trials, request.options);
+  const auto result = run_trials(planned.trials, request.options, workers);
   std::cerr << fmt::format("{} trials: {} done ({} before), {} failed; {} duplicates dropped; {}\n",
                            planned.trials.size(), result.done, result.already, result.failed,
                            planned.duplicates, request.options.db);
