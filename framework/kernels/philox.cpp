@@ -1,10 +1,10 @@
 #include "kernels/philox.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "core/tensor.h"
+#include "kernels/box_muller.h"
 
 namespace bench::kernels {
 namespace {
@@ -52,45 +52,28 @@ BENCH_VECTORISED void fill_words(const Stream& s, uint64_t first, int64_t blocks
 constexpr int64_t kChunk = 8192;  // elements at a time: stays in the second-level cache
 constexpr int64_t kBlocks = kChunk / 4;
 
-/// u = (x0 + 1) 2^-32 and t = 2 pi x1 2^-32 of the first pairs of all blocks, then of the second
-/// ones.
-BENCH_VECTORISED void to_radius_and_angle(const Words& w, double* u, double* t) {
-  const uint32_t *radius[] = {w.x0, w.x2}, *angle[] = {w.x1, w.x3};
-  for (int pair = 0; pair < 2; ++pair)
-    for (int64_t i = 0; i < kBlocks; ++i) {
-      u[pair * kBlocks + i] = (static_cast<double>(radius[pair][i]) + 1.0) * 0x1p-32;
-      t[pair * kBlocks + i] = 6.283185307179586 * (static_cast<double>(angle[pair][i]) * 0x1p-32);
-    }
-}
-
-BENCH_VECTORISED void to_normals(const double* r, const double* cosine, const double* sine,
-                                 float* out) {
-  for (int64_t i = 0; i < kBlocks; ++i) {
-    out[4 * i] = static_cast<float>(r[i] * cosine[i]);
-    out[4 * i + 1] = static_cast<float>(r[i] * sine[i]);
-    out[4 * i + 2] = static_cast<float>(r[kBlocks + i] * cosine[kBlocks + i]);
-    out[4 * i + 3] = static_cast<float>(r[kBlocks + i] * sine[kBlocks + i]);
-  }
-}
-
-/// Aligned chunks of whole size, each on one thread; the caller's range is cut out of them. Bits
-/// then do not depend on where a range begins or ends (vector and scalar code may round
-/// differently).
+/// Aligned chunks, each on one thread; the caller's range is cut out of them. Blocks that nobody
+/// asked for are left out by kPairs.
 template <class T, class F>
 void by_chunks(const Stream& stream, int64_t begin, int64_t count, T* out, F fill_chunk) {
   if (count <= 0) return;
   const int64_t first = begin / kChunk, last = (begin + count - 1) / kChunk + 1;
   at::parallel_for(first, last, 1, [&](int64_t from, int64_t to) {
-    at::NoGradGuard no_grad;
     std::vector<uint32_t> words(kChunk);
     std::vector<T> whole(kChunk);
     for (int64_t c = from; c < to; ++c) {
-      uint32_t* x = words.data();
-      const Words w{x, x + kBlocks, x + 2 * kBlocks, x + 3 * kBlocks};
-      fill_words(stream, static_cast<uint64_t>(c * kBlocks), kBlocks, w);
-      fill_chunk(w, whole.data());
       const int64_t low = std::max(begin, c * kChunk);
       const int64_t high = std::min(begin + count, (c + 1) * kChunk);
+      const int64_t group = 4 * kPairs;
+      const int64_t blocks = (high - c * kChunk + group - 1) / group * kPairs;
+      uint32_t* x = words.data();
+      const Words w{x, x + kBlocks, x + 2 * kBlocks, x + 3 * kBlocks};
+      fill_words(stream, static_cast<uint64_t>(c * kBlocks), blocks, w);
+      if (high - low == kChunk) {
+        fill_chunk(w, blocks, out + (low - begin));
+        continue;
+      }
+      fill_chunk(w, blocks, whole.data());
       std::copy(whole.begin() + (low - c * kChunk), whole.begin() + (high - c * kChunk),
                 out + (low - begin));
     }
@@ -115,27 +98,23 @@ std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint3
 }
 
 void fill_normal(const Stream& stream, int64_t begin, int64_t count, float* out) {
-  by_chunks<float>(stream, begin, count, out, [](const Words& words, float* to) {
-    auto u = at::empty({2 * kBlocks}, at::kDouble), t = at::empty({2 * kBlocks}, at::kDouble);
-    to_radius_and_angle(words, u.mutable_data_ptr<double>(), t.mutable_data_ptr<double>());
-    const auto r = u.log_().mul_(-2.0).sqrt_();
-    const auto cosine = t.cos(), sine = t.sin_();
-    to_normals(r.const_data_ptr<double>(), cosine.const_data_ptr<double>(),
-               sine.const_data_ptr<double>(), to);
+  by_chunks<float>(stream, begin, count, out, [](const Words& w, int64_t blocks, float* to) {
+    const uint32_t* const x[] = {w.x0, w.x1, w.x2, w.x3};
+    box_muller(x, blocks, to);
   });
 }
 
 void fill_rademacher(const Stream& stream, int64_t begin, int64_t count, float* out) {
-  by_chunks<float>(stream, begin, count, out, [](const Words& words, float* to) {
-    const uint32_t* x[] = {words.x0, words.x1, words.x2, words.x3};
-    for (int64_t i = 0; i < kChunk; ++i) to[i] = (x[i % 4][i / 4] & 1u) ? 1.0f : -1.0f;
+  by_chunks<float>(stream, begin, count, out, [](const Words& w, int64_t blocks, float* to) {
+    const uint32_t* x[] = {w.x0, w.x1, w.x2, w.x3};
+    for (int64_t i = 0; i < 4 * blocks; ++i) to[i] = (x[i % 4][i / 4] & 1u) ? 1.0f : -1.0f;
   });
 }
 
 void fill_uniform(const Stream& stream, int64_t begin, int64_t count, double* out) {
-  by_chunks<double>(stream, begin, count, out, [](const Words& words, double* to) {
-    const uint32_t* x[] = {words.x0, words.x1, words.x2, words.x3};
-    for (int64_t i = 0; i < kChunk; ++i) to[i] = static_cast<double>(x[i % 4][i / 4]) * 0x1p-32;
+  by_chunks<double>(stream, begin, count, out, [](const Words& w, int64_t blocks, double* to) {
+    const uint32_t* x[] = {w.x0, w.x1, w.x2, w.x3};
+    for (int64_t i = 0; i < 4 * blocks; ++i) to[i] = static_cast<double>(x[i % 4][i / 4]) * 0x1p-32;
   });
 }
 

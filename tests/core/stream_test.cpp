@@ -1,12 +1,13 @@
 #include <cmath>
 #include <cstring>
-
-#include "test.h"
+#include <random>
 
 #include "core/criterion.h"
 #include "core/zeroth_order.h"
 #include "io/checkpoint.h"
+#include "kernels/box_muller.h"
 #include "kernels/philox.h"
+#include "test.h"
 
 using namespace bench;
 using namespace bench::kernels;
@@ -18,6 +19,36 @@ TEST_CASE("Philox4x32-10: the published known answers", "[stream]") {
         Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("normals are Box-Muller's, whatever computes them", "[stream]") {
+  // Ends and quarters of the circle, the smallest and the largest radius, then words at random.
+  constexpr int64_t kBlocks = 1 << 16;
+  std::vector<uint32_t> words(4 * kBlocks);
+  std::mt19937 draw(7);
+  for (auto& w : words) w = static_cast<uint32_t>(draw());
+  const uint32_t* const x[] = {&words[0], &words[kBlocks], &words[2 * kBlocks],
+                               &words[3 * kBlocks]};
+  const uint32_t edges[] = {0,          1,          0x1fffffff, 0x20000000, 0x3fffffff, 0x40000000,
+                            0x7fffffff, 0x80000000, 0xb504f333, 0xc0000000, 0xfffffffe, 0xffffffff};
+  size_t at = 0;
+  for (const auto a : edges)
+    for (const auto b : edges) words[at] = a, words[kBlocks + at++] = b;
+  std::vector<float> z(4 * kBlocks);
+  box_muller(x, kBlocks, z.data());
+  int64_t differ = 0;
+  for (size_t i = 0; i < z.size(); ++i) {
+    const size_t pair = i % 4 / 2, block = i / 4;
+    const double u = (x[2 * pair][block] + 1.0) * 0x1p-32;
+    const double t = 6.283185307179586 * (x[2 * pair + 1][block] * 0x1p-32);
+    const double r = std::sqrt(-2 * std::log(u));
+    const auto expected = static_cast<float>(r * (i % 2 ? std::sin(t) : std::cos(t)));
+    // One unit in the last place where float64's last bits fall on a float32 boundary.
+    if (z[i] == expected) continue;
+    ++differ;
+    CHECK(std::nextafter(z[i], expected) == expected);
+  }
+  CHECK(differ <= 1);
 }
 
 TEST_CASE("the zeroth-order stream: names, words, normals, signs, uniforms", "[stream]") {
