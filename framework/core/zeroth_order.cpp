@@ -7,21 +7,49 @@
 #include "core/lenses.h"
 #include "core/rows.h"
 #include "core/sequence_loss.h"
+#include "kernels/perturbed.h"
 #include "kernels/twins.h"
 
 namespace bench {
 namespace {
 
+kernels::Stream stream_of(const std::string& name, uint64_t seed) {
+  return {seed, kernels::fnv1a(name), kernels::Purpose::Direction};
+}
+
+/// Where directions are used part by part and never stored.
+bool in_parts(const Tensor& w) {
+  return w.is_cpu() && w.scalar_type() == at::kFloat && w.is_contiguous();
+}
+
+struct Both {
+  Tensor plus, minus;
+};
+
+/// W + eps z and W - eps z from one z.
+Both perturbed(const Layer& l, uint64_t seed, Directions kind, float eps) {
+  if (!in_parts(l.weight)) {
+    const auto delta = direction(l, seed, kind).mul_(eps);
+    return {l.weight + delta, l.weight - delta};
+  }
+  const Both b{at::empty_like(l.weight), at::empty_like(l.weight)};
+  const auto* w = l.weight.const_data_ptr<float>();
+  auto *plus = b.plus.mutable_data_ptr<float>(), *minus = b.minus.mutable_data_ptr<float>();
+  kernels::each_direction(stream_of(l.weight_name(), seed), kind == Directions::Rademacher,
+                          l.weight.numel(), [&](int64_t at, int64_t n, const float* z) {
+                            kernels::perturb_both(w + at, z, eps, n, plus + at, minus + at);
+                          });
+  return b;
+}
+
 /// The rows of the first half see W + eps z, those of the second W - eps z: one z serves both.
 void perturb(const Listeners& all, uint64_t seed, Directions kind, float eps, Lenses& lenses) {
   for (const auto& [layer, list] : all)
     lenses.hang(*layer, [=](const Layer& l, const Tensor& x) {
-      auto delta = direction(l, seed, kind).mul_(eps);
+      const auto w = perturbed(l, seed, kind, eps);
       const int64_t half = x.size(0) / 2;
-      const auto plus = linear_rows(x.narrow(0, 0, half), l.weight + delta, l.bias);
-      const auto below = at::sub_out(delta, l.weight, delta);
-      const auto minus = linear_rows(x.narrow(0, half, half), below, l.bias);
-      return at::cat({plus, minus});
+      return at::cat({linear_rows(x.narrow(0, 0, half), w.plus, l.bias),
+                      linear_rows(x.narrow(0, half, half), w.minus, l.bias)});
     });
 }
 
@@ -142,7 +170,7 @@ Statistic::Notes ZerothOrder::notes() const {
 namespace {
 
 Tensor direction_of(const std::string& name, const Tensor& like, uint64_t seed, Directions kind) {
-  const kernels::Stream stream{seed, kernels::fnv1a(name), kernels::Purpose::Direction};
+  const auto stream = stream_of(name, seed);
   const bool rademacher = kind == Directions::Rademacher;
   const auto* twin = like.is_cuda() ? kernels::twins() : nullptr;
   auto z = at::empty(like.sizes(),
@@ -170,6 +198,14 @@ Tensor zeroth_order_gradient(const Layer& layer, const std::vector<Difference>& 
                              Directions kind, bool divide) {
   auto sum = at::zeros(layer.weight.sizes(), layer.weight.options().dtype(at::kFloat));
   for (const auto& d : differences) {
+    if (!divide && in_parts(layer.weight)) {
+      auto* to = sum.mutable_data_ptr<float>();
+      const auto p = static_cast<float>(d.p);
+      kernels::each_direction(
+          stream_of(layer.weight_name(), d.seed), kind == Directions::Rademacher, sum.numel(),
+          [&](int64_t at, int64_t n, const float* z) { kernels::add_scaled(z, p, n, to + at); });
+      continue;
+    }
     auto z = direction(layer, d.seed, kind);
     if (!divide) {
       sum.add_(z, d.p);

@@ -52,10 +52,10 @@ BENCH_VECTORISED void fill_words(const Stream& s, uint64_t first, int64_t blocks
 constexpr int64_t kChunk = 8192;  // elements at a time: stays in the second-level cache
 constexpr int64_t kBlocks = kChunk / 4;
 
-/// Aligned chunks, each on one thread; the caller's range is cut out of them. Blocks that nobody
-/// asked for are left out by kPairs.
-template <class T, class F>
-void by_chunks(const Stream& stream, int64_t begin, int64_t count, T* out, F fill_chunk) {
+/// Aligned chunks, each on one thread, of which `use` gets what lies within the range: offset in
+/// it, count, values. Blocks behind the range are left out by kPairs.
+template <class T, class F, class U>
+void by_chunks(const Stream& stream, int64_t begin, int64_t count, F fill_chunk, const U& use) {
   if (count <= 0) return;
   const int64_t first = begin / kChunk, last = (begin + count - 1) / kChunk + 1;
   at::parallel_for(first, last, 1, [&](int64_t from, int64_t to) {
@@ -69,15 +69,32 @@ void by_chunks(const Stream& stream, int64_t begin, int64_t count, T* out, F fil
       uint32_t* x = words.data();
       const Words w{x, x + kBlocks, x + 2 * kBlocks, x + 3 * kBlocks};
       fill_words(stream, static_cast<uint64_t>(c * kBlocks), blocks, w);
-      if (high - low == kChunk) {
-        fill_chunk(w, blocks, out + (low - begin));
-        continue;
-      }
       fill_chunk(w, blocks, whole.data());
-      std::copy(whole.begin() + (low - c * kChunk), whole.begin() + (high - c * kChunk),
-                out + (low - begin));
+      use(low - begin, high - low, whole.data() + (low - c * kChunk));
     }
   });
+}
+
+template <class T>
+auto copy_to(T* out) {
+  return [out](int64_t at, int64_t count, const T* values) {
+    std::copy(values, values + count, out + at);
+  };
+}
+
+void normals(const Words& w, int64_t blocks, float* to) {
+  const uint32_t* const x[] = {w.x0, w.x1, w.x2, w.x3};
+  box_muller(x, blocks, to);
+}
+
+void signs(const Words& w, int64_t blocks, float* to) {
+  const uint32_t* x[] = {w.x0, w.x1, w.x2, w.x3};
+  for (int64_t i = 0; i < 4 * blocks; ++i) to[i] = (x[i % 4][i / 4] & 1u) ? 1.0f : -1.0f;
+}
+
+void uniforms(const Words& w, int64_t blocks, double* to) {
+  const uint32_t* x[] = {w.x0, w.x1, w.x2, w.x3};
+  for (int64_t i = 0; i < 4 * blocks; ++i) to[i] = static_cast<double>(x[i % 4][i / 4]) * 0x1p-32;
 }
 
 }  // namespace
@@ -98,24 +115,19 @@ std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint3
 }
 
 void fill_normal(const Stream& stream, int64_t begin, int64_t count, float* out) {
-  by_chunks<float>(stream, begin, count, out, [](const Words& w, int64_t blocks, float* to) {
-    const uint32_t* const x[] = {w.x0, w.x1, w.x2, w.x3};
-    box_muller(x, blocks, to);
-  });
+  by_chunks<float>(stream, begin, count, normals, copy_to(out));
 }
 
 void fill_rademacher(const Stream& stream, int64_t begin, int64_t count, float* out) {
-  by_chunks<float>(stream, begin, count, out, [](const Words& w, int64_t blocks, float* to) {
-    const uint32_t* x[] = {w.x0, w.x1, w.x2, w.x3};
-    for (int64_t i = 0; i < 4 * blocks; ++i) to[i] = (x[i % 4][i / 4] & 1u) ? 1.0f : -1.0f;
-  });
+  by_chunks<float>(stream, begin, count, signs, copy_to(out));
 }
 
 void fill_uniform(const Stream& stream, int64_t begin, int64_t count, double* out) {
-  by_chunks<double>(stream, begin, count, out, [](const Words& w, int64_t blocks, double* to) {
-    const uint32_t* x[] = {w.x0, w.x1, w.x2, w.x3};
-    for (int64_t i = 0; i < 4 * blocks; ++i) to[i] = static_cast<double>(x[i % 4][i / 4]) * 0x1p-32;
-  });
+  by_chunks<double>(stream, begin, count, uniforms, copy_to(out));
+}
+
+void each_direction(const Stream& stream, bool rademacher, int64_t count, const UseValues& use) {
+  by_chunks<float>(stream, 0, count, rademacher ? signs : normals, use);
 }
 
 }  // namespace bench::kernels

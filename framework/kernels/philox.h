@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace bench::kernels {
@@ -25,5 +26,11 @@ void fill_normal(const Stream& stream, int64_t begin, int64_t count, float* out)
 void fill_rademacher(const Stream& stream, int64_t begin, int64_t count, float* out);
 /// word * 2^-32, in [0, 1), exact in float64.
 void fill_uniform(const Stream& stream, int64_t begin, int64_t count, double* out);
+
+/// Gets the values of elements [begin, begin + count).
+using UseValues = std::function<void(int64_t begin, int64_t count, const float* values)>;
+/// Normals or signs of elements [0, count) for a use that stores none of them: part by part while
+/// they are in the cache, on all threads.
+void each_direction(const Stream& stream, bool rademacher, int64_t count, const UseValues& use);
 
 }  // namespace bench::kernels
