@@ -64,6 +64,9 @@ std::string unquoted(std::string_view quoted);
 Value element_value(const Element& element);
 /// An element that stands for a value that was not typed but read from YAML.
 Element element_of(const Value& value);
+Element plain_element(Value value);
+/// a,b,...
+Element simple_choice(std::vector<Element> list);
 
 /// The options of a config group, sorted; what glob() filters.
 using Options = std::function<std::vector<std::string>(const std::string& group)>;

@@ -12,12 +12,6 @@ namespace {
 
 using Kind = Element::Kind;
 
-Element plain(Value value) {
-  Element e;
-  e.value = std::move(value);
-  return e;
-}
-
 std::string trimmed(const std::string& text) {
   const auto from = text.find_first_not_of(" \t\n\r\f\v");
   if (from == std::string::npos) return "";
@@ -86,7 +80,7 @@ Value cast_value(const Value& v, Cast cast) {
 }
 
 Element cast_element(const Element& e, Cast cast) {
-  if (e.kind == Kind::Plain || e.kind == Kind::Quoted) return plain(cast_value(e.value, cast));
+  if (e.kind == Kind::Plain || e.kind == Kind::Quoted) return plain_element(cast_value(e.value, cast));
   Element out = e;
   if (e.kind == Kind::List) {
     for (auto& item : out.items) item = cast_element(item, cast);
@@ -150,7 +144,7 @@ std::string json_text(const Element& e) {
 }  // namespace
 
 Element json_str(const Element& e) {
-  if (e.kind != Kind::Sweep) return plain(json_text(e));
+  if (e.kind != Kind::Sweep) return plain_element(json_text(e));
   if (e.sweep->kind == Sweep::Kind::Interval) fail("Intervals cannot be cast to json_str");
   if (e.sweep->kind == Sweep::Kind::Range) fail("Range can only be cast to int or float");
   Element out = e;

@@ -18,21 +18,6 @@ namespace {
 
 using Kind = Element::Kind;
 
-Element plain(Value value) {
-  Element e;
-  e.value = std::move(value);
-  return e;
-}
-
-Element simple_choice(std::vector<Element> list) {
-  Element e;
-  e.kind = Kind::Sweep;
-  e.sweep = std::make_shared<Sweep>();
-  e.sweep->kind = Sweep::Kind::SimpleChoice;
-  e.sweep->list = std::move(list);
-  return e;
-}
-
 bool is_sweep(const Element& e, Sweep::Kind kind) {
   return e.kind == Kind::Sweep && e.sweep->kind == kind;
 }
@@ -89,7 +74,7 @@ Arguments bind(const Function& function, const std::vector<NamedElement>& given)
   size_t next = 0;
   for (const auto& argument : given) {
     Element value = argument.value;
-    if (value.kind == Kind::Quoted) value = plain(value.value);  // functions see the text
+    if (value.kind == Kind::Quoted) value = plain_element(value.value);  // functions see the text
     std::string name = argument.name;
     if (name.empty() && function.variadic) {
       bound.rest.push_back(std::move(value));

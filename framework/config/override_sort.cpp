@@ -59,15 +59,6 @@ void check(const std::vector<Element>& given) {
       fail("mismatch type argument args[{}]: it must be a value, a choice or a range", i);
 }
 
-Element simple_choice(std::vector<Element> list) {
-  Element e;
-  e.kind = Kind::Sweep;
-  e.sweep = std::make_shared<Sweep>();
-  e.sweep->kind = Sweep::Kind::SimpleChoice;
-  e.sweep->list = std::move(list);
-  return e;
-}
-
 Element sort_sweep(const Element& given, bool reverse) {
   Element out = given;
   out.sweep = std::make_shared<Sweep>(*given.sweep);

@@ -91,6 +91,21 @@ Value element_value(const Element& e) {
   return e.value;
 }
 
+Element plain_element(Value value) {
+  Element e;
+  e.value = std::move(value);
+  return e;
+}
+
+Element simple_choice(std::vector<Element> list) {
+  Element e;
+  e.kind = Element::Kind::Sweep;
+  e.sweep = std::make_shared<Sweep>();
+  e.sweep->kind = Sweep::Kind::SimpleChoice;
+  e.sweep->list = std::move(list);
+  return e;
+}
+
 Element element_of(const Value& value) {
   Element e;
   if (value.is_list()) {
