@@ -27,7 +27,7 @@ function pointOf(column, cell) {
   if (cell.r !== undefined || typeof cell.v !== "number") return null;
   const measured = typeof cell.m === "number";
   return {
-    x: 100 * (measured ? cell.m : column.sparsity),
+    x: Number((100 * (measured ? cell.m : column.sparsity)).toFixed(4)),
     y: cell.v,
     label: column.label,
     cell,
@@ -69,13 +69,23 @@ function datasetsOf(table) {
   return sets;
 }
 
-/** Where the curve lies, at least ten points wide: 50 % and 50.0004 % of an n:m mask are one place. */
+/** Where it lies, at least ten points wide: 50 % and 50.0004 % of an n:m mask are one place. */
 function rangeOf(sets) {
   const xs = sets.flatMap((s) => s.data.map((p) => p.x));
-  const low = Math.min(...xs), high = Math.max(...xs);
+  const low = Math.floor(Math.min(...xs)), high = Math.ceil(Math.max(...xs));
   if (high - low >= 10) return [low, high];
   const from = Math.max(0, Math.round((low + high) / 2) - 5);
   return [from, from + 10];
+}
+
+/** Values that hardly differ are drawn flat, not by their last digits. */
+function heightOf(sets) {
+  const ys = sets.flatMap((s) => s.data.map((p) => p.y));
+  const low = Math.min(...ys), high = Math.max(...ys);
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low > 1e-3 * size) return {};
+  const margin = 0.05 * (size || 1);
+  return {suggestedMin: low - margin, suggestedMax: high + margin};
 }
 
 /** The dense model as a dashed line across the curve. */
@@ -177,13 +187,9 @@ function optionsOf(table, sets) {
   });
   const logarithm = wantsLogarithm(sets);
   const [min, max] = rangeOf(sets);
-  const yTicks = {
-    color: soft,
-    font,
-    maxTicksLimit: 7,
-    padding: 6,
-    callback: (v) => String(Number(v.toPrecision(4)))
-  };
+  const callback = (v) => String(Number(v.toPrecision(4)));
+  const xTicks = {color: soft, font, callback};
+  const yTicks = {color: soft, font, maxTicksLimit: 7, padding: 6, callback};
   return {
     animation: false,
     maintainAspectRatio: false,
@@ -196,10 +202,14 @@ function optionsOf(table, sets) {
     scales: {
       x: axis(
           measured ? "measured sparsity, %" : "sparsity, % (asked for where not measured)",
-          {type: "linear", grace: 0, min, max}),
+          {type: "linear", grace: 0, min, max, ticks: xTicks}),
       y: axis(
           table.metric + (logarithm ? " (logarithmic)" : ""),
-          {type: logarithm ? "logarithmic" : "linear", ticks: yTicks}),
+          {
+            type: logarithm ? "logarithmic" : "linear",
+            ticks: yTicks,
+            ...(logarithm ? {} : heightOf(sets)),
+          }),
     },
     plugins: {
       legend: {
