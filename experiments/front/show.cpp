@@ -1,4 +1,5 @@
 // show: one trial, as text or JSON.
+#include <cmath>
 #include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -70,9 +71,11 @@ std::string measured(const Outcome& o) {
   std::string out;
   if (!o.metrics.empty()) out += heading("metrics");
   for (const auto& m : o.metrics) {
-    out += fmt::format("  {:<24}  {:<24}  {:<10}  {} ± {}  n={} {}\n", printable(m.task),
-                       printable(m.protocol), printable(m.name), number(m.value),
-                       uncertainty(m.stderr_, m.value), m.n, printable(m.unit));
+    const auto error =
+        std::isnan(m.stderr_) ? std::string() : " ± " + uncertainty(m.stderr_, m.value);
+    out += fmt::format("  {:<24}  {:<24}  {:<10}  {}{}  n={} {}\n", printable(m.task),
+                       printable(m.protocol), printable(m.name), number(m.value), error, m.n,
+                       printable(m.unit));
   }
   if (!o.sparsity.empty()) out += heading("sparsity (zeros of all; masked)");
   for (const auto& s : o.sparsity) {

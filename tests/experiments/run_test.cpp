@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "results/store.h"
@@ -58,6 +59,26 @@ TEST_CASE("T7: a sweep runs once; the same command again runs nothing", "[run]")
   CHECK(contains(said, "6 done (6 before)"));
   CHECK(s.trials()[3].finished == first[3].finished);
   CHECK(s.trials()[3].attempts == 1);
+}
+
+TEST_CASE("as many workers as asked for, more than wait when the run begins", "[run]") {
+  Sandbox s;
+  std::string said;
+  REQUIRE(s.run("+launcher.workers=6", &said) == 0);
+  CHECK(contains(said, "6 trials: 6 done (0 before), 0 failed"));
+  std::set<std::string> workers;
+  for (const auto& t : s.trials()) workers.insert(t.worker);
+  CHECK(workers.size() > 1);
+}
+
+TEST_CASE("a number without an error is shown without one", "[run]") {
+  Sandbox s("model: {name: stories260k}\ntask: {size: {name: size}}\nsparsity: 0\n");
+  REQUIRE(s.run() == 0);
+  const auto log = (s.dir.path / "shown").string();
+  const auto command = std::string(BENCH_BIN) + "/bench show " + s.trials()[0].id + " --db " +
+                       s.db + " >" + log + " 2>&1";
+  REQUIRE(std::system(command.c_str()) == 0);
+  CHECK(contains(slurp(log), "  260032  n=1 parameters\n"));
 }
 
 TEST_CASE("mistakes are shown all at once, before anything runs", "[run]") {
@@ -132,8 +153,8 @@ TEST_CASE("kills at random moments lose no row and double none", "[run][kill]") 
   const auto finished = [&] {
     if (!std::filesystem::exists(s.db)) return false;
     const auto all = Store(s.db).trials();
-    return !all.empty() && std::all_of(all.begin(), all.end(),
-                                       [](const Trial& t) { return t.state == "done"; });
+    return !all.empty() &&
+           std::all_of(all.begin(), all.end(), [](const Trial& t) { return t.state == "done"; });
   };
   for (int k = 0; k < kills && !finished(); ++k, ++met) {
     const pid_t pid = fork();
