@@ -41,11 +41,11 @@ struct Worker : WorkerProcess {
 class WishFile {
  public:
   WishFile(const std::vector<TrialPlan>& trials, const RunOptions& options, bool fail_fast) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "bench-run-XXXXXX").string();
-    const int fd = mkstemp(pattern.data());
-    if (fd < 0) fail("{}: cannot be written: {}", pattern, std::strerror(errno));
+    path_ = (std::filesystem::temp_directory_path() / "bench-run-").string();
+    path_.append(6, 'X');  // for mkstemp to replace
+    const int fd = mkstemp(path_.data());
+    if (fd < 0) fail("{}: cannot be written: {}", path_, std::strerror(errno));
     close(fd);
-    path_ = pattern;
     Json ids = Json::array();
     for (const auto& t : trials) ids.push_back(t.spec.id);
     std::ofstream(path_) << Json{{"db", std::filesystem::absolute(options.db).string()},

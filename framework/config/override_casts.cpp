@@ -80,7 +80,8 @@ Value cast_value(const Value& v, Cast cast) {
 }
 
 Element cast_element(const Element& e, Cast cast) {
-  if (e.kind == Kind::Plain || e.kind == Kind::Quoted) return plain_element(cast_value(e.value, cast));
+  if (e.kind == Kind::Plain || e.kind == Kind::Quoted)
+    return plain_element(cast_value(e.value, cast));
   Element out = e;
   if (e.kind == Kind::List) {
     for (auto& item : out.items) item = cast_element(item, cast);

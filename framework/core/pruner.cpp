@@ -291,8 +291,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
     if (onlooker.pruned)
       for (const Layer* l : layers) onlooker.pruned(*l);
     ++done;
-    const bool more = done < static_cast<int64_t>(walk.size());
-    if (stop.advance && more && !needs.empty()) data.advance(model, stop.scope);
+    if (stop.advance && &stop != &walk.back() && !needs.empty()) data.advance(model, stop.scope);
     if (progress) progress(done, static_cast<int64_t>(walk.size()));
   }
   return removed;
