@@ -92,32 +92,29 @@ BENCH_INLINE Pair normals(const uint32_t* radius, const uint32_t* angle) {
           __builtin_convertvector(r * at.sine, Floats)};
 }
 
-BENCH_INLINE void all_blocks(const uint32_t* const x[4], int64_t blocks, float* out) {
-  for (int64_t b = 0; b < blocks; b += kPairs) {
+struct Blocks {
+  const uint32_t* const* x;
+  int64_t count;
+  float* out;
+};
+
+BENCH_INLINE void each(const Blocks& blocks) {
+  const auto* const* x = blocks.x;
+  for (int64_t b = 0; b < blocks.count; b += kPairs) {
     const auto one = normals(x[0] + b, x[1] + b), two = normals(x[2] + b, x[3] + b);
     for (int64_t i = 0; i < kPairs; ++i) {
-      float* to = out + 4 * (b + i);
+      float* to = blocks.out + 4 * (b + i);
       to[0] = one.first[i], to[1] = one.second[i], to[2] = two.first[i], to[3] = two.second[i];
     }
   }
 }
 
-#define BENCH_FORM(name, ...)                                                                      \
-  [[gnu::target(__VA_ARGS__)]] void name(const uint32_t* const x[4], int64_t blocks, float* out) { \
-    all_blocks(x, blocks, out);                                                                    \
-  }
-BENCH_FORM(blocks_avx512, "avx512f")
-BENCH_FORM(blocks_avx2, "avx2,fma")
-#undef BENCH_FORM
-void blocks_plain(const uint32_t* const x[4], int64_t blocks, float* out) {
-  all_blocks(x, blocks, out);
-}
+BENCH_FORMS(run_each, each, Blocks)
 
 }  // namespace
 
 void box_muller(const uint32_t* const x[4], int64_t blocks, float* out) {
-  static const auto run = for_this_machine(blocks_avx512, blocks_avx2, blocks_plain);
-  run(x, blocks, out);
+  run_each({x, blocks, out});
 }
 
 }  // namespace bench::kernels

@@ -40,22 +40,13 @@ BENCH_INLINE void add_rows(const Chunk& c) {
   }
 }
 
-[[gnu::target("avx512f")]] void add_avx512(const Chunk& c) {
-  add_rows(c);
-}
-[[gnu::target("avx2,fma")]] void add_avx2(const Chunk& c) {
-  add_rows(c);
-}
-void add_plain(const Chunk& c) {
-  add_rows(c);
-}
+BENCH_FORMS(run_add, add_rows, Chunk)
 
 }  // namespace
 
 void add_exponentials(const float* logits, int64_t rows, int64_t columns, const float* before,
                       const float* most, float* sums) {
-  static const auto add = for_this_machine(add_avx512, add_avx2, add_plain);
-  add({logits, rows, columns, before, most, sums});
+  run_add({logits, rows, columns, before, most, sums});
 }
 
 }  // namespace bench::kernels

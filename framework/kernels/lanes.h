@@ -48,4 +48,20 @@ F* for_this_machine(F* avx512, F* avx2, F* plain) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? avx2 : plain;
 }
 
+/// Makes `name(const Task&)` of an inlined `body(const Task&)`: compiled for each machine.
+#define BENCH_FORMS(name, body, Task)                                                   \
+  [[gnu::target("avx512f")]] inline void body##_avx512(const Task& task) {              \
+    body(task);                                                                         \
+  }                                                                                     \
+  [[gnu::target("avx2,fma")]] inline void body##_avx2(const Task& task) {               \
+    body(task);                                                                         \
+  }                                                                                     \
+  inline void body##_plain(const Task& task) {                                          \
+    body(task);                                                                         \
+  }                                                                                     \
+  inline void name(const Task& task) {                                                  \
+    static const auto run = for_this_machine(body##_avx512, body##_avx2, body##_plain); \
+    run(task);                                                                          \
+  }
+
 }  // namespace bench::kernels

@@ -39,36 +39,18 @@ BENCH_INLINE void add(const Sum& s) {
   for (; i < s.count; ++i) s.sum[i] += s.p * s.z[i];
 }
 
-[[gnu::target("avx512f")]] void both_avx512(const Both& b) {
-  both(b);
-}
-[[gnu::target("avx2,fma")]] void both_avx2(const Both& b) {
-  both(b);
-}
-void both_plain(const Both& b) {
-  both(b);
-}
-[[gnu::target("avx512f")]] void add_avx512(const Sum& s) {
-  add(s);
-}
-[[gnu::target("avx2,fma")]] void add_avx2(const Sum& s) {
-  add(s);
-}
-void add_plain(const Sum& s) {
-  add(s);
-}
+BENCH_FORMS(run_both, both, Both)
+BENCH_FORMS(run_add, add, Sum)
 
 }  // namespace
 
 void perturb_both(const float* w, const float* z, float eps, int64_t count, float* plus,
                   float* minus) {
-  static const auto run = for_this_machine(both_avx512, both_avx2, both_plain);
-  run({w, z, eps, count, plus, minus});
+  run_both({w, z, eps, count, plus, minus});
 }
 
 void add_scaled(const float* z, float p, int64_t count, float* sum) {
-  static const auto run = for_this_machine(add_avx512, add_avx2, add_plain);
-  run({z, p, count, sum});
+  run_add({z, p, count, sum});
 }
 
 }  // namespace bench::kernels
