@@ -1,5 +1,5 @@
 #include "base/error.h"
-#include "config/scalar.h"
+#include "hydra/yaml/scalar.h"
 #include "tasks/definition.h"
 
 namespace bench {

@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "io/data.h"
-#include "io/gzip.h"
-#include "text/utf8.h"
+#include "data/data.h"
+#include "formats/gzip.h"
+#include "base/utf8.h"
 
 namespace bench {
 namespace {
