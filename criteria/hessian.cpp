@@ -51,7 +51,9 @@ class Hessian : public Criterion {
   bool last_;
 };
 
-BENCH_REGISTER(Criterion, Hessian, "hessian", "w^2 g^2, the diagonal empirical Fisher (OBD)");
+BENCH_REGISTER(Criterion, Hessian, "hessian", .doc = "w^2 g^2, the diagonal empirical Fisher (OBD)",
+               .source = "LeCun et al. 1989; Fang et al. 2023, arXiv 2301.12900", .year = 1989,
+               .data = About::Data::Labelled);
 
 }  // namespace
 }  // namespace bench

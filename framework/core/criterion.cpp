@@ -2,20 +2,15 @@
 
 namespace bench {
 
+Tensor Criterion::score(const View& view, const Stats&) const {
+  fail("{}: this criterion scores whole units and has no score of single weights", view.layer.name);
+}
+
 Tensor Criterion::units(const Group& group, const Stats& stats) const {
   std::vector<Tensor> members;
   for (const auto& s : group.slices)
     members.push_back(member_channels(group, s, score(View(*s.layer), stats)));
   return reduce_members(group, members, "sum");
-}
-
-Tensor Criterion::reference_mask(const Tensor& score, Contest contest, double ratio) const {
-  if (contest == Contest::Row) return select(score, contest, ratio);
-  return select_threshold(score, ratio);
-}
-
-Tensor Criterion::reference_units(const Group& group, const Tensor& score, double ratio) const {
-  return select_units(score, removed_units(group.units, group.unit_width, ratio, group.at_least));
 }
 
 Tensor member_channels(const Group& group, const Slice& slice, const Tensor& element_scores) {

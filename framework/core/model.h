@@ -53,9 +53,24 @@ class Snapshot {
  public:
   explicit Snapshot(Model& model);
   void restore(Model& model) const;
+  /// Whether the model stands as it did: the same handles, hence the same bits.
+  bool holds(Model& model) const;
 
  private:
   std::vector<Tensor> tensors_, masks_;
+};
+
+/// A model that is as it was again at the end of the scope, however it ends.
+class Restored {
+ public:
+  explicit Restored(Model& model) : model_(model), before_(model) {}
+  ~Restored() { before_.restore(model_); }
+  Restored(const Restored&) = delete;
+  Restored& operator=(const Restored&) = delete;
+
+ private:
+  Model& model_;
+  Snapshot before_;
 };
 
 /// Mean negative log-likelihood of the next token, over every prediction of the batch, with

@@ -1,6 +1,6 @@
 #pragma once
+#include "measure/passes.h"
 #include "tensor/rows.h"
-#include "core/statistic.h"
 
 namespace bench {
 
@@ -55,14 +55,11 @@ struct MeanGradient : Statistic {
   Tensor mean;
 };
 
-/// The gradient of each sample's (sequence's, image's) own mean loss; only GradientMoments.
-extern const Pass kSampleBackwardPass;
-
-/// Moments of the samples' own gradients, float32 [out, in*kh*kw]: the diagonal Fisher information
+/// Moments of the gradients of each sample's (sequence's, image's) own mean loss, float32 [out, in*kh*kw]: the diagonal Fisher information
 /// is square_sum / count.
 struct GradientMoments : Statistic {
   static constexpr const char* kName = "gradient_moments";
-  static const Pass& pass() { return kSampleBackwardPass; }
+  static const Pass& pass();
   explicit GradientMoments(const Layer& l)
       : square_sum(at::zeros_like(l.matrix()).detach()), abs_sum(at::zeros_like(square_sum)) {}
   void on_gradient(const Tensor& g, double share) override;
