@@ -2,7 +2,7 @@
 #include <cmath>
 #include <list>
 
-#include "core/lenses.h"
+#include "core/borrowed.h"
 #include "tensor/rows.h"
 #include "data/data.h"
 #include "kernels/philox.h"
@@ -62,9 +62,9 @@ class Lora : public Stage {
       learned.push_back({l->name + ".lora_B", &a.b});
     }
     TextTrainer trainer(c, how_, learned);
-    Lenses lenses;
+    Borrowed borrowed;
     for (auto& a : adapters)
-      lenses.hang(*a.layer,
+      borrowed.lens(*a.layer,
                   [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); });
     trainer.run([] {});
     report(c, trainer);

@@ -7,8 +7,9 @@
 #include <limits>
 #include <utility>
 
+#include "core/borrowed.h"
 #include "measure/cost.h"
-#include "walk/pruner.h"
+#include "measure/passes.h"
 #include "stages/training.h"
 
 namespace bench {
@@ -58,7 +59,7 @@ class Loop : public TrainingHook {
     }
     const auto stats = measure(data);
     for (size_t g = 0; g < groups_.size(); ++g)
-      sums_[g] += c_.method.criterion->units(groups_[g], *stats).to(at::kDouble).cpu();
+      sums_[g] += c_.method.criterion.part->units(groups_[g], *stats).to(at::kDouble).cpu();
     soften();
   }
 
@@ -119,7 +120,7 @@ class Loop : public TrainingHook {
 
  private:
   std::shared_ptr<const Stats> measure(Calibration& data) {
-    const auto needs = c_.method.criterion->needs();
+    const auto needs = c_.method.criterion.part->needs();
     if (needs.empty()) return std::make_shared<Stats>();
     const Probe probe{c_.model, {0, c_.model.block_count()}, data, c_.model.layers()};
     const auto global = collect(probe, needs, Pass::Global);
@@ -201,9 +202,9 @@ class Loop : public TrainingHook {
     const auto folder = fs::path(how_.checkpoints) / name;
     auto partial = folder;
     partial += ".partial";
-    const Snapshot whole(c_.model);
-    std::vector<Tensor> gates;
-    for (Layer* l : c_.model.layers()) gates.push_back(std::exchange(l->gate, Tensor()));
+    const Restored whole(c_.model);
+    Borrowed borrowed;
+    for (Layer* l : c_.model.layers()) borrowed.gate(*l, {});
     for (size_t g = 0; g < groups_.size(); ++g) {
       set_masks(groups_[g], keep_[g]);
       shrink(groups_[g], keep_[g]);
@@ -212,9 +213,6 @@ class Loop : public TrainingHook {
     c_.write_model(partial.string());
     fs::remove_all(folder);  // of a run that was killed behind this mark
     fs::rename(partial, folder);
-    whole.restore(c_.model);
-    size_t i = 0;
-    for (Layer* l : c_.model.layers()) l->gate = gates[i++];
   }
 
   StageContext& c_;

@@ -5,17 +5,29 @@
 #include "measure/cost.h"
 
 namespace bench {
+namespace {
 
-int64_t units_of(const Part& part, Share share) {
-  return share.count >= 0
-             ? std::min(share.count, part.size - part.at_least)
-             : removed_units(part.size, part.unit_width, share.ratio, part.at_least);
-}
+/// The same scores again and again: those of groups are few.
+class Held : public Scores {
+ public:
+  Held(const Scores& scores, size_t parts) {
+    for (size_t i = 0; i < parts; ++i) all_.push_back(scores.of(i));
+  }
+  Tensor of(size_t part) const override { return all_[part]; }
 
-std::vector<Share> budget_shares(Model& model, const Batch& input, const std::vector<Group>& groups,
-                                 const std::vector<Part>& parts, const std::vector<Tensor>& scores,
-                                 Allocator& allocator, const std::string& budget, double target) {
+ private:
+  std::vector<Tensor> all_;
+};
+
+}  // namespace
+
+std::vector<Share> budget_shares(Model& model, const Batch& input, const Split& split,
+                                 const Allocator& allocator, const std::string& budget) {
+  const auto& parts = split.parts;
   const auto positions = output_positions(model, input);
+  std::vector<Group> groups;
+  for (const auto& p : parts) groups.push_back(*p.group);
+  const Held scores(split.scores, allocator.wants_scores() ? parts.size() : 0);
   std::vector<int64_t> gone(parts.size(), 0);
   const double full = cost_in(cost_without(model, positions, groups, gone), budget);
   std::vector<Share> shares;
@@ -23,11 +35,10 @@ std::vector<Share> budget_shares(Model& model, const Batch& input, const std::ve
   constexpr int kHalvings = 40;
   for (int i = 0; i <= kHalvings; ++i) {
     const double at = i == 0 ? 1 : i == kHalvings ? low : (low + high) / 2;
-    for (size_t k = 0; k < scores.size(); ++k) allocator.observe(parts[k], scores[k]);
-    shares = allocator.shares(parts, at);
-    for (size_t k = 0; k < parts.size(); ++k) gone[k] = units_of(parts[k], shares[k]);
+    shares = allocator.shares({parts, scores, split.stats, at});
+    for (size_t k = 0; k < parts.size(); ++k) gone[k] = removed_units(groups[k], shares[k]);
     const double left = cost_in(cost_without(model, positions, groups, gone), budget);
-    (1 - left / full <= target ? low : high) = at;
+    (1 - left / full <= split.target ? low : high) = at;
     if (low == 1) break;
   }
   return shares;
