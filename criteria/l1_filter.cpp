@@ -5,10 +5,15 @@
 namespace bench {
 namespace {
 
+/// Whole filters.
+Ranks filters() {
+  return {{.weights = false, .nm = false}};
+}
+
 template <bool kSquares>
 class FilterNorm : public Criterion {
  public:
-  Ranks accepts() const override { return {{.weights = false, .nm = false}}; }
+  Ranks accepts() const override { return filters(); }
   Tensor score(const View& view, const Stats&) const override {
     const auto sums = power(view.weight).sum(1, true);
     return (kSquares ? sums.sqrt() : sums).expand_as(view.weight);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "walk/pruner.h"
+#include "core/stage.h"
 #include "core/task.h"
 #include "engine/verbs.h"
 #include "models/checkpoint.h"
@@ -17,7 +18,7 @@ template <class T>
 void print_plugins(const char* kind) {
   std::cout << kind << "\n";
   for (const auto& [name, plugin] : Registry<T>::instance().all())
-    std::cout << fmt::format("  {:<18} {}\n", name, plugin.doc);
+    std::cout << fmt::format("  {:<18} {}\n", name, plugin.about.doc);
 }
 
 }  // namespace
@@ -27,6 +28,7 @@ int criteria(const Arguments& a) {
   print_plugins<Criterion>("criteria");
   print_plugins<Allocator>("allocators");
   print_plugins<Update>("updates");
+  print_plugins<Stage>("stages");
   print_plugins<Task>("tasks");
   return 0;
 }

@@ -145,6 +145,7 @@ class Runner {
     const auto target = std::get<double>(config_.find("sparsity")->data);
     StageContext context{*loaded_->model, method, target, device_, kept_, {}, {}, ""};
     context.tokenizer = [&] { return tokenizer("slow4"); };
+    context.calibration = [&] { return calibrated(false); };
     context.write_model = [&](const std::string& folder) {
       write_hub_folder(*loaded_->model, loaded_->checkpoint, true, folder);
     };
@@ -194,17 +195,16 @@ class Runner {
 
   std::vector<Removed> prune_to(const Method& method, double target, bool with_calibration) {
     auto& model = *loaded_->model;
-    const bool measures = !method.needs().empty() || method.pattern.budget != "weights";
+    const bool measures = method.measures() || method.pattern.budget != "weights";
     Calibration data = measures ? calibrated(with_calibration) : Calibration();
     Phase phase(out_, "prune", device_);
-    WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
-    // Statistics are shared by trials that find the model as it was loaded.
+    WorkbenchShelf shelf(bench_, *loaded_->dense,
+                         loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
     auto removed = prune(
-        model, method, removable_target(model, method.pattern, target), data,
-        has_stages(config_) ? nullptr : &shelf,
+        model, method, removable_target(model, method.pattern, target), data, &shelf,
         [&](int64_t done, int64_t of) { say("prune", done, of); }, onlooker());
     show_other_weights();
-    judge_.stage(model, method.pattern, method.update ? "update" : "prune");
+    judge_.stage(model, method.pattern, method.updates.empty() ? "prune" : "update");
     return removed;
   }
 
@@ -212,13 +212,12 @@ class Runner {
     Model& model = *loaded_->model;
     const auto& pattern = method.pattern;
     record_sparsity(out_, model, "prune");
-    const auto contest =
-        pattern.contest == Contest::Method ? method.criterion->contest() : pattern.contest;
+    const auto contest = method.contest();
     judge_.add({judge_sparsity(
         pattern.budget == "weights"
             ? reached(model, pattern, contest, removable_target(model, pattern, target), removed)
             : reached_budget(model, pattern, target, removed, calibration()->batches.front()))});
-    judge_.add(judge_seeds(config_, !method.needs().empty()));
+    judge_.add(judge_seeds(config_, method.measures() || stages_calibrate(config_)));
     if (std::get<bool>(config_.find("shrink")->data)) {
       for (const auto& r : removed) shrink(r.group, r.keep);
       judge_.stage(model, pattern, "shrink");

@@ -19,18 +19,15 @@ void note(std::vector<std::string>& all, F&& check) {
 /// f(accepts, who) of every part.
 template <class F>
 void each_part(const Method& m, F&& f) {
-  f(Accepts(m.criterion.part->accepts()), m.criterion.name);
-  f(m.allocator.part->accepts(), m.allocator.name);
-  for (const auto& u : m.updates) f(u.part->accepts(), u.name);
+  f(Accepts(m.criterion->accepts()), m.criterion.name);
+  f(m.allocator->accepts(), m.allocator.name);
+  for (const auto& u : m.updates) f(u->accepts(), u.name);
 }
 
 }  // namespace
 
 std::vector<std::string> Method::mistakes() const {
   std::vector<std::string> all;
-  each_part(*this, [&](const Accepts& a, const std::string& who) {
-    note(all, [&] { bench::check(a, who, pattern); });
-  });
   const std::set<std::string> kinds(pattern.groups.begin(), pattern.groups.end());
   if (pattern.depth() && kinds.size() > 1 && kinds != std::set<std::string>{"attention", "mlp"})
     all.emplace_back(
@@ -40,6 +37,9 @@ std::vector<std::string> Method::mistakes() const {
     all.emplace_back(
         "propagation per_linear: a structured pattern removes slices of several layers at once; "
         "use sequential_block or dense");
+  each_part(*this, [&](const Accepts& a, const std::string& who) {
+    note(all, [&] { bench::check(a, who, pattern); });
+  });
   return all;
 }
 
@@ -57,18 +57,18 @@ void Method::check() const {
 }
 
 Needs Method::needs() const {
-  auto all = criterion.part->needs();
+  auto all = criterion->needs();
   for (const auto& u : updates)
-    for (auto& n : u.part->needs()) all.push_back(std::move(n));
+    for (auto& n : u->needs()) all.push_back(std::move(n));
   return all;
 }
 
 Contest Method::contest() const {
-  return pattern.contest == Contest::Method ? criterion.part->accepts().contest : pattern.contest;
+  return pattern.contest == Contest::Method ? criterion->accepts().contest : pattern.contest;
 }
 
 std::unique_ptr<Selection> Method::selection() const {
-  const auto own = criterion.part->accepts();
+  const auto own = criterion->accepts();
   return pattern.reference_ties
              ? Registry<Selection>::instance().create(own.selection, own.selection_settings)
              : Registry<Selection>::instance().create("exact");

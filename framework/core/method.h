@@ -14,11 +14,15 @@ enum class Propagation {
 
 /// One way to prune: everything but the model, the data and the target.
 struct Method {
-  /// A part with the name under which people know it.
+  /// A part with the name under which sentences call it: "criterion wanda".
   template <class T>
   struct Named {
-    std::string name;  // "criterion wanda"
+    Named() = default;
+    Named(std::unique_ptr<T> p, std::string n = "this method") : part(std::move(p)), name(std::move(n)) {}
+    const T* operator->() const { return part.get(); }
+    const T& operator*() const { return *part; }
     std::unique_ptr<T> part;
+    std::string name;
   };
   Named<Criterion> criterion;
   Named<Allocator> allocator;
@@ -33,7 +37,7 @@ struct Method {
   /// Throws the first of them.
   void check() const;
   /// Whether anything is measured on calibration data.
-  bool measures() const { return !needs().empty() || !allocator.part->needs().empty(); }
+  bool measures() const { return !needs().empty() || !allocator->needs().empty(); }
   /// Of the criterion and the updates.
   Needs needs() const;
   /// Against what a weight competes: the pattern's word, or the criterion's own.
@@ -46,7 +50,7 @@ struct Method {
 template <class T>
 Method::Named<T> named(const std::string& kind, const std::string& name,
                        Value settings = Value(Value::Map{})) {
-  return {kind + " " + name, Registry<T>::instance().create(name, std::move(settings))};
+  return {Registry<T>::instance().create(name, std::move(settings)), kind + " " + name};
 }
 
 /// The units of one group that stay: what shrink() needs.

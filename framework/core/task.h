@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/registry.h"
+#include "core/accepts.h"
 #include "core/model.h"
 #include "tokenizers/tokenizer.h"
 
@@ -93,8 +94,8 @@ class Task {
   virtual ~Task() = default;
   /// Missing data, unknown protocols: found while a sweep is planned.
   virtual void check() const {}
-  /// Whether it can measure a model of images, or one of text.
-  virtual bool reads(bool images) const { return !images; }
+  /// What goes into the models that it can measure.
+  virtual Accepts accepts() const { return {.input = Input::Text}; }
   virtual std::vector<Metric> run(const TaskContext& context) const = 0;
   /// What run() sends, in its order, without running the model: of the first `items`, 0 for all.
   /// Tasks that send no text show nothing.

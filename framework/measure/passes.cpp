@@ -129,11 +129,13 @@ std::shared_ptr<Stats> collect(const Probe& probe, const Needs& needs, Pass::Rea
   for (const auto& kind : needs) {
     if (kind.pass->reach != reach) continue;
     const std::pair key{kind.pass->events ? "" : kind.key, kind.pass};
-    for (Layer* l : probe.layers)
+    for (Layer* l : probe.layers) {
+      if (stats->find(l->name, kind.key)) continue;  // asked for before, or known behind
       if (Statistic* s = stats->add(kind, *l)) {
         if (!heard.contains(key)) order.push_back(key);
         heard[key].emplace_back(l, s);
       }
+    }
   }
   for (const auto& key : order) {
     std::optional<SingleThread> alone;

@@ -11,8 +11,11 @@ namespace bench {
 class WeightLeaves {
  public:
   template <class T>
-  WeightLeaves(Model& model, Heard<T> heard, bool with_vectors = false) : grad_(true) {
-    for (const auto& [layer, s] : heard) all.push_back(borrowed_.leaf(layer->weight));
+  WeightLeaves(Model& model, Heard<T> heard, bool with_vectors = false)
+      : WeightLeaves(model, layers_of(heard), with_vectors) {}
+  WeightLeaves(Model& model, const std::vector<Layer*>& layers, bool with_vectors = false)
+      : grad_(true) {
+    for (Layer* l : layers) all.push_back(borrowed_.leaf(l->weight));
     if (!with_vectors) return;
     for (auto& t : model.tensors())
       if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1) {
@@ -25,6 +28,13 @@ class WeightLeaves {
   std::vector<std::string> vectors;  // names of those behind the layers
 
  private:
+  template <class T>
+  static std::vector<Layer*> layers_of(Heard<T> heard) {
+    std::vector<Layer*> layers;
+    for (const auto& [layer, s] : heard) layers.push_back(layer);
+    return layers;
+  }
+
   at::AutoGradMode grad_;
   Borrowed borrowed_;
 };

@@ -59,7 +59,7 @@ class Loop : public TrainingHook {
     }
     const auto stats = measure(data);
     for (size_t g = 0; g < groups_.size(); ++g)
-      sums_[g] += c_.method.criterion.part->units(groups_[g], *stats).to(at::kDouble).cpu();
+      sums_[g] += c_.method.criterion->units(groups_[g], *stats).to(at::kDouble).cpu();
     soften();
   }
 
@@ -120,7 +120,7 @@ class Loop : public TrainingHook {
 
  private:
   std::shared_ptr<const Stats> measure(Calibration& data) {
-    const auto needs = c_.method.criterion.part->needs();
+    const auto needs = c_.method.criterion->needs();
     if (needs.empty()) return std::make_shared<Stats>();
     const Probe probe{c_.model, {0, c_.model.block_count()}, data, c_.model.layers()};
     const auto global = collect(probe, needs, Pass::Global);
@@ -249,11 +249,11 @@ class PruneLoop : public Stage {
                       .at_least(0)};
   }
   explicit PruneLoop(const Config& c) : how_(c), loop_(c) {}
+  Accepts accepts() const override {
+    return {.weights = false, .nm = false, .units = {"channel"}, .input = Input::Images};
+  }
   void check(const Method& m) const override {
     how_.source.check();
-    if (m.pattern.kind != Pattern::Structured ||
-        m.pattern.groups != std::vector<std::string>{"channel"})
-      fail("stage prune_loop removes channels; it needs pattern=channels");
     if (m.pattern.budget == "weights")
       fail(
           "stage prune_loop stops at a share of the model's cost; it needs pattern.budget=macs, "
@@ -261,7 +261,6 @@ class PruneLoop : public Stage {
   }
   std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
-    if (c.model.max_length() > 0) fail("stage prune_loop: prunes networks of images");
     Trainer trainer(c, how_);
     Loop loop(c, loop_, trainer.data());
     const auto steps = trainer.run(&loop);
@@ -280,7 +279,11 @@ class PruneLoop : public Stage {
   LoopSettings loop_;
 };
 
-BENCH_REGISTER(Stage, PruneLoop, "prune_loop", "units go one by one while training goes on");
+BENCH_REGISTER(Stage, PruneLoop, "prune_loop",
+               .doc = "units go one by one while training goes on",
+               .source = "Cheng et al. 2023, arXiv 2308.06755", .year = 2023,
+               .when = About::When::During, .data = About::Data::Labelled,
+               .how = About::How::Learned);
 
 }  // namespace
 }  // namespace bench

@@ -24,7 +24,7 @@ class Classification : public Task {
   }
 
   void check() const override { source_.check(); }
-  bool reads(bool images) const override { return images; }
+  Accepts accepts() const override { return {.input = Input::Images}; }
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
@@ -56,7 +56,7 @@ class Classification : public Task {
   int64_t limit_;
 };
 
-BENCH_REGISTER(Task, Classification, "classification", "top-1 accuracy on images");
+BENCH_REGISTER(Task, Classification, "classification", .doc = "top-1 accuracy on images");
 
 }  // namespace
 }  // namespace bench

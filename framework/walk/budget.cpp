@@ -5,29 +5,16 @@
 #include "measure/cost.h"
 
 namespace bench {
-namespace {
-
-/// The same scores again and again: those of groups are few.
-class Held : public Scores {
- public:
-  Held(const Scores& scores, size_t parts) {
-    for (size_t i = 0; i < parts; ++i) all_.push_back(scores.of(i));
-  }
-  Tensor of(size_t part) const override { return all_[part]; }
-
- private:
-  std::vector<Tensor> all_;
-};
-
-}  // namespace
-
 std::vector<Share> budget_shares(Model& model, const Batch& input, const Split& split,
                                  const Allocator& allocator, const std::string& budget) {
   const auto& parts = split.parts;
   const auto positions = output_positions(model, input);
   std::vector<Group> groups;
   for (const auto& p : parts) groups.push_back(*p.group);
-  const Held scores(split.scores, allocator.wants_scores() ? parts.size() : 0);
+  std::vector<Tensor> all;
+  for (size_t k = 0; allocator.wants_scores() && k < parts.size(); ++k)
+    all.push_back(split.scores.of(k));
+  const HeldScores scores(std::move(all));
   std::vector<int64_t> gone(parts.size(), 0);
   const double full = cost_in(cost_without(model, positions, groups, gone), budget);
   std::vector<Share> shares;

@@ -37,7 +37,7 @@ class Pruning : public Scores {
 
   std::vector<Removed> run(const std::function<void(int64_t, int64_t)>& progress,
                            const Onlooker& onlooker) {
-    if (how_.measures() || how_.allocator.part->wants_scores()) data_.start(model_);
+    if (how_.measures() || how_.allocator->wants_scores()) data_.start(model_);
     global_ = stats_at(everything(), needs_, Pass::Global, nullptr);
     allocate();
     std::vector<int64_t> blocks;
@@ -93,13 +93,14 @@ class Pruning : public Scores {
   }
 
   void allocate() {
-    const auto& allocator = *how_.allocator.part;
+    const auto& allocator = *how_.allocator;
     const bool scored = allocator.wants_scores();
     auto needs = allocator.needs();
-    if (scored) needs.insert(needs.begin(), needs_.begin(), needs_.end());
     const auto everywhere = everything();
-    const auto global = needs.empty() ? global_ : stats_at(everywhere, needs, Pass::Global, global_);
-    stats_ = needs.empty() ? global : stats_at(everywhere, needs, Pass::Local, global);
+    const auto global = stats_at(everywhere, needs, Pass::Global, global_);
+    if (scored)
+      for (auto& n : how_.criterion->needs()) needs.push_back(std::move(n));
+    stats_ = stats_at(everywhere, needs, Pass::Local, global);
     const Split split{parts_, *this, *stats_, target_};
     const auto& pattern = how_.pattern;
     if (pattern.kind == Pattern::Structured && pattern.budget != "weights")
@@ -114,7 +115,7 @@ class Pruning : public Scores {
     if (data_.batches.empty())
       fail("pattern.budget={}: needs the size of an input, and there is no data",
            how_.pattern.budget);
-    return budget_shares(model_, data_.batches.front(), split, *how_.allocator.part,
+    return budget_shares(model_, data_.batches.front(), split, *how_.allocator,
                          how_.pattern.budget);
   }
 
@@ -139,7 +140,7 @@ class Pruning : public Scores {
   }
 
   Tensor score_of(const Candidate& c, const Stats& stats) const {
-    const auto& criterion = *how_.criterion.part;
+    const auto& criterion = *how_.criterion;
     if (!c.layer) {
       const auto units = criterion.units(c.group, stats).to(at::kFloat);
       return units.masked_fill(c.group.gone().to(units.device()), kGone);
@@ -166,7 +167,7 @@ class Pruning : public Scores {
                                            : share.ratio;
       floors += contest_ == Contest::Row ? weight.size(0) : 1;
       const View view(layer, weight, begin, end);
-      return choose(sunk(layer, how_.criterion.part->score(view, stats), begin, end),
+      return choose(sunk(layer, how_.criterion->score(view, stats), begin, end),
                     {ratio >= 0 ? ratio : part, -1});
     };
     Site site{layer, mask, parts_[i], how_.pattern, contest_, share, stats, reselect};
@@ -178,7 +179,7 @@ class Pruning : public Scores {
   void repair(Site& site, const int64_t* floors) {
     for (const auto& u : how_.updates) {
       const auto kept = site.mask.sum().item<int64_t>();
-      u.part->apply(site);
+      u->apply(site);
       certify_layer(site.layer, site.mask, how_.pattern, true, u.name);
       const auto now = site.mask.sum().item<int64_t>();
       // Counts of parts are rounded down one by one; the authors' thresholds count ties their way.

@@ -47,7 +47,7 @@ Method make_method(const std::string& criterion, const Case& c, bool obs = false
   Method m;
   m.criterion = Registry<Criterion>::instance().create(criterion);
   m.allocator = Registry<Allocator>::instance().create("uniform");
-  if (obs) m.update = Registry<Update>::instance().create("obs");
+  if (obs) m.updates.emplace_back(Registry<Update>::instance().create("obs"));
   m.pattern = c.pattern;
   m.propagation = c.propagation;
   return m;

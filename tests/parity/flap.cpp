@@ -38,7 +38,7 @@ Method flap(const Json& record) {
   } else {
     throw Missing("structure " + structure + " is not built");
   }
-  how.update = make<Update>("bias", {{"mean", Value("float16")}});
+  how.updates.emplace_back(make<Update>("bias", {{"mean", Value("float16")}}));
   how.propagation = Propagation::Dense;
   return how;
 }

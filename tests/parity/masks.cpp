@@ -31,7 +31,7 @@ Method method_of(const Json& record, bool reference_ties) {
   how.allocator = Registry<Allocator>::instance().create("uniform");
   if (r.obs) {
     Value settings{Value::Map{{"reselect", r.reselect}}};
-    how.update = Registry<Update>::instance().create("obs", settings);
+    how.updates.emplace_back(Registry<Update>::instance().create("obs", settings));
   }
   const auto& pattern = record.at("pattern");
   if (!pattern.at("keep_n").is_null()) {
