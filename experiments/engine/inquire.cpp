@@ -3,35 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "walk/pruner.h"
-#include "core/stage.h"
-#include "core/task.h"
+#include "data/data.h"
 #include "engine/verbs.h"
 #include "models/checkpoint.h"
-#include "data/data.h"
 #include "trial/trial.h"
 
 namespace bench::engine {
-namespace {
-
-template <class T>
-void print_plugins(const char* kind) {
-  std::cout << kind << "\n";
-  for (const auto& [name, plugin] : Registry<T>::instance().all())
-    std::cout << fmt::format("  {:<18} {}\n", name, plugin.about.doc);
-}
-
-}  // namespace
-
-int criteria(const Arguments& a) {
-  if (a.size() != 1) fail("criteria: takes no argument");
-  print_plugins<Criterion>("criteria");
-  print_plugins<Allocator>("allocators");
-  print_plugins<Update>("updates");
-  print_plugins<Stage>("stages");
-  print_plugins<Task>("tasks");
-  return 0;
-}
 
 int explain(const Arguments& a) {
   std::string key, format = "text";

@@ -1,5 +1,6 @@
 // FLAP, Wanda-sp and magnitude-sp as FLAP's code ran: units kept, new biases, perplexity of the
 // shrunk model. The masked model must give the same perplexity.
+#include "measure/passes.h"
 #include "parity/recorded.h"
 
 namespace bench::verify {

@@ -2,6 +2,7 @@
 // perplexity of the shrunk model; local and global ranking, blocks or channels, one step or more.
 #include <set>
 
+#include "measure/passes.h"
 #include "parity/recorded.h"
 #include "walk/sparsity.h"
 
