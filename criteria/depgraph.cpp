@@ -75,7 +75,7 @@ class GroupNorm : public Grouped {
       if (bias_ && s.dim == Slice::Out && s.layer->bias.defined())
         all.push_back(channels_of(group, s, power(s.layer->bias).to(at::kDouble)));
     for (const auto& f : group.followers)
-      if (!f.name.empty()) all.push_back(power(*f.values).to(at::kDouble));
+      if (!f.name.empty()) all.push_back(follower_channels(f, power(*f.values)));
     return all;
   }
 

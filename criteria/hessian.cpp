@@ -37,6 +37,7 @@ class Hessian : public Criterion {
     const auto& some = stats.get<GradientMoments>(*slices.front().layer);
     for (const auto& f : group.followers) {
       if (f.name.empty()) continue;
+      if (f.embedding) continue;  // its gradient is no vector's
       const auto& from = last_ ? *some.vector_last_square : *some.vector_square_sum;
       const auto it = from.find(f.name);
       if (it == from.end()) fail("{}: no gradient reached {}", group.name, f.name);

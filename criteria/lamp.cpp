@@ -23,7 +23,7 @@ class Lamp : public Criterion {
     for (const auto& s : group.rooted())
       all.push_back(member_channels(group, s, s.layer->matrix().square()));
     for (const auto& f : group.followers)
-      if (!f.name.empty()) all.push_back(f.values->square().to(at::kDouble));
+      if (!f.name.empty()) all.push_back(follower_channels(f, f.values->square()));
     return lamp_scores(reduce_members(group, all, "mean"));
   }
 };

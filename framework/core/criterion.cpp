@@ -18,6 +18,13 @@ Tensor member_channels(const Group& group, const Slice& slice, const Tensor& ele
   return group.to_channels(slice, along);
 }
 
+Tensor follower_channels(const Follower& follower, const Tensor& values) {
+  std::vector<int64_t> others;
+  for (int64_t d = 0; d < values.dim(); ++d)
+    if (d != follower.dim) others.push_back(d);
+  return others.empty() ? values.to(at::kDouble) : values.sum(others, false, at::kDouble);
+}
+
 Tensor reduce_members(const Group& group, const std::vector<Tensor>& members,
                       const std::string& how) {
   const auto all = at::stack(members).to(at::kDouble);  // [members, channels]

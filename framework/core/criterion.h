@@ -44,6 +44,10 @@ class Criterion {
 /// |row sums| or |column sums| of a member's element scores, as the channels of its group.
 Tensor member_channels(const Group& group, const Slice& slice, const Tensor& element_scores);
 
+/// What a follower (a norm's scale, an embedding) holds for each channel of its group: elementwise
+/// values summed over everything else, float64.
+Tensor follower_channels(const Follower& follower, const Tensor& values);
+
 /// Reduces stacked members [members, channels] over members, then sums each unit's channels ->
 /// [units]. how: sum, mean, max, prod, first, second.
 Tensor reduce_members(const Group& group, const std::vector<Tensor>& members,
