@@ -46,7 +46,7 @@ void one_batch(const Probe& p, Batch batch, bool train,
   Lenses lenses;
   for (const auto& [layer, s] : all) hang(*layer, gates[layer], lenses);
   const auto n = static_cast<double>(batch.count());
-  const auto sum = loss(p.model, batch) * n;
+  const auto sum = p.model.loss(batch) * n;
   std::vector<Tensor> leaves;
   for (const auto& [layer, s] : all) leaves.push_back(gates.at(layer));
   const auto g = torch::autograd::grad({sum}, leaves, {}, {}, false, true);

@@ -109,7 +109,7 @@ std::vector<Tensor> by_differences(Probing& at_, const Model& model, const Batch
   const auto gradient = [&](double shift, double scale, const std::vector<Tensor>& v,
                             bool of_weights) {
     at_.set(shift, scale, v);
-    return torch::autograd::grad({loss(model, batch)}, of_weights ? at_.weights : at_.gates);
+    return torch::autograd::grad({model.loss(batch)}, of_weights ? at_.weights : at_.gates);
   };
   // Where nothing is copied, each step starts from what the one before left: +R, -2R, +R.
   const double back = at_.drifts() ? -2 : -1;
@@ -128,7 +128,7 @@ std::vector<Tensor> by_differences(Probing& at_, const Model& model, const Batch
 std::vector<Tensor> by_double_backward(Probing& at_, const Model& model, const Batch& batch,
                                        const IfsoScore& how) {
   at_.set(0, 0, {});
-  const auto l = loss(model, batch);
+  const auto l = model.loss(batch);
   const auto gm = torch::autograd::grad({l}, at_.gates, {}, true, true);
   auto along = at::zeros({}, l.options());
   for (size_t i = 0; i < gm.size(); ++i) along = along + (gm[i] * at_.ones()[i]).sum();
@@ -143,7 +143,7 @@ std::vector<Tensor> by_double_backward(Probing& at_, const Model& model, const B
 void count_acts(const Probe& p, const Listeners& stats) {
   at::NoGradGuard no_grad;
   for (const auto& [layer, list] : stats)
-    layer->tap = [&list = list](const Tensor& x) {
+    layer->tap = [&list = list](const Tensor& x, const Tensor&) {
       for (auto* s : list) static_cast<IfsoScore*>(s)->acts = static_cast<double>(x.size(0));
     };
   try {

@@ -26,7 +26,7 @@ void measure(const Probe& p, const Listeners& stats) {
     std::vector<Tensor> sum;
     for (auto batch : split(p.data.batches)) {
       batch.batch_statistics = train;
-      add_to(sum, torch::autograd::grad({loss(p.model, batch)}, leaves.all));
+      add_to(sum, torch::autograd::grad({p.model.loss(batch)}, leaves.all));
     }
     at::NoGradGuard no_grad;
     std::vector<Tensor> scores;

@@ -2,21 +2,38 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+
 #include "core/lenses.h"
 #include "tensor/rows.h"
 
 namespace bench {
 namespace {
 
-/// Hands a layer's input to its listeners, sequence by sequence.
-void feed(const std::vector<Statistic*>& listeners, const Tensor& x, const Batch& batch) {
+/// Where the rows of each sequence begin among `which`, the ascending rows of the batch that a layer
+/// was given, and where they end.
+std::vector<int64_t> starts_among(const Tensor& which, const Batch& batch) {
+  const auto rows = which.cpu().contiguous();
+  const auto* first = rows.const_data_ptr<int64_t>();
+  std::vector<int64_t> starts;
+  for (const auto start : batch.starts)
+    starts.push_back(std::lower_bound(first, first + rows.numel(), start) - first);
+  return starts;
+}
+
+/// Hands a layer's input to its listeners, sequence by sequence. which: as Layer::tap; a sequence
+/// none of whose rows came is passed over.
+void feed(const std::vector<Statistic*>& listeners, const Tensor& x, const Tensor& which,
+          const Batch& batch) {
   if (!batch.is_text()) {
     for (auto* s : listeners) s->on_input(x, batch.count());
     return;
   }
+  const auto starts = which.defined() ? starts_among(which, batch) : batch.starts;
   for (int64_t i = 0; i < batch.segments(); ++i) {
-    const auto begin = batch.starts[static_cast<size_t>(i)];
-    const auto part = x.narrow(0, begin, batch.starts[static_cast<size_t>(i) + 1] - begin);
+    const auto begin = starts[static_cast<size_t>(i)];
+    const auto part = x.narrow(0, begin, starts[static_cast<size_t>(i) + 1] - begin);
+    if (which.defined() && part.size(0) == 0) continue;
     for (auto* s : listeners) s->on_input(part, 1);
   }
 }
@@ -29,7 +46,9 @@ struct Taps {
   }
   void listen(const Batch& batch) {
     for (const auto& [layer, list] : all_)
-      layer->tap = [&list = list, &batch](const Tensor& x) { feed(list, x, batch); };
+      layer->tap = [&list = list, &batch](const Tensor& x, const Tensor& which) {
+        feed(list, x, which, batch);
+      };
   }
   const Listeners& all_;
 };
@@ -105,7 +124,7 @@ void backward(const Probe& p, const Listeners& stats) {
   double total = 0;
   for (const auto& one : sequences) total += static_cast<double>(predictions(one));
   for (const auto& one : sequences) {
-    const auto grads = torch::autograd::grad({loss(p.model, one)}, all.leaves);
+    const auto grads = torch::autograd::grad({p.model.loss(one)}, all.leaves);
     const double share = static_cast<double>(predictions(one)) / total;
     at::NoGradGuard no_grad;
     for (size_t i = 0; i < grads.size(); ++i) all.tell[i](grads[i], share);

@@ -12,7 +12,7 @@ namespace bench {
 namespace {
 
 void text_only(const StageContext& c, const char* name) {
-  if (c.model.max_length() == 0)
+  if (c.model.input() == Input::Images)
     fail("stage {}: trains language models; this one reads images (stage=train)", name);
 }
 

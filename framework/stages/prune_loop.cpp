@@ -263,7 +263,7 @@ class PruneLoop : public Stage {
   }
   std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
-    if (c.model.max_length() > 0) fail("stage prune_loop: prunes networks of images");
+    if (c.model.input() != Input::Images) fail("stage prune_loop: prunes networks of images");
     Trainer trainer(c, how_);
     Loop loop(c, loop_, trainer.data());
     const auto steps = trainer.run(&loop);

@@ -95,12 +95,12 @@ TEST_CASE("ifso: the scaling identity, on weights alone", "[ifso]") {
   auto batch = data.batches.front();
   batch.images = batch.images.to(at::kDouble);
   const auto hvp = [&](const std::vector<Tensor>& v) {
-    const auto g = torch::autograd::grad({loss(model, batch)}, w, {}, {}, true);
+    const auto g = torch::autograd::grad({model.loss(batch)}, w, {}, {}, true);
     auto dot = at::zeros({}, at::kDouble);
     for (size_t i = 0; i < g.size(); ++i) dot = dot + (g[i] * v[i].detach()).sum();
     return torch::autograd::grad({dot}, w);
   };
-  const auto g = torch::autograd::grad({loss(model, batch)}, w);
+  const auto g = torch::autograd::grad({model.loss(batch)}, w);
   auto v = hvp(w);
   for (size_t i = 0; i < v.size(); ++i) v[i] = v[i] + g[i];
   const auto hv = hvp(v);
@@ -173,7 +173,7 @@ TEST_CASE("ifso: behind batch norms only the classifier's mask has a direction",
     }
     auto b = batch;
     b.images = b.images.to(at::kDouble);
-    const auto g = torch::autograd::grad({loss(*model, b)}, gates, {}, {}, true);
+    const auto g = torch::autograd::grad({model->loss(b)}, gates, {}, {}, true);
     auto sum = at::zeros({}, at::kDouble);
     for (const auto& t : g) sum = sum + t.sum();
     const auto a = torch::autograd::grad({sum}, w, {}, {}, false, true);
