@@ -214,7 +214,7 @@ Routing Experts::route(const Tensor& x) const {
 Tensor Experts::activated(const Expert& e, const Tensor& x, const Tensor& which) const {
   if (e.gate_up.name.empty()) return apply(form_.act, e.gate(x, which)) * e.up(x, which);
   return rowwise(e.gate_up(x, which), [&](const Tensor& y) {
-    const auto pairs = y.reshape({y.size(0), -1, 2});
+    const auto pairs = y.reshape({y.size(0), y.size(1) / 2, 2});
     auto parts = y.chunk(2, 1);
     auto g = (form_.interleaved ? pairs.select(2, 0) : parts[0]).contiguous();
     auto u = (form_.interleaved ? pairs.select(2, 1) : parts[1]).contiguous();

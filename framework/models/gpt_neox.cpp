@@ -22,10 +22,10 @@ class GptNeox : public Decoder {
     // Before it had a key of its own, the share of a head that is rotated was a quarter.
     const auto theta = c.get<double>("rotary_emb_base", 10000);
     const auto share = c.get<double>("rotary_pct", 0.25);
-    rope_ = Rope(c, head_dim_, {theta, share});
     // Newer versions of transformers write both again under names that other families use.
     c.only("rope_theta", theta);
     c.only("partial_rotary_factor", share);
+    rope_ = Rope(c, head_dim_, {theta, share});
     const bool bias = c.get("attention_bias", true);
     const auto eps = c.get<double>("layer_norm_eps", 1e-5);
     take_ends(c, "gpt_neox.embed_in.weight", "embed_out.weight",

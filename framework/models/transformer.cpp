@@ -52,7 +52,6 @@ Norm Transformer::qk_norm(Source& c, const std::string& name, int64_t heads) con
 }
 
 void Transformer::take_attention(Source& c, Block& b) {
-  b.o = c.layer(b.at + plan_.o, plan_.o_bias);
   if (plan_.latent) {
     b.latent = std::make_unique<Latent>(c, b.at + "self_attn.", plan_.heads, plan_.hidden,
                                         *plan_.latent);
@@ -63,6 +62,7 @@ void Transformer::take_attention(Source& c, Block& b) {
   } else {
     b.qkv = c.layer(b.at + plan_.qkv, plan_.qkv_bias);
   }
+  b.o = c.layer(b.at + plan_.o, plan_.o_bias);
   const auto heads = b.o.columns() / value_dim();
   if (plan_.qk_norm != QkNorm::None) {
     b.q_norm = qk_norm(c, b.at + plan_.q_norm, heads);
@@ -213,8 +213,7 @@ Tensor Transformer::mlp(const Block& b, const Tensor& m) const {
 Tensor Transformer::side_by_side(int64_t index, const Tensor& x, const Batch& batch) const {
   const auto& b = blocks_[static_cast<size_t>(index)];
   const bool attends = there(b.o), own_norm = !b.before_mlp.name.empty();
-  const auto n = attends || !own_norm ? b.before_attention(x) : Tensor();
-  auto h = attends ? x + weighed(attention(index, n, batch)) : x;
+  const auto h = attends ? x + weighed(attention(index, b.before_attention(x), batch)) : x;
   if (!has_mlp(b)) return h;
   return h + weighed(by_rows(x, {&b.gate, &b.up, &b.gate_up, &b.down}, [&](const Tensor& t) {
            return mlp(b, own_norm ? b.before_mlp(t) : b.before_attention(t));

@@ -12,6 +12,8 @@ namespace {
 /// Three linear layers with softplus between them, on 3x4x4 images.
 class Smooth : public Model {
  public:
+  Input input() const override { return Input::Images; }
+  Tensor loss(const Batch& batch) const override { return image_loss(*this, batch); }
   Smooth() {
     int64_t in = 48;
     uint64_t state = 88172645463325252u;

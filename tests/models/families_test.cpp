@@ -186,7 +186,7 @@ TEST_CASE("families: half-precision weights are computed in float32", "[models]"
 }
 
 TEST_CASE("families: a config that means another function is refused by name", "[models]") {
-  CHECK(contains(refusal("llama", {{"rope_scaling", {{"type", "yarn"}, {"factor", 2}}}}), "yarn"));
+  CHECK(contains(refusal("llama", {{"rope_scaling", {{"type", "ntk"}, {"factor", 2}}}}), "ntk"));
   CHECK(
       contains(refusal("llama", {{"rope_scaling", {{"mrope_section", {1, 2}}}}}), "mrope_section"));
   CHECK(contains(refusal("llama", {{"hidden_act", "geglu"}}), "geglu"));
