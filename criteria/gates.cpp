@@ -44,7 +44,7 @@ void one_batch(const Probe& p, Batch batch, Heard<GateGradients> all) {
   Borrowed borrowed;
   for (const auto& [layer, s] : all) hang(*layer, gates[layer], borrowed);
   const auto n = static_cast<double>(batch.count());
-  const auto sum = loss(p.model, batch) * n;
+  const auto sum = p.model.loss(batch) * n;
   std::vector<Tensor> leaves;
   for (const auto& [layer, s] : all) leaves.push_back(gates.at(layer));
   const auto g = torch::autograd::grad({sum}, leaves, {}, {}, false, true);

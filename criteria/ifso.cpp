@@ -109,7 +109,7 @@ std::vector<Tensor> by_differences(Probing& at_, const Model& model, const Batch
   const auto gradient = [&](double shift, double scale, const std::vector<Tensor>& v,
                             bool of_weights) {
     at_.set(shift, scale, v);
-    return torch::autograd::grad({loss(model, batch)}, of_weights ? at_.weights : at_.gates);
+    return torch::autograd::grad({model.loss(batch)}, of_weights ? at_.weights : at_.gates);
   };
   // Where nothing is copied, each step starts from what the one before left: +R, -2R, +R.
   const double back = at_.drifts() ? -2 : -1;
@@ -128,7 +128,7 @@ std::vector<Tensor> by_differences(Probing& at_, const Model& model, const Batch
 std::vector<Tensor> by_double_backward(Probing& at_, const Model& model, const Batch& batch,
                                        const IfsoScore& how) {
   at_.set(0, 0, {});
-  const auto l = loss(model, batch);
+  const auto l = model.loss(batch);
   const auto gm = torch::autograd::grad({l}, at_.gates, {}, true, true);
   auto along = at::zeros({}, l.options());
   for (size_t i = 0; i < gm.size(); ++i) along = along + (gm[i] * at_.ones()[i]).sum();
@@ -145,7 +145,7 @@ void count_acts(const Probe& p, Heard<IfsoScore> heard) {
   Borrowed borrowed;
   for (const auto& [layer, s] : heard)
     borrowed.tap(*layer,
-                 [s = s](const Tensor& x) { s->acts = static_cast<double>(x.size(0)); });
+                 [s = s](const Tensor& x, const Tensor&) { s->acts = static_cast<double>(x.size(0)); });
   p.model.forward(p.data.batches.front());
 }
 

@@ -23,7 +23,7 @@ void measure(const Probe& p, Heard<Sensitivity> heard) {
   std::vector<Tensor> sum;
   for (auto batch : split(p.data.batches)) {
     batch.batch_statistics = heard.front().second->train;
-    add_to(sum, torch::autograd::grad({loss(p.model, batch)}, leaves.all));
+    add_to(sum, torch::autograd::grad({p.model.loss(batch)}, leaves.all));
   }
   at::NoGradGuard no_grad;
   std::vector<Tensor> scores;

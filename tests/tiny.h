@@ -131,6 +131,7 @@ class TinyMaker : public TinyCheckpoint {
   void llama(const std::string& family) {
     c_.config.update({{"hidden_size", kHidden},
                       {"num_attention_heads", kHeads},
+                      {"num_key_value_heads", kHeads / 2},
                       {"num_hidden_layers", kBlocks},
                       {"max_position_embeddings", kLength},
                       {"tie_word_embeddings", true}});

@@ -49,7 +49,7 @@ LanguageModel language_model(const std::string& name) {
   LanguageModel m;
   m.checkpoint = read_checkpoint(path);
   m.model = build_model(m.checkpoint);
-  if (m.model->max_length() == 0)
+  if (m.model->input() == Input::Images)
     fail("model '{}': is a model of images; a language model is needed", name);
   return m;
 }

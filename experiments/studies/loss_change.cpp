@@ -59,7 +59,7 @@ class LossChange : public Task {
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
-    if (c.model.max_length() > 0) fail("the study loss_change is made for networks of images");
+    if (c.model.input() != Input::Images) fail("the study loss_change is made for networks of images");
     const Snapshot base(c.model);
     auto groups = c.model.groups("channel");
     const auto channels = sample(groups);
@@ -132,7 +132,7 @@ class LossChange : public Task {
       const auto n = std::min<int64_t>(128, all.images.size(0) - at);
       b.images = all.images.narrow(0, at, n).to(c.device);
       b.labels = all.labels.narrow(0, at, n).to(c.device);
-      sum += loss(c.model, b).item<double>() * static_cast<double>(n);
+      sum += c.model.loss(b).item<double>() * static_cast<double>(n);
     }
     return sum / static_cast<double>(all.images.size(0));
   }

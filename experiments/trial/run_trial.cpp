@@ -186,7 +186,7 @@ class Runner {
   /// What the calibration says, as text: for trials that share it, decoded once.
   CalibrationSource source_of(const Calibration& data) const {
     CalibrationSource source{config_.find("data")->find("file")->string(), data.hash, {}};
-    if (loaded_->model->max_length() > 0)
+    if (loaded_->model->input() != Input::Images)
       source.texts = [batches = data.batches, t = tokenizer("slow4")] {
         return texts_of(batches, *t);
       };

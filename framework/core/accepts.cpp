@@ -41,7 +41,16 @@ void check_units(const Accepts& a, const std::string& who, const Pattern& p) {
 }  // namespace
 
 const char* name_of(Input input) {
-  return input == Input::Text ? "text" : input == Input::Images ? "images" : "any";
+  switch (input) {
+    case Input::Text:
+      return "text";
+    case Input::Images:
+      return "images";
+    case Input::LabelledText:
+      return "text with labels";
+    default:
+      return "any";
+  }
 }
 
 void check(const Accepts& a, const std::string& who, const Pattern& p) {
@@ -62,6 +71,7 @@ void check(const Accepts& a, const std::string& who, const Pattern& p) {
 
 void check(const Accepts& a, const std::string& who, Input model, const std::string& name) {
   if (a.input == Input::Any || model == Input::Any || a.input == model) return;
+  if (a.input == Input::Text && model == Input::LabelledText) return;  // its texts
   fail("{}: is made for models of {}; {} is a model of {}", who, name_of(a.input), name,
        name_of(model));
 }

@@ -3,13 +3,10 @@
 #include <set>
 #include <string>
 
+#include "core/input.h"
 #include "core/pattern.h"
 
 namespace bench {
-
-/// What goes into a model.
-enum class Input { Any, Text, Images };
-const char* name_of(Input input);
 
 /// What a plugin takes, as data: `bench plan` holds it against the pattern and the model before
 /// anything runs, `bench criteria --where` filters by it, and the conformance suite is made of it.

@@ -19,7 +19,9 @@ class Borrowed {
   Tensor& tensor(Tensor& place) { return keep(place); }
   /// A leaf of the graph in place of the tensor.
   Tensor& leaf(Tensor& place) { return keep(place) = place.detach().requires_grad_(); }
-  void tap(Layer& layer, std::function<void(const Tensor& x)> f) { keep(layer.tap) = std::move(f); }
+  void tap(Layer& layer, std::function<void(const Tensor& x, const Tensor& which)> f) {
+    keep(layer.tap) = std::move(f);
+  }
   /// One lens a layer: it takes the place of one that hangs there already.
   void lens(Layer& layer, std::function<Tensor(const Layer&, const Tensor& x)> f) {
     keep(layer.lens) = std::move(f);

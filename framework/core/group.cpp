@@ -1,19 +1,25 @@
 #include "core/group.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 
 namespace bench {
 namespace {
 
-/// bool [units] -> one bool per index of a slice's dim.
-Tensor along_slice(const Tensor& keep, int64_t width, int64_t stretches) {
-  return keep.repeat_interleave(width).repeat(stretches);
+Tensor kept_indices(const Tensor& keep, int64_t width) {
+  return keep.repeat_interleave(width).nonzero().squeeze(1);
 }
 
-Tensor kept_indices(const Tensor& keep, int64_t width, int64_t stretches = 1) {
-  return along_slice(keep, width, stretches).nonzero().squeeze(1);
+/// bool along a slice's dim of its layer's matrix: what stays. Beyond the slice all of it does.
+Tensor kept_along(const Slice& s, const Tensor& keep) {
+  const auto size = s.layer->matrix().size(s.dim);
+  if (s.unit >= 0) return keep.narrow(0, s.unit, 1).expand({size});
+  const auto line = keep.repeat_interleave(s.width).repeat(s.stretches);
+  require(s.begin + line.numel() <= size, "a slice lies in its layer");
+  if (line.numel() == size) return line;
+  return at::cat({keep.new_ones({s.begin}), line, keep.new_ones({size - s.begin - line.numel()})});
 }
 
 /// The kept part of a tensor along dim; one without storage (shapes alone) just gets shorter.
@@ -33,12 +39,12 @@ Tensor renumber(const Tensor& numbers, const Tensor& keep) {
 }  // namespace
 
 int64_t Group::weights_per_unit() const {
-  int64_t total = 0;
+  int64_t total = 0, of_single_units = 0;
   for (const auto& s : slices) {
     const auto m = s.layer->matrix();
-    total += s.width * s.stretches * m.size(1 - s.dim);
+    (s.unit < 0 ? total : of_single_units) += s.width * s.stretches * m.size(1 - s.dim);
   }
-  return total;
+  return total + of_single_units / std::max<int64_t>(units, 1);
 }
 
 std::vector<Slice> Group::rooted() const {
@@ -52,8 +58,13 @@ std::vector<Slice> Group::rooted() const {
 Tensor Group::gone() const {
   auto all = at::ones({units}, at::kBool);
   for (const auto& s : slices) {
+    if (s.unit >= 0) {
+      if (!s.layer->mask.defined() || s.layer->mask.any().item<bool>()) all[s.unit] = false;
+      continue;
+    }
     if (!s.layer->mask.defined()) return at::zeros({units}, at::kBool);
-    const auto kept = s.layer->mask.any(1 - s.dim).cpu();
+    const auto kept =
+        s.layer->mask.any(1 - s.dim).cpu().narrow(0, s.begin, s.stretches * units * s.width);
     all = all & ~kept.reshape({s.stretches, units, s.width}).any(2).any(0);
   }
   return all;
@@ -63,30 +74,55 @@ std::vector<Tensor> Group::layer_masks(const Tensor& keep) const {
   std::vector<Tensor> masks;
   for (const auto& s : slices) {
     const auto m = s.layer->matrix();
-    require(m.size(s.dim) == units * s.width * s.stretches, "a slice covers its layer");
-    const auto line = along_slice(keep.to(m.device()), s.width, s.stretches);
+    const auto line = kept_along(s, keep.to(m.device()));
     masks.push_back(line.unsqueeze(1 - s.dim).expand(m.sizes()).contiguous());
   }
   return masks;
 }
 
 Tensor Group::to_channels(const Slice& s, const Tensor& along) const {
+  if (s.unit >= 0) {
+    auto all = at::zeros({units, unit_width}, along.options());
+    all.select(0, s.unit).fill_(along.sum() / static_cast<double>(unit_width));
+    return all.flatten();
+  }
   const int64_t each = s.dim == Slice::In ? s.layer->columns_per_channel() : 1;
   const int64_t fold = s.width / (unit_width * each);
-  return along.reshape({s.stretches, units, fold, unit_width, each}).sum({0, 2, 4}).flatten();
+  return along.narrow(0, s.begin, s.stretches * s.width * units)
+      .reshape({s.stretches, units, fold, unit_width, each})
+      .sum({0, 2, 4})
+      .flatten();
 }
+
+namespace {
+
+/// What stays of each layer, rows and columns apart: bool along the matrix's dim.
+using Kept = std::map<std::pair<Layer*, Slice::Dim>, Tensor>;
+Kept kept_of_layers(const Group& group, const Tensor& units) {
+  Kept all;
+  for (const auto& s : group.slices) {
+    auto& here = all[{s.layer, s.dim}];
+    const auto line = kept_along(s, units);
+    here = here.defined() ? here & line : line;
+  }
+  return all;
+}
+
+void cut_layer(Layer& l, Slice::Dim dim, const Tensor& kept) {
+  const auto each = dim == Slice::In ? l.columns_per_channel() : 1;
+  const auto channels = kept.reshape({-1, each}).select(1, 0).nonzero().squeeze(1);
+  l.weight = cut(l.weight, dim, channels).contiguous();
+  if (dim == Slice::Out && l.bias.defined()) l.bias = cut(l.bias, 0, channels);
+  if (l.mask.defined()) l.mask = cut(l.mask, dim, kept.nonzero().squeeze(1));
+}
+
+}  // namespace
 
 void shrink(const Group& group, const Tensor& keep) {
   at::NoGradGuard no_grad;
   const auto units = keep.cpu();
-  for (const auto& s : group.slices) {
-    Layer& l = *s.layer;
-    const int64_t width = s.dim == Slice::In ? s.width / l.columns_per_channel() : s.width;
-    const auto kept = kept_indices(units, width, s.stretches);
-    l.weight = cut(l.weight, s.dim, kept).contiguous();
-    if (s.dim == Slice::Out && l.bias.defined()) l.bias = cut(l.bias, 0, kept);
-    if (l.mask.defined()) l.mask = cut(l.mask, s.dim, kept_indices(units, s.width, s.stretches));
-  }
+  for (const auto& [place, kept] : kept_of_layers(group, units))
+    cut_layer(*place.first, place.second, kept);
   for (const auto& f : group.followers) {
     if (!f.values->defined() || f.kind == Follower::Zeroed) continue;
     if (f.kind == Follower::Remade) {

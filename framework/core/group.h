@@ -10,6 +10,9 @@ namespace bench {
 /// of the layer's matrix, in each of `stretches` equal parts of that dim (GPT-2's c_attn holds all
 /// queries, then all keys, then all values: 3). A unit's indices may stand for `roles` projections
 /// one after another (BLOOM's q, k, v of a head: 3).
+///
+/// A slice need not cover its layer: it begins at `begin` (Phi-3's qkv_proj holds fewer keys than
+/// queries: three slices of one layer). Of an expert's matrices one `unit` owns all.
 struct Slice {
   enum Dim { Out = 0, In = 1 };
   Layer* layer = nullptr;
@@ -17,6 +20,8 @@ struct Slice {
   int64_t width = 1;
   int64_t stretches = 1;
   int64_t roles = 1;
+  int64_t begin = 0;
+  int64_t unit = -1;  // the only unit that it belongs to, with all of the layer; -1: all units
 };
 
 /// A tensor that is no prunable weight but runs along the units of a group. An undefined one is
@@ -46,7 +51,8 @@ bool across_blocks(const std::string& kind);
 /// Slices of layers that can only go together: unit u is one neuron, head, channel or block.
 struct Group {
   std::string name;
-  std::string kind;   // "head", "neuron", "channel", "hidden", "attention", "mlp", "block"
+  /// "head", "neuron", "channel", "hidden", "attention", "mlp", "block", "expert"
+  std::string kind;
   int64_t block = 0;  // the first block it touches
   int64_t last = 0;   // the last one
   int64_t units = 0;
@@ -55,6 +61,7 @@ struct Group {
   std::vector<Follower> followers;
 
   int64_t at_least = 1;  // units that stay whatever is asked: 0 where the residual stream goes on
+  std::string key = {};  // of config.json that says how many units there are, if it is this group's
 
   int64_t channels() const { return units * unit_width; }
   /// Weights that go with one unit.

@@ -16,8 +16,8 @@ Tensor unfold(const Layer& l, const Tensor& x) {
 
 }  // namespace
 
-Tensor Layer::operator()(const Tensor& x) const {
-  if (tap) tap(unfold(*this, x).detach().to(at::kFloat));
+Tensor Layer::operator()(const Tensor& x, const Tensor& which) const {
+  if (tap) tap(unfold(*this, x).detach().to(at::kFloat), which);
   if (lens) return lens(*this, x);
   const auto& w = weight;
   const auto in = gate.defined() ? x * (is_conv() ? gate.reshape({1, -1, 1, 1}) : gate) : x;

@@ -18,9 +18,13 @@ struct Layer {
   int64_t stride = 1, padding = 0;  // conv only
   bool stored_transposed = false;  // a checkpoint holds [in, out] (transformers' Conv1D)
 
-  std::function<void(const Tensor& x)> tap;  // sees x: [rows, in*kh*kw] while a pass collects
+  /// Sees x: [rows, in*kh*kw] while a pass collects. which: int64 [rows], ascending: the rows of the
+  /// batch that x is (the tokens that were routed to an expert); undefined: all of them.
+  std::function<void(const Tensor& x, const Tensor& which)> tap;
   Tensor gate;                               // [in]: multiplies input channels
   std::function<Tensor(const Layer&, const Tensor& x)> lens;  // computes y in place of the weight
+
+  double rows_share = 1;  // of a batch's rows, how many reach it: k of E for an expert's layer
 
   bool is_conv() const { return weight.dim() == 4; }
   int64_t rows() const { return weight.size(0); }
@@ -32,8 +36,8 @@ struct Layer {
   Tensor matrix() const { return weight.flatten(1); }
   std::string weight_name() const { return name + ".weight"; }
 
-  /// x: [rows, in] or [n, in, h, w].
-  Tensor operator()(const Tensor& x) const;
+  /// x: [rows, in] or [n, in, h, w]; which: see tap.
+  Tensor operator()(const Tensor& x, const Tensor& which = {}) const;
 
   /// A new weight of the same shape, kept zero outside the mask.
   void set_matrix(const Tensor& matrix);

@@ -16,9 +16,20 @@ std::vector<Layer*> Model::layers() {
   return all;
 }
 
+Tensor Classifier::operator()(const Tensor& features, int64_t begin, int64_t count) const {
+  if (!weight.defined()) return features.narrow(1, begin, count);
+  const auto part = bias.defined() ? bias.narrow(0, begin, count) : bias;
+  const auto logits = linear_rows(features, weight.narrow(0, begin, count), part);
+  if (cap <= 0) return logits;
+  return rowwise(logits, [&](const Tensor& t) { return (t / cap).tanh() * cap; });
+}
+
+Tensor Classifier::operator()(const Tensor& features) const {
+  return (*this)(features, 0, weight.defined() ? weight.size(0) : features.size(1));
+}
+
 Tensor Model::head(const Tensor& hidden, const Batch& batch) const {
-  const auto x = features(hidden, batch), w = classifier();
-  const auto logits = w.defined() ? linear_rows(x, w, {}) : x;
+  const auto logits = classifier()(features(hidden, batch));
   return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
 }
 
@@ -78,13 +89,14 @@ std::pair<Tensor, Tensor> predicting(const Batch& batch) {
 
 }  // namespace
 
-Tensor loss(const Model& model, const Batch& batch) {
-  if (!batch.is_text()) {
-    const auto logits = model.forward(batch);
-    if (gives_boxes(logits) || batch.labels.dim() > 1)
-      return detection_loss(logits, batch.labels, batch.images.size(2), batch.images.size(3));
-    return at::cross_entropy_loss(logits, batch.labels.to(logits.device()));
-  }
+Tensor image_loss(const Model& model, const Batch& batch) {
+  const auto logits = model.forward(batch);
+  if (gives_boxes(logits) || batch.labels.dim() > 1)
+    return detection_loss(logits, batch.labels, batch.images.size(2), batch.images.size(3));
+  return at::cross_entropy_loss(logits, batch.labels.to(logits.device()));
+}
+
+Tensor next_token_loss(const Model& model, const Batch& batch) {
   const auto hidden = model.body(batch);
   const auto [rows, targets] = predicting(batch.to(hidden.device()));
   const auto logits = model.head(hidden.index_select(0, rows), batch);

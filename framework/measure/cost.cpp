@@ -17,7 +17,7 @@ std::map<const Layer*, int64_t> output_positions(Model& model, const Batch& batc
   one.batch_statistics = false;
   Borrowed borrowed;
   for (Layer* l : model.layers())
-    borrowed.tap(*l, [&positions, l](const Tensor& x) { positions[l] = x.size(0); });
+    borrowed.tap(*l, [&positions, l](const Tensor& x, const Tensor&) { positions[l] = x.size(0); });
   model.forward(one);
   return positions;
 }
@@ -58,7 +58,8 @@ Cost cost_without(Model& model, const std::map<const Layer*, int64_t>& positions
   for (size_t i = 0; i < groups.size(); ++i)
     for (const auto& s : groups[i].slices) {
       auto& [out, in] = minus[s.layer];
-      const auto n = gone[i] * s.width * s.stretches;
+      // Which of the experts went is not known here: each of their matrices bears its share.
+      const auto n = gone[i] * s.width * s.stretches / (s.unit < 0 ? 1 : groups[i].units);
       if (s.dim == Slice::Out)
         out += n;
       else

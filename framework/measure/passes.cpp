@@ -2,6 +2,8 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+
 #include "core/borrowed.h"
 #include "tensor/rows.h"
 
@@ -25,15 +27,30 @@ std::vector<Listener> by_layer(Heard<Statistic> heard) {
   return all;
 }
 
-/// Hands a layer's input to its listeners, sequence by sequence.
-void feed(const std::vector<Statistic*>& listeners, const Tensor& x, const Batch& batch) {
+/// Where the rows of each sequence begin among `which`, the ascending rows of the batch that a
+/// layer was given, and where they end.
+std::vector<int64_t> starts_among(const Tensor& which, const Batch& batch) {
+  const auto rows = which.cpu().contiguous();
+  const auto* first = rows.const_data_ptr<int64_t>();
+  std::vector<int64_t> starts;
+  for (const auto start : batch.starts)
+    starts.push_back(std::lower_bound(first, first + rows.numel(), start) - first);
+  return starts;
+}
+
+/// Hands a layer's input to its listeners, sequence by sequence. which: as Layer::tap; a sequence
+/// none of whose rows came is passed over.
+void feed(const std::vector<Statistic*>& listeners, const Tensor& x, const Tensor& which,
+          const Batch& batch) {
   if (!batch.is_text()) {
     for (auto* s : listeners) s->on_input(x, batch.count());
     return;
   }
+  const auto starts = which.defined() ? starts_among(which, batch) : batch.starts;
   for (int64_t i = 0; i < batch.segments(); ++i) {
-    const auto begin = batch.starts[static_cast<size_t>(i)];
-    const auto part = x.narrow(0, begin, batch.starts[static_cast<size_t>(i) + 1] - begin);
+    const auto begin = starts[static_cast<size_t>(i)];
+    const auto part = x.narrow(0, begin, starts[static_cast<size_t>(i) + 1] - begin);
+    if (which.defined() && part.size(0) == 0) continue;
     for (auto* s : listeners) s->on_input(part, 1);
   }
 }
@@ -60,7 +77,9 @@ void forward(const Probe& p, Heard<Statistic> heard) {
   Borrowed borrowed;
   silence(p, all, borrowed);
   for (const auto& l : all)
-    borrowed.tap(*l.layer, [&l, &batch](const Tensor& x) { feed(l.statistics, x, *batch); });
+    borrowed.tap(*l.layer, [&l, &batch](const Tensor& x, const Tensor& which) {
+      feed(l.statistics, x, which, *batch);
+    });
   for (size_t b = 0; b < p.data.batches.size(); ++b) {
     batch = &p.data.batches[b];
     auto hidden = p.data.hidden[b];
@@ -108,7 +127,7 @@ void backward(const Probe& p, Heard<Statistic> heard) {
   double total = 0;
   for (const auto& one : sequences) total += static_cast<double>(predictions(one));
   for (const auto& one : sequences) {
-    const auto grads = torch::autograd::grad({loss(p.model, one)}, leaves);
+    const auto grads = torch::autograd::grad({p.model.loss(one)}, leaves);
     const double share = static_cast<double>(predictions(one)) / total;
     at::NoGradGuard no_grad;
     for (size_t i = 0; i < grads.size(); ++i) tell[i](grads[i], share);

@@ -30,7 +30,7 @@ void sample_backward(const Probe& p, Heard<GradientMoments> heard) {
   const auto last = std::make_shared<GradientMoments::Vectors>();
   const auto n = heard.size();
   for (const auto& one : samples(p.data.batches)) {
-    const auto g = torch::autograd::grad({loss(p.model, one)}, leaves.all, {}, {}, false, true);
+    const auto g = torch::autograd::grad({p.model.loss(one)}, leaves.all, {}, {}, false, true);
     at::NoGradGuard no_grad;
     for (size_t i = 0; i < n; ++i)
       heard[i].second->on_gradient(

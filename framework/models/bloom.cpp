@@ -1,7 +1,6 @@
 // BLOOM: ALiBi for any number of heads, a norm behind the embedding, fused q, k, v head by head,
 // tanh GELU. transformers models/bloom/modeling_bloom.py.
-#include <cmath>
-
+#include "models/alibi.h"
 #include "models/decoder.h"
 
 namespace bench {
@@ -13,19 +12,6 @@ struct Block {
   Tensor slopes;  // [heads] of this block: heads that stay keep theirs (mini_llm.md 3)
   std::string at;
 };
-
-/// Slopes for n heads: powers of 2^(-8/c) for the largest power of two c <= n, then odd powers of
-/// 2^(-4/c) for the rest (golden/README 1).
-Tensor alibi_slopes(int64_t heads) {
-  int64_t c = 1;
-  while (c * 2 <= heads) c *= 2;
-  std::vector<float> slopes;
-  for (int64_t i = 1; i <= c; ++i)
-    slopes.push_back(static_cast<float>(std::pow(2.0, -8.0 * double(i) / double(c))));
-  for (int64_t i = 0; i < heads - c; ++i)
-    slopes.push_back(static_cast<float>(std::pow(2.0, -4.0 * double(2 * i + 1) / double(c))));
-  return at::tensor(slopes);
-}
 
 class Bloom : public Decoder {
  public:
@@ -39,7 +25,7 @@ class Bloom : public Decoder {
     post_norm_residual_ = c.get("apply_residual_connection_post_layernorm", false);
     max_length_ = c.get<int64_t>("seq_length", 2048);
     take_ends(c, "transformer.word_embeddings.weight", "lm_head.weight",
-              c.get("tie_word_embeddings", true));
+              true);
     embed_norm_ = c.layer_norm("transformer.word_embeddings_layernorm", eps);
     outer_ = {{embed_norm_.name + ".weight", &embed_norm_.weight},
               {embed_norm_.name + ".bias", &embed_norm_.bias}};
@@ -107,7 +93,7 @@ class Bloom : public Decoder {
     const auto& b = blocks_[static_cast<size_t>(index)];
     const auto fused = b.qkv(n);
     const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
-    const Attention how{head_dim_, index, 0, b.slopes};
+    const Attention how{head_dim_, index, {}, b.slopes};
     return b.dense(attend(part(0), part(1), part(2), batch, how));
   }
 

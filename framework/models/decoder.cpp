@@ -1,18 +1,27 @@
 #include "models/decoder.h"
 
+#include <iostream>
+
 namespace bench {
 namespace {
 
 void add(std::vector<Model::Named>& all, Norm& n) {
+  if (n.name.empty()) return;
   all.push_back({n.name + ".weight", &n.weight});
   all.push_back({n.name + ".bias", &n.bias});
   all.push_back({n.name + ".alive", &n.alive, false});
   all.push_back({n.name + ".turned", &n.turned, false});
 }
 
+std::string head_bias_name(const std::string& head) {
+  return head.substr(0, head.rfind('.')) + ".bias";
+}
+
 /// All of a sublayer is one unit; what only it reads or adds goes with it.
 void take_whole(Group& g, const std::vector<Slice>& slices, Norm* norm) {
+  std::set<std::pair<Layer*, Slice::Dim>> taken;  // several slices may share a layer
   for (const auto& s : slices) {
+    if (!taken.emplace(s.layer, s.dim).second) continue;
     const auto size = s.layer->matrix().size(s.dim);
     g.slices.push_back({s.layer, s.dim, size, 1, s.roles});
     if (s.dim == Slice::In && s.layer->bias.defined())
@@ -37,7 +46,9 @@ Group Decoder::group_of(int64_t i, const std::string& kind, Parts& p) const {
   Group g{fmt::format("block.{}.{}", i, heads ? "attn" : "mlp"), kind, i, i};
   g.slices = heads ? std::move(p.head) : std::move(p.neuron);
   const auto& root = g.slices.front();
-  g.units = root.layer->matrix().size(root.dim) / (root.width * root.stretches);
+  g.units = heads && p.head_units > 0
+                ? p.head_units
+                : root.layer->matrix().size(root.dim) / (root.width * root.stretches);
   g.unit_width = heads ? head_dim_ : 1;
   if (heads) g.followers = std::move(p.head_followers);
   return g;
@@ -48,13 +59,23 @@ Group Decoder::depth_group(int64_t i, const std::string& kind, Parts& p) const {
   Group g{fmt::format("block.{}{}", i, part), kind, i, i, 1};
   g.at_least = 0;
   if (kind != "mlp") {
-    take_whole(g, p.head, p.attention_norm);
+    auto all = p.head;
+    all.insert(all.end(), p.attention_rest.begin(), p.attention_rest.end());
+    take_whole(g, all, p.attention_norm);
     for (auto f : p.head_followers) {
+      if (!f.values->defined()) continue;
       f.width = f.values->size(0);
       g.followers.push_back(f);
     }
+    for (Tensor* t : p.attention_own)
+      if (t->defined()) g.followers.push_back({t, Follower::Plain, t->size(0)});
   }
-  if (kind != "attention") take_whole(g, p.neuron, p.mlp_norm);
+  if (kind != "attention") {
+    take_whole(g, p.experts ? p.experts->whole() : p.neuron, p.mlp_norm);
+    if (p.experts)
+      for (auto& f : p.experts->whole_followers()) g.followers.push_back(std::move(f));
+  }
+  if (kind == "block") take_whole(g, {}, p.shared_norm);
   return g;
 }
 
@@ -73,16 +94,27 @@ void Decoder::follow_edges(Group& g) {
 }
 
 std::vector<Group> Decoder::hidden_group() {
-  Group g{"hidden", "hidden", 0, count_ - 1, parts(0).head[0].layer->columns()};
+  const auto first = parts(0);
+  const auto& reader = first.readers.empty() ? *first.head[0].layer : *first.readers[0];
+  Group g{"hidden", "hidden", 0, count_ - 1, reader.columns()};
   const bool turned = norm_.turned.defined();  // then the head keeps its width
   for (int64_t i = 0; i < count_; ++i) {
     auto p = parts(i);
-    for (const auto* sublayer : {&p.head, &p.neuron})
-      for (const auto& s : *sublayer) {
-        if (turned && i + 1 == count_ && sublayer == &p.neuron && s.dim == Slice::In) continue;
-        g.slices.push_back({s.layer, s.dim == Slice::Out ? Slice::In : Slice::Out});
-        if (s.dim == Slice::In) g.followers.push_back({&s.layer->bias, Follower::Zeroed});
-      }
+    std::vector<std::pair<Layer*, Slice::Dim>> stream;
+    for (Layer* l : p.readers) stream.emplace_back(l, Slice::In);
+    for (Layer* l : p.writers) stream.emplace_back(l, Slice::Out);
+    if (stream.empty())
+      for (const auto* sublayer : {&p.head, &p.neuron})
+        for (const auto& s : *sublayer)
+          stream.emplace_back(s.layer, s.dim == Slice::Out ? Slice::In : Slice::Out);
+    for (const auto& [layer, dim] : stream) {
+      if (turned && i + 1 == count_ && !p.neuron.empty() && layer == p.neuron.back().layer)
+        continue;
+      g.slices.push_back({layer, dim});
+      if (dim == Slice::Out) g.followers.push_back({&layer->bias, Follower::Zeroed});
+    }
+    if (p.experts)
+      for (auto& f : p.experts->stream_followers()) g.followers.push_back(std::move(f));
     for (Norm* n : p.norms) follow(g, *n);
   }
   const auto head = head_.defined() ? head_name_ : std::string();
@@ -96,22 +128,41 @@ std::vector<Group> Decoder::hidden_group() {
   return {g};
 }
 
+void Decoder::width_groups(int64_t i, const std::string& kind, std::vector<Group>& all) {
+  auto p = parts(i);
+  if (kind == "head") {
+    if (there(*p.head[1].layer)) all.push_back(group_of(i, kind, p));
+  } else if (p.experts && p.experts->any()) {
+    if (kind == "neuron") p.experts->neuron_groups(i, all);
+    if (kind == "expert" && p.experts->experts() > 0) all.push_back(p.experts->expert_group(i));
+  } else if (!p.experts && kind == "neuron" && mlp_there(p)) {
+    all.push_back(group_of(i, kind, p));
+  }
+}
+
 std::vector<Group> Decoder::groups(const std::string& kind) {
   if (kind == "hidden") return hidden_group();
-  const bool width = kind == "head" || kind == "neuron";
-  if (!width && kind != "attention" && kind != "mlp" && kind != "block") return {};
+  const bool depth = kind == "attention" || kind == "mlp" || kind == "block";
   std::vector<Group> all;
   for (int64_t i = 0; i < count_; ++i) {
+    if (!depth) {
+      width_groups(i, kind, all);
+      continue;
+    }
     auto p = parts(i);
     // A removed sublayer has no units left.
-    const bool attention = there(*p.head[1].layer), mlp = there(*p.neuron.back().layer);
-    if (kind == "head" || kind == "attention" ? !attention
-        : kind == "block"                     ? !attention || !mlp
-                                              : !mlp)
-      continue;
-    all.push_back(width ? group_of(i, kind, p) : depth_group(i, kind, p));
+    const bool attention = kind == "mlp" || there(*p.head[1].layer);
+    const bool mlp = kind == "attention" || mlp_there(p);
+    if (attention && mlp) all.push_back(depth_group(i, kind, p));
   }
   return all;
+}
+
+std::vector<Layer*> Decoder::layers(int64_t block) {
+  auto p = parts(block);
+  if (p.experts)
+    for (Layer* l : p.experts->layers()) p.layers.push_back(l);
+  return p.layers;
 }
 
 std::vector<Model::Named> Decoder::tensors() {
@@ -125,9 +176,11 @@ std::vector<Model::Named> Decoder::tensors() {
     }
     for (Norm* n : p.norms) add(all, *n);
     all.insert(all.end(), p.others.begin(), p.others.end());
+    if (p.experts) p.experts->name_tensors(all);
   }
   add(all, norm_);
   all.push_back({head_name_, &head_});
+  if (head_bias_.defined()) all.push_back({head_bias_name(head_name_), &head_bias_});
   for (int64_t i = 0; i < count_; ++i)
     for (size_t which : {0u, 1u})
       all.push_back({fmt::format("edge.{}.{}", i, which ? "mlp" : "attention"),
@@ -157,9 +210,9 @@ Stream Decoder::stream() {
     if (writer) j.writers = {writer};
     j.edge = edge;
     for (const auto& slice : sublayer)
-      if (slice.dim == Slice::Out)
-        j.readers.push_back(slice.layer);
-      else
+      if (slice.dim == Slice::Out) {  // several slices may share a layer
+        if (j.readers.empty() || j.readers.back() != slice.layer) j.readers.push_back(slice.layer);
+      } else
         writer = slice.layer;
     s.junctions.push_back(std::move(j));
   };
@@ -184,13 +237,25 @@ void Decoder::take_ends(Source& source, const std::string& embed, const std::str
   head_name_ = head;
   embed_ = source.take_if(embed);
   head_ = source.take_if(head);
+  const bool said = source.has("tie_word_embeddings");
+  tied = source.get("tie_word_embeddings", tied);
   // Some files store the tied matrix under the head's name alone (golden/README 6).
   if (!embed_.defined() && tied) embed_ = head_;
   if (!embed_.defined()) embed_ = source.take(embed);
-  if (tied)
+  source.agree("vocab_size", embed_.size(0), embed);
+  if (!head_.defined()) {
+    if (said && !tied)
+      fail("{}: {} is missing and config.json does not tie it", source.where(), head);
+    return;
+  }
+  if (!tied) return;
+  if (head_.is_meta() || embed_.is_meta() || head_.equal(embed_))
     head_ = Tensor();
-  else if (!head_.defined())
-    fail("{}: {} is missing and config.json does not tie it", source.where(), head);
+  else
+    std::cerr << fmt::format(
+        "bench: {}: config.json ties the head to the embedding, and {} is another matrix: the "
+        "stored one is used, as transformers does\n",
+        source.where(), head);
 }
 
 Tensor Decoder::embedded(const Batch& batch) const {

@@ -25,7 +25,7 @@ class Gpt2 : public Decoder {
     scale_by_layer_ = c.get("scale_attn_by_inverse_layer_idx", false);
     c.only("add_cross_attention", false);
     const auto eps = c.get<double>("layer_norm_epsilon", 1e-5);
-    take_ends(c, "transformer.wte.weight", "lm_head.weight", c.get("tie_word_embeddings", true));
+    take_ends(c, "transformer.wte.weight", "lm_head.weight", true);
     positions_ = c.take("transformer.wpe.weight");
     c.expect(positions_, "transformer.wpe.weight", {max_length_, hidden});
     outer_ = {{"transformer.wpe.weight", &positions_}};

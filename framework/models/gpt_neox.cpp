@@ -22,14 +22,14 @@ class GptNeox : public Decoder {
     // Before it had a key of its own, the share of a head that is rotated was a quarter.
     const auto theta = c.get<double>("rotary_emb_base", 10000);
     const auto share = c.get<double>("rotary_pct", 0.25);
-    rope_ = Rope(c, head_dim_, theta, share);
     // Newer versions of transformers write both again under names that other families use.
     c.only("rope_theta", theta);
     c.only("partial_rotary_factor", share);
+    rope_ = Rope(c, head_dim_, {theta, share});
     const bool bias = c.get("attention_bias", true);
     const auto eps = c.get<double>("layer_norm_eps", 1e-5);
     take_ends(c, "gpt_neox.embed_in.weight", "embed_out.weight",
-              c.get("tie_word_embeddings", false));
+              false);
     norm_ = c.layer_norm("gpt_neox.final_layer_norm", eps);
     for (int64_t i = 0; i < count_; ++i) {
       const auto at = fmt::format("gpt_neox.layers.{}.", i);
@@ -44,7 +44,7 @@ class GptNeox : public Decoder {
   }
 
   Tensor stem(const Batch& batch) const override {
-    rope_.reach(batch.positions);
+    rope_.reach(batch);
     return embedded(batch);
   }
 
@@ -86,7 +86,7 @@ class GptNeox : public Decoder {
     const auto& b = blocks_[static_cast<size_t>(index)];
     const auto fused = b.qkv(b.before_attention(x));
     const auto part = [&](int64_t i) { return fused_part(fused, i, head_dim_); };
-    const auto q = rope_(part(0), batch.positions), k = rope_(part(1), batch.positions);
+    const auto q = rope_(part(0), batch), k = rope_(part(1), batch);
     return b.dense(attend(q, k, part(2), batch, {head_dim_, index}));
   }
 

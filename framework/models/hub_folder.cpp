@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "base/error.h"
+#include "core/mixture.h"
 #include "formats/safetensors_file.h"
 #include "tokenizers/gguf_tokenizer.h"
 
@@ -14,17 +17,18 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// Units of each block's group of one kind, in order of the blocks.
-std::vector<int64_t> units(Model& model, const std::string& kind) {
-  std::vector<int64_t> all;
-  for (const auto& g : model.groups(kind)) all.push_back(g.units);
+/// Units of each group of one kind, in order of the blocks, by the key of config.json that holds
+/// them: the group's own, or the family's.
+using Widths = std::map<std::string, std::vector<int64_t>>;
+Widths widths(Model& model, const std::string& kind, const std::string& key) {
+  Widths all;
+  for (const auto& g : model.groups(kind)) all[g.key.empty() ? key : g.key].push_back(g.units);
   return all;
 }
 
-/// The one width of all blocks where it is another than the dense model's, else 0.
-int64_t new_width(Model& model, Model& dense, const std::string& kind, const std::string& key,
-                  const std::string& where) {
-  const auto now = units(model, kind), before = units(dense, kind);
+/// The one width of all these groups where it is another than the dense model's, else 0.
+int64_t new_width(const std::vector<int64_t>& now, const std::vector<int64_t>& before,
+                  const std::string& kind, const std::string& key, const std::string& where) {
   if (now == before || now.empty()) return 0;
   const auto things = kind == "hidden" ? "hidden channels" : kind + "s";
   const auto [least, most] = std::minmax_element(now.begin(), now.end());
@@ -34,12 +38,12 @@ int64_t new_width(Model& model, Model& dense, const std::string& kind, const std
         "--padded writes every block as wide as before with zeros in it, --compact a folder that "
         "this program reads",
         where, *least, *most, things);
-  if (key.empty())
+  if (key.empty() || (kind == "neuron" && key.find(' ') != std::string::npos))
     fail(
-        "{}: transformers derives the {} of this family from the hidden size, so that fewer are "
+        "{}: transformers derives the {} of this family from {}, so that fewer are "
         "no model of theirs: --padded writes zeros in their place, --compact a folder that this "
         "program reads",
-        where, things);
+        where, things, key.empty() ? "the hidden size" : key);
   return *now.begin();
 }
 
@@ -54,9 +58,9 @@ void check_whole(Model& model, Model& dense, const std::string& where) {
           "{}: the pruned model has the tensor {}, which no model of this family has (a turned "
           "residual stream): it cannot be written as a folder",
           where, t.name);
-  for (const Layer* l : model.layers())
-    if (l->weight.numel() == 0)
-      fail("{}: {} is gone as a whole: --padded writes zeros in its place", where, l->name);
+  for (const auto& t : model.tensors())
+    if (t.parameter && !t.expert && t.tensor->defined() && t.tensor->numel() == 0)
+      fail("{}: {} is gone as a whole: --padded writes zeros in its place", where, t.name);
 }
 
 void write_text(const fs::path& file, const std::string& text) {
@@ -65,22 +69,73 @@ void write_text(const fs::path& file, const std::string& text) {
   if (!out) fail("{}: cannot be written", file.string());
 }
 
-void write_weights(Model& model, bool compact, const fs::path& file) {
+/// A tensor of a file, made of one of the model's or of several.
+struct Stored {
+  std::string name;
+  std::vector<Tensor> parts;  // more than one, or `stacked`: entries along a new first dim
+  bool stacked = false;
+  std::vector<int64_t> shape() const {
+    auto all = parts.front().sizes().vec();
+    if (stacked) all.insert(all.begin(), static_cast<int64_t>(parts.size()));
+    return all;
+  }
+  Tensor value() const { return stacked ? at::stack(parts) : parts.front(); }
+};
+
+/// The tensors of the model as a file holds them. Experts of different widths, which a compact
+/// folder may have, do not stack: they stand under names of their own.
+std::vector<Stored> stored_tensors(Model& model, bool compact) {
   std::set<const Tensor*> transposed;
   for (const Layer* l : model.layers())
     if (l->stored_transposed) transposed.insert(&l->weight);
-  std::vector<Model::Named> all;
-  for (const auto& t : model.tensors())
-    if (t.tensor->defined() && (t.parameter || compact)) all.push_back(t);
-  const auto stored = [&](const Model::Named& t) {
-    return transposed.count(t.tensor) ? t.tensor->t() : *t.tensor;
-  };
+  std::vector<Stored> all;
+  std::map<std::string, size_t> stacks;
+  for (const auto& t : model.tensors()) {
+    if (!t.tensor->defined() || !(t.parameter || compact)) continue;
+    if (t.expert && t.tensor->numel() == 0) continue;
+    const auto value = transposed.count(t.tensor) ? t.tensor->t() : *t.tensor;
+    if (!t.rows.empty()) {
+      auto name = t.rows;
+      const auto at = name.find("{}");
+      for (int64_t i = 0; i < value.size(0); ++i)
+        all.push_back({name.substr(0, at) + std::to_string(i) + name.substr(at + 2), {value[i]}});
+    } else if (t.within.empty() || compact) {
+      all.push_back({t.name, {value}});
+    } else {
+      const auto [stack, added] = stacks.try_emplace(t.within, all.size());
+      if (added) all.push_back({t.within, {}, true});
+      all[stack->second].parts.push_back(value);
+    }
+  }
+  return all;
+}
+
+void write_weights(Model& model, bool compact, const fs::path& file) {
+  const auto all = stored_tensors(model, compact);
   std::vector<SafetensorsFile::Entry> entries;
-  for (const auto& t : all)
-    entries.push_back({t.name, t.tensor->scalar_type(), stored(t).sizes().vec()});
+  for (const auto& t : all) entries.push_back({t.name, t.parts.front().scalar_type(), t.shape()});
   SafetensorsFile out(file.string(), entries, {{"format", "pt"}});
-  for (const auto& t : all) out.append(stored(t).cpu().contiguous());
+  for (const auto& t : all) out.append(t.value().cpu().contiguous());
   out.finish();
+}
+
+/// What was written is read back: a family knows what its keys say of its tensors.
+void check_reads_back(Model& model, const Json& config, const Checkpoint& source) {
+  Checkpoint written;
+  written.config = config;
+  written.type_ = source.model_type();
+  written.folder = source.folder;
+  for (const auto& t : stored_tensors(model, false)) written.tensors[t.name] = t.value();
+  const auto again = build_model(written);
+  std::map<std::string, const Tensor*> theirs;
+  for (const auto& t : again->tensors()) theirs[t.name] = t.tensor;
+  for (const auto& t : model.tensors()) {
+    if (t.parameter || !t.tensor->defined() || t.tensor->scalar_type() == at::kBool) continue;
+    if (!theirs.count(t.name) || !theirs[t.name]->defined() ||
+        !theirs[t.name]->cpu().equal(t.tensor->cpu()))
+      fail("{}: transformers has no place for {}: --compact writes a folder that this program reads",
+           source.folder.string(), t.name);
+  }
 }
 
 /// What belongs to a tokenizer, and how to generate: copied as it is.
@@ -106,22 +161,43 @@ Json hub_config(Model& model, const Checkpoint& source) {
   const auto dense = build_model(source);
   const auto where = source.folder.string();
   check_whole(model, *dense, where);
+  if (auto* routed = dynamic_cast<Routed*>(&model))
+    for (int64_t i = 0; i < model.block_count(); ++i)
+      if (const auto* m = routed->mixture(i); m && m->alive.defined())
+        fail(
+            "{}: block {} has experts that are masked and not cut away, and a router of "
+            "transformers would choose them: export the model without --padded",
+            where, i);
   const auto& keys = model_family(source.model_type(), where).widths;
-  if (const auto n = new_width(model, *dense, "neuron", keys.neurons, where))
-    config[keys.neurons] = n;
-  if (const auto n = new_width(model, *dense, "head", keys.heads, where)) {
-    const auto before = units(*dense, "head").front();
+  const auto narrowed = [&](const std::string& kind, const std::string& family_key,
+                            const std::function<void(const std::string&, int64_t, int64_t)>& set) {
+    const auto now = widths(model, kind, family_key), before = widths(*dense, kind, family_key);
+    for (const auto& [key, old] : before) {
+      const auto it = now.find(key);
+      if (it == now.end()) continue;
+      if (const auto n = new_width(it->second, old, kind, key, where)) set(key, n, old.front());
+    }
+  };
+  const auto set = [&](const std::string& key, int64_t n, int64_t) { config[key] = n; };
+  narrowed("neuron", keys.neurons, set);
+  narrowed("expert", "", set);
+  narrowed("head", keys.heads, [&](const std::string&, int64_t n, int64_t before) {
     const auto heads = config.at(keys.heads).get<int64_t>();
-    config[keys.head_dim] = dense->groups("head").front().unit_width;
-    config[keys.kv_heads] = n;
+    const auto of_keys = config.value(keys.kv_heads, Json());
+    if (!keys.head_dim.empty())
+      config[keys.head_dim] = dense->groups("head").front().unit_width;
+    if (!of_keys.is_number() || of_keys == before) config[keys.kv_heads] = n;
     config[keys.heads] = n * (heads / before);
-  }
+  });
   // Where the class takes a head's size from config.json, the hidden size is free.
   const std::string hidden = keys.head_dim.empty() ? "" : "hidden_size";
-  if (const auto n = new_width(model, *dense, "hidden", hidden, where)) {
+  narrowed("hidden", hidden, [&](const std::string& key, int64_t n, int64_t) {
     config[keys.head_dim] = model.groups("head").front().unit_width;
-    config[hidden] = n;
-  }
+    config[key] = n;
+  });
+  if (model.input() == Input::Text && config.contains("tie_word_embeddings"))
+    config["tie_word_embeddings"] = model.classifier().weight.is_same(*model.tensors()[0].tensor);
+  check_reads_back(model, config, source);
   return config;
 }
 

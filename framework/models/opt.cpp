@@ -24,7 +24,7 @@ class Opt : public Decoder {
     act_ = activation(c.get<std::string>("activation_function", "relu"), c.where());
     max_length_ = c.get<int64_t>("max_position_embeddings", 2048);
     const std::string at = "model.decoder.";
-    take_ends(c, at + "embed_tokens.weight", "lm_head.weight", c.get("tie_word_embeddings", true));
+    take_ends(c, at + "embed_tokens.weight", "lm_head.weight", true);
     positions_ = c.take(at + "embed_positions.weight");
     c.expect(positions_, at + "embed_positions.weight", {max_length_ + kOffset, hidden});
     if (c.get<int64_t>("word_embed_proj_dim", hidden) != hidden) {

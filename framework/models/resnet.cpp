@@ -44,6 +44,8 @@ class ResNet : public Model {
     for (Layer* l : Model::layers()) take_mask(c, *l);
   }
 
+  Input input() const override { return Input::Images; }
+  Tensor loss(const Batch& batch) const override { return image_loss(*this, batch); }
   /// Images come as 0..255; normalisation belongs to the checkpoint.
   Tensor stem(const Batch& batch) const override { return scale_(batch.images); }
 

@@ -26,6 +26,8 @@ struct StackBlock {
 /// see its sum. Fill the members, then call finish().
 class Stack : public Model {
  public:
+  Input input() const override { return Input::Images; }
+  Tensor loss(const Batch& batch) const override { return image_loss(*this, batch); }
   Tensor stem(const Batch& batch) const override { return scale(batch.images); }
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override;
   Tensor features(const Tensor& hidden, const Batch&) const override { return hidden; }

@@ -9,7 +9,7 @@ namespace bench {
 namespace {
 
 void images_only(const StageContext& c, const char* name) {
-  if (c.model.max_length() > 0)
+  if (c.model.input() != Input::Images)
     fail("stage {}: trains networks of images; this one reads text (stage=lora, finetune)", name);
 }
 

@@ -43,7 +43,7 @@ Trainer::~Trainer() {
 }
 
 Tensor Trainer::objective(const Batch& batch) const {
-  if (how_.distill == 0) return loss(context_.model, batch);
+  if (how_.distill == 0) return context_.model.loss(batch);
   const auto logits = context_.model.forward(batch);
   if (logits.dim() != 2)
     fail("training: distillation compares classes of whole images; a detector has none: distill=0");
@@ -134,7 +134,7 @@ std::vector<Tensor> Trainer::weight_gradients(const Batch& batch) {
   const WeightLeaves leaves(context_.model, context_.model.layers());
   auto b = batch;
   b.batch_statistics = true;
-  return torch::autograd::grad({loss(context_.model, b)}, leaves.all, {}, {}, false, true);
+  return torch::autograd::grad({context_.model.loss(b)}, leaves.all, {}, {}, false, true);
 }
 
 int64_t Trainer::run(TrainingHook* hook) {

@@ -26,10 +26,18 @@ Continuations::Continuations(const Model& model, std::vector<Sequence> prompts)
     : model_(model),
       past_(std::make_shared<Past>(model.block_count(), static_cast<int64_t>(prompts.size()))),
       inputs_(std::move(prompts)),
-      behind_(inputs_.size(), 0) {}
+      behind_(inputs_.size(), 0) {
+  if (model.steady_length() > 0) whole_ = inputs_;
+}
 
 std::vector<int64_t> Continuations::step() {
   at::NoGradGuard no_grad;
+  for (const auto& s : whole_) anew_ |= static_cast<int64_t>(s.size()) > model_.steady_length();
+  if (anew_) {
+    auto next = next_tokens(model_, text_batch(whole_));
+    for (size_t s = 0; s < next.size(); ++s) whole_[s].push_back(next[s]);
+    return next;
+  }
   auto batch = text_batch(inputs_);
   auto* positions = batch.positions.mutable_data_ptr<int64_t>();
   for (size_t s = 0; s < inputs_.size(); ++s) {
@@ -38,19 +46,23 @@ std::vector<int64_t> Continuations::step() {
   }
   batch.past = past_;
   auto next = next_tokens(model_, batch);
-  for (size_t s = 0; s < next.size(); ++s) inputs_[s] = {next[s]};
+  for (size_t s = 0; s < next.size(); ++s) {
+    inputs_[s] = {next[s]};
+    if (!whole_.empty()) whole_[s].push_back(next[s]);
+  }
   return next;
 }
 
 void Continuations::keep(const std::vector<int64_t>& which) {
   past_->keep(which);
-  std::vector<Sequence> inputs;
+  std::vector<Sequence> inputs, whole;
   std::vector<int64_t> behind;
   for (const auto s : which) {
     inputs.push_back(std::move(inputs_[static_cast<size_t>(s)]));
     behind.push_back(behind_[static_cast<size_t>(s)]);
+    if (!whole_.empty()) whole.push_back(std::move(whole_[static_cast<size_t>(s)]));
   }
-  inputs_ = std::move(inputs), behind_ = std::move(behind);
+  inputs_ = std::move(inputs), behind_ = std::move(behind), whole_ = std::move(whole);
 }
 
 std::vector<Sequence> generate(const Model& model, const std::vector<Sequence>& prompts,

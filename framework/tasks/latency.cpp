@@ -64,7 +64,7 @@ class Latency : public Task {
 
   Accepts accepts() const override { return {}; }
   std::vector<Metric> run(const TaskContext& c) const override {
-    const bool text = c.model.max_length() > 0;
+    const bool text = c.model.input() != Input::Images;
     if (text && prefill_ + decode_ > c.model.max_length())
       fail("latency: {} + {} tokens are more than the model's {}; make prefill or decode smaller",
            prefill_, decode_, c.model.max_length());
@@ -91,7 +91,7 @@ class Latency : public Task {
       return std::chrono::duration<double>(Clock::now() - begin).count();
     };
     const auto begin = Clock::now();
-    if (model.max_length() == 0) {
+    if (model.input() == Input::Images) {
       Batch batch;
       const Layer& first = *model.layers().front();
       const auto channels = first.columns() / first.columns_per_channel();

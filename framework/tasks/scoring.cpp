@@ -12,8 +12,11 @@ namespace {
 /// Items laid out as segments: the common prefix of an item's inputs once, then the rests. The
 /// prefix of several choices is cut at fixed places, and a whole piece that an earlier item of the
 /// batch began with, too (the examples of few-shot prompts), is not computed again.
+///
+/// A sequence of more than `steady` tokens (Model::steady_length) shares nothing.
 class Layout {
  public:
+  explicit Layout(int64_t steady) : steady_(static_cast<size_t>(steady)) {}
   void add(const Item& item) {
     const size_t shared = common(item);
     const auto prefix = pieces(item, shared);
@@ -71,8 +74,11 @@ class Layout {
     return all;
   }
 
-  static size_t common(const Item& item) {
+  size_t common(const Item& item) const {
     const auto& first = item.requests[0].tokens;
+    if (steady_ > 0 && item.requests.size() > 1)
+      for (const auto& r : item.requests)
+        if (r.tokens.size() - 1 > steady_) return 0;
     size_t n = first.size() - 1;
     for (const auto& r : item.requests) {
       n = std::min(n, r.tokens.size() - 1);
@@ -93,6 +99,7 @@ class Layout {
     }
     return static_cast<int64_t>(parent_.size()) - 1;
   }
+  size_t steady_;
   std::vector<int64_t> ids_, positions_, starts_, parent_;
   std::vector<Target> targets_;
   std::map<std::pair<int64_t, Sequence>, int64_t> known_;  // (parent, whole piece) -> segment
@@ -100,16 +107,16 @@ class Layout {
 
 constexpr int64_t kClasses = 2048;  // logits of this many classes at a time
 
-Tensor answers(const Tensor& features, const Tensor& classifier, const Tensor& ids) {
+Tensor answers(const Tensor& features, const Classifier& classifier, const Tensor& ids) {
   RunningSoftmax softmax(ids);
-  if (!classifier.defined()) {
+  if (!classifier.weight.defined()) {
     softmax.add(features.to(at::kFloat), 0);
     return softmax.answers();
   }
-  for (int64_t begin = 0; begin < classifier.size(0); begin += kClasses)
+  const auto classes = classifier.weight.size(0);
+  for (int64_t begin = 0; begin < classes; begin += kClasses)
     softmax.add(
-        linear_rows(features, classifier.slice(0, begin, begin + kClasses), {}).to(at::kFloat),
-        begin);
+        classifier(features, begin, std::min(kClasses, classes - begin)).to(at::kFloat), begin);
   return softmax.answers();
 }
 
@@ -167,7 +174,7 @@ std::vector<std::vector<Likelihood>> likelihoods(
     const std::function<void(int64_t, int64_t)>& progress) {
   std::vector<std::vector<Likelihood>> out;
   for (size_t next = 0; next < items.size();) {
-    Layout layout;
+    Layout layout(model.steady_length());
     const size_t first = next;
     while (next < items.size() && (next == first || layout.tokens() < batch_tokens))
       layout.add(items[next++]);

@@ -11,8 +11,9 @@ namespace {
 double macs_of_text(Model& model, int64_t tokens) {
   const auto n = static_cast<double>(tokens);
   double each = 0, pairs = 0;
-  for (const Layer* l : model.layers()) each += static_cast<double>(l->weight.numel());
-  if (const auto head = model.classifier(); head.defined())
+  for (const Layer* l : model.layers())
+    each += static_cast<double>(l->weight.numel()) * l->rows_share;
+  if (const auto head = model.classifier().weight; head.defined())
     each += static_cast<double>(head.numel());
   for (const auto& g : model.groups("head"))
     for (const auto& s : g.slices)
@@ -55,7 +56,7 @@ class Size : public Task {
       nonzero += static_cast<double>(at::count_nonzero(*t.tensor).item<int64_t>());
     }
     for (const Layer* l : c.model.layers()) linear += static_cast<double>(l->weight.numel());
-    const bool text = c.model.max_length() > 0;
+    const bool text = c.model.input() != Input::Images;
     auto macs = one("macs",
                     text ? macs_of_text(c.model, length_)
                          : macs_of_image(c.model, image_, c.device),

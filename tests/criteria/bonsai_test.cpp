@@ -13,7 +13,7 @@ double loss_without(Model& model, const Calibration& data, int64_t first, int64_
   reader->gate[first] = reader->gate[second] = 0;
   at::NoGradGuard no_grad;
   double sum = 0;
-  for (const auto& one : split(data.batches)) sum += loss(model, one).item<double>();
+  for (const auto& one : split(data.batches)) sum += model.loss(one).item<double>();
   reader->gate = Tensor();
   return sum;
 }

@@ -12,6 +12,8 @@ namespace {
 /// Three linear layers with softplus between them, on 3x4x4 images.
 class Smooth : public Model {
  public:
+  Input input() const override { return Input::Images; }
+  Tensor loss(const Batch& batch) const override { return image_loss(*this, batch); }
   Smooth() {
     int64_t in = 48;
     uint64_t state = 88172645463325252u;
@@ -95,12 +97,12 @@ TEST_CASE("ifso: the scaling identity, on weights alone", "[ifso]") {
   auto batch = data.batches.front();
   batch.images = batch.images.to(at::kDouble);
   const auto hvp = [&](const std::vector<Tensor>& v) {
-    const auto g = torch::autograd::grad({loss(model, batch)}, w, {}, {}, true);
+    const auto g = torch::autograd::grad({model.loss(batch)}, w, {}, {}, true);
     auto dot = at::zeros({}, at::kDouble);
     for (size_t i = 0; i < g.size(); ++i) dot = dot + (g[i] * v[i].detach()).sum();
     return torch::autograd::grad({dot}, w);
   };
-  const auto g = torch::autograd::grad({loss(model, batch)}, w);
+  const auto g = torch::autograd::grad({model.loss(batch)}, w);
   auto v = hvp(w);
   for (size_t i = 0; i < v.size(); ++i) v[i] = v[i] + g[i];
   const auto hv = hvp(v);
@@ -173,7 +175,7 @@ TEST_CASE("ifso: behind batch norms only the classifier's mask has a direction",
     }
     auto b = batch;
     b.images = b.images.to(at::kDouble);
-    const auto g = torch::autograd::grad({loss(*model, b)}, gates, {}, {}, true);
+    const auto g = torch::autograd::grad({model->loss(b)}, gates, {}, {}, true);
     auto sum = at::zeros({}, at::kDouble);
     for (const auto& t : g) sum = sum + t.sum();
     const auto a = torch::autograd::grad({sum}, w, {}, {}, false, true);

@@ -165,7 +165,7 @@ TEST_CASE("perturb: all moves every parameter and leaves every bit where it was"
     }
     at::NoGradGuard no_grad;
     const auto one = split(data.batches).front();
-    CHECK(std::abs(loss(*moved, one).item<double>() - found.front().plus) < 1e-5);
+    CHECK(std::abs(moved->loss(one).item<double>() - found.front().plus) < 1e-5);
     CHECK(std::abs(stats->get<ZerothOrder>(*all.front(), scored).differences.front().plus -
                    found.front().plus) > 1e-7);
     const auto notes = stats->notes(all.front()->name);

@@ -13,7 +13,7 @@ std::vector<InputMoments> heard_by_hand(Model& model, const Calibration& data, i
   std::vector<InputMoments> all;
   for (const Layer* l : layers) all.emplace_back(*l);
   for (size_t i = 0; i < layers.size(); ++i)
-    layers[i]->tap = [&s = all[i]](const Tensor& x) { s.on_input(x, 1); };
+    layers[i]->tap = [&s = all[i]](const Tensor& x, const Tensor&) { s.on_input(x, 1); };
   for (size_t b = 0; b < data.batches.size(); ++b)
     model.block(block, data.hidden[b], data.batches[b]);
   for (Layer* l : layers) l->tap = nullptr;

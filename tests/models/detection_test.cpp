@@ -121,12 +121,12 @@ TEST_CASE("detection loss: cells and terms by hand", "[detection]") {
 TEST_CASE("detection: what goes wrong is a sentence", "[detection]") {
   const auto model = tiny_vision("detector"), classes = tiny_vision("resnet_b");
   const auto boxes = pictures(2), labels = tiny_images(2).batches.front();
-  CHECK(contains(error_of([&] { loss(*model, labels); }), "do not go together"));
-  CHECK(contains(error_of([&] { loss(*classes, boxes); }), "do not go together"));
+  CHECK(contains(error_of([&] { model->loss(labels); }), "do not go together"));
+  CHECK(contains(error_of([&] { classes->loss(boxes); }), "do not go together"));
   auto many = boxes;
   many.labels = boxes.labels.clone();
   many.labels.select(2, 0).fill_(7);
-  CHECK(contains(error_of([&] { loss(*model, many); }), "boxes of class 7"));
+  CHECK(contains(error_of([&] { model->loss(many); }), "boxes of class 7"));
   for (const std::string bad : {"shapes:", "shapes:count=0", "shapes:count=5,size=4", "shapes:n=5",
                                 "shapes:count=-5", "shapes:count=5x"})
     CHECK(contains(error_of([&] { ShapesAddress::parse(bad); }), bad));

@@ -152,7 +152,7 @@ TEST_CASE("families: the same bits whether a block runs in row tiles or is looke
     const auto batch = tiny_text(3, 100, 3).batches.front();  // 300 rows: tiles of 128, 128, 44
     const auto plain = model->forward(batch);
     int64_t seen = 0;
-    for (Layer* l : model->layers()) l->tap = [&](const Tensor& x) { seen += x.size(0); };
+    for (Layer* l : model->layers()) l->tap = [&](const Tensor& x, const Tensor&) { seen += x.size(0); };
     const auto tapped = model->forward(batch);
     CHECK(at::equal(plain, tapped));
     CHECK(seen == 300 * static_cast<int64_t>(model->layers().size()));
@@ -186,7 +186,7 @@ TEST_CASE("families: half-precision weights are computed in float32", "[models]"
 }
 
 TEST_CASE("families: a config that means another function is refused by name", "[models]") {
-  CHECK(contains(refusal("llama", {{"rope_scaling", {{"type", "yarn"}, {"factor", 2}}}}), "yarn"));
+  CHECK(contains(refusal("llama", {{"rope_scaling", {{"type", "ntk"}, {"factor", 2}}}}), "ntk"));
   CHECK(
       contains(refusal("llama", {{"rope_scaling", {{"mrope_section", {1, 2}}}}}), "mrope_section"));
   CHECK(contains(refusal("llama", {{"hidden_act", "geglu"}}), "geglu"));

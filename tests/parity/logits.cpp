@@ -1,6 +1,7 @@
 // Forward passes recorded from transformers: logits, hidden states, losses.
 #include <cmath>
 
+#include "core/mixture.h"
 #include "parity/verify.h"
 
 namespace bench::verify {
@@ -47,6 +48,34 @@ void check_hidden(Check& check, const TensorMap& t, const Forward& f) {
   }
 }
 
+/// Which experts each token of the rows was sent to, exactly, and their weights (golden/README 7).
+/// The order inside a set is no part of what is recorded.
+void check_routing(Check& check, const TensorMap& t, Model& model, const Tensor& ids) {
+  auto* routed = dynamic_cast<Routed*>(&model);
+  for (int64_t i = 0; routed && i < model.block_count(); ++i) {
+    const auto name = fmt::format("routing.{}.", i);
+    if (!t.count(name + "experts")) continue;
+    auto* mixture = routed->mixture(i);
+    if (!mixture) bench::fail("{}: recorded of a block without experts", name);
+    for (int64_t r = 0; r < ids.size(0); ++r) {
+      Routing ours;
+      mixture->onlooker = [&](const Tensor&, const Routing& seen) { ours = seen; };
+      run_row(model, ids[r]);
+      mixture->onlooker = nullptr;
+      const auto sorted = [](const Tensor& experts, const Tensor& weights) {
+        const auto order = std::get<1>(experts.sort(1));
+        return std::pair(experts.gather(1, order), weights.gather(1, order));
+      };
+      const auto [mine, my_weights] = sorted(ours.experts, ours.weights);
+      const auto [theirs, weights] =
+          sorted(t.at(name + "experts")[r], t.at(name + "weights")[r].to(at::kFloat));
+      if (!mine.equal(theirs)) bench::fail("{}experts: other sets in row {}", name, r);
+      check(name + "weights", my_weights, weights, 2e-5);
+      check(name + "logits", ours.logits, t.at(name + "logits")[r].to(at::kFloat), 1e-4);
+    }
+  }
+}
+
 }  // namespace
 
 void verify_logits(Run& run, const fs::path& file) {
@@ -65,6 +94,13 @@ void verify_logits(Run& run, const fs::path& file) {
     const auto next = ids[r].slice(0, 1).unsqueeze(1);
     nll.push_back(-log_p.slice(0, 0, -1).gather(1, next).squeeze(1));
     rows.push_back(f.logits);
+  }
+  check_routing(check, t, *loaded.model, ids);
+  if (t.count("short_logits")) {  // rotated otherwise than inside the long rows
+    std::vector<Tensor> alone;
+    for (int64_t r = 0; r < ids.size(0); ++r)
+      alone.push_back(run_row(*loaded.model, t.at("short_input_ids")[r]).logits);
+    check("short_logits", at::stack(alone), t.at("short_logits"), tolerance);
   }
   const auto logits = at::stack(rows);
   if (t.count("logits")) check("logits", logits, t.at("logits"), tolerance);

@@ -54,7 +54,7 @@ struct Bench {
   }
   double loss_now() const {
     at::NoGradGuard no_grad;
-    return loss(*model, read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), 0, 64))
+    return model->loss(read_cifar((root() / "data/vision/cifar10_train2000.bin").string(), 0, 64))
         .item<double>();
   }
 };

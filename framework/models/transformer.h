@@ -1,0 +1,78 @@
+#pragma once
+#include "models/plan.h"
+
+namespace bench {
+
+/// A decoder that is built as a plan says.
+class Transformer : public Decoder {
+ public:
+  Transformer(Source& source, Plan plan);
+
+  Tensor stem(const Batch& batch) const override;
+  Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override;
+  Tensor features(const Tensor& hidden, const Batch& batch) const override;
+  int64_t steady_length() const override;
+
+ protected:
+  Parts parts(int64_t block) override;
+  std::string fixed_stream() const override;
+  std::vector<Follower> outer_hidden() override;
+
+ private:
+  struct Block {
+    Norm before_attention, after_attention, before_mlp, after_mlp, q_norm, k_norm;
+    Layer q, k, v, qkv, o, gate, up, gate_up, down;
+    Tensor slopes, sinks;  // [heads] of this block: heads that stay keep theirs
+    std::string at;
+    std::unique_ptr<Latent> latent;
+    std::unique_ptr<Experts> experts;
+  };
+
+  Block take_block(Source& c, int64_t index);
+  void take_attention(Source& c, Block& b);
+  void take_mlp(Source& c, Block& b, bool sparse);
+  Norm qk_norm(Source& c, const std::string& name, int64_t heads) const;
+  void check_attention(Source& c, const Block& b) const;
+  void check_mlp(Source& c, const Block& b) const;
+
+  bool shares_queries() const { return plan_.kv_heads == 1 && plan_.heads > 1; }
+  int64_t queries_a_key() const { return plan_.heads / plan_.kv_heads; }
+  int64_t value_dim() const { return plan_.latent ? plan_.latent->value : plan_.head_dim; }
+  Norm norm_if(Source& c, const std::string& at, const std::string& name) const;
+
+  Tensor attention(int64_t index, const Tensor& n, const Batch& batch) const;
+  Projected projected(int64_t index, const Tensor& n, const Batch& batch) const;
+  Projected cut_up(const Block& b, const Tensor& fused) const;
+  Tensor mlp(const Block& b, const Tensor& m) const;
+  Tensor side_by_side(int64_t index, const Tensor& x, const Batch& batch) const;
+  bool has_mlp(const Block& b) const { return b.experts ? b.experts->any() : there(b.down); }
+  Tensor weighed(const Tensor& branch) const {
+    return plan_.residual == 1 ? branch : branch * plan_.residual;
+  }
+
+  void add_heads(Block& b, Parts& p);
+  void add_fused_heads(Block& b, Parts& p);
+  void add_head_followers(Block& b, Parts& p);
+  void add_stream(Block& b, Parts& p);
+
+  Plan plan_;
+  Tensor positions_;
+  std::vector<Block> blocks_;
+};
+
+/// Registers a family by the function that declares it, at namespace scope.
+template <Plan (*declare)(Source&)>
+bool enroll_plan(const char* model_type, const WidthKeys& widths = llama_widths(),
+                 bool experts = false) {
+  const ModelFactory make = [](const Checkpoint& c) -> std::unique_ptr<Model> {
+    Source source(c);
+    auto plan = declare(source);
+    const auto buffers = plan.buffers;
+    auto model = std::make_unique<Transformer>(source, std::move(plan));
+    source.finish(buffers);
+    return model;
+  };
+  return enroll_model(model_type, {make, decoder_kinds(experts), false, widths});
+}
+
+}  // namespace bench
