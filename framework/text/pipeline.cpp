@@ -98,7 +98,9 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
   const auto find = [&](const std::optional<std::string>& name) {
     return name ? id(*name) : std::nullopt;
   };
-  about_ = {next, find(names.bos), find(names.eos), std::move(variant), std::move(hash)};
+  about_ = {next, find(names.bos), find(names.eos), std::move(variant), std::move(hash), {}};
+  for (const auto& token : tokens)
+    if (token.special) about_.special.insert(added_ids_.at(token.content));
 }
 
 void Pipeline::look_for(const AddedToken& token) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ class Tokenizer {
   int64_t vocab_size() const { return about_.vocab_size; }
   std::optional<int64_t> bos() const { return about_.bos; }
   std::optional<int64_t> eos() const { return about_.eos; }
+  /// Whether this is a special token: what transformers leaves out of generated text.
+  bool is_special(int64_t id) const {
+    return about_.special.contains(id) || about_.bos == id || about_.eos == id;
+  }
   /// Whose ids these are: spm, slow4, fast4, hf5 or json (docs: load_tokenizer).
   std::string variant() const { return about_.variant; }
   /// SHA-256 (hex) over the bytes of the files it was read from and the name of the variant.
@@ -34,6 +39,7 @@ class Tokenizer {
     int64_t vocab_size = 0;
     std::optional<int64_t> bos, eos;
     std::string variant, hash;
+    std::set<int64_t> special;
   };
   Tokenizer() = default;
   explicit Tokenizer(About about) : about_(std::move(about)) {}
