@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-#include "core/rows.h"
+#include "tensor/rows.h"
 #include "subject.h"
 #include "tasks/scoring.h"
 

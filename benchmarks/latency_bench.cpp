@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "core/task.h"
 #include "subject.h"
 

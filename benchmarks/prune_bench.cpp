@@ -4,13 +4,13 @@
 
 #include <chrono>
 
-#include "config/compose.h"
-#include "core/statistics.h"
+#include "hydra/compose/compose.h"
+#include "measure/statistics.h"
 #include "core/update.h"
-#include "io/data.h"
-#include "run_trial.h"
-#include "trial.h"
-#include "workbench.h"
+#include "data/data.h"
+#include "trial/run_trial.h"
+#include "trial/trial.h"
+#include "trial/workbench.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 #include "kernels/philox.h"
 #include "kernels/select.h"
 

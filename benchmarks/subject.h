@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/error.h"
-#include "io/checkpoint.h"
-#include "io/data.h"
+#include "models/checkpoint.h"
+#include "data/data.h"
 
 /// A model that benchmarks share: read once in a process.
 struct Subject {

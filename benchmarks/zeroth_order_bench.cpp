@@ -5,8 +5,8 @@
 
 #include <chrono>
 
-#include "core/sequence_loss.h"
-#include "core/zeroth_order.h"
+#include "measure/sequence_loss.h"
+#include "measure/zeroth_order.h"
 #include "subject.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "core/allocator.h"
-#include "core/normalize.h"
+#include "measure/normalize.h"
 
 namespace bench {
 namespace {

@@ -5,11 +5,11 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/calibrated.h"
+#include "measure/calibrated.h"
 #include "core/criterion.h"
-#include "core/pruner.h"
-#include "core/sequence_loss.h"
-#include "core/statistics.h"
+#include "walk/pruner.h"
+#include "measure/sequence_loss.h"
+#include "measure/statistics.h"
 #include "kernels/philox.h"
 
 namespace bench {

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "core/criterion.h"
-#include "core/normalize.h"
-#include "core/statistics.h"
+#include "measure/normalize.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {

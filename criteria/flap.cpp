@@ -9,7 +9,7 @@
 
 #include "core/allocator.h"
 #include "core/criterion.h"
-#include "core/statistics.h"
+#include "measure/statistics.h"
 #include "core/update.h"
 
 namespace bench {

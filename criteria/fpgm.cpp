@@ -2,7 +2,7 @@
 // distance to the others is smallest is the most replaceable
 // (he-y/filter-pruning-geometric-median@44fbab4 pruning_cifar10.py get_filter_similar).
 #include "core/criterion.h"
-#include "core/normalize.h"
+#include "measure/normalize.h"
 
 namespace bench {
 namespace {

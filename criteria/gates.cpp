@@ -8,10 +8,10 @@
 
 #include <cmath>
 
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "core/criterion.h"
 #include "core/lenses.h"
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {

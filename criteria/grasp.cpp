@@ -5,8 +5,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/criterion.h"
-#include "core/rows.h"
-#include "core/sensitivity.h"
+#include "tensor/rows.h"
+#include "measure/sensitivity.h"
 
 namespace bench {
 namespace {

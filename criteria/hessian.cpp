@@ -3,8 +3,8 @@
 // norms count too. Its code sums nothing (names are looked up in a dict of tensors): only the LAST
 // sample's gradient is left; `accumulate: last` is that, `mean` what its documentation says.
 #include "core/criterion.h"
-#include "core/normalize.h"
-#include "core/statistics.h"
+#include "measure/normalize.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {

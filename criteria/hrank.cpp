@@ -3,7 +3,7 @@
 // that read it; the last map, which only the pooling reads, counts for the classifier behind it.
 #include "core/criterion.h"
 #include "core/lenses.h"
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {

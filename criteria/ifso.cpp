@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "core/criterion.h"
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/allocator.h"
 #include "core/criterion.h"
-#include "core/normalize.h"
+#include "measure/normalize.h"
 
 namespace bench {
 namespace {

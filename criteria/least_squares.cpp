@@ -1,7 +1,7 @@
 // Block-wise reconstruction after structured pruning: the columns that stay take over, by least
 // squares over the calibration inputs, what those that go contributed (the closed form of
 // OBC's group solve, Frantar & Alistarh 2022, arXiv 2208.11580, eq. 5; ThiNet, arXiv 1707.06342).
-#include "core/statistics.h"
+#include "measure/statistics.h"
 #include "core/update.h"
 
 namespace bench {

@@ -4,7 +4,7 @@
 // w g - w^2 F / 2, vector |sum of w g|; L1 |w|, L2 w^2 without a root. F: mean squared gradient of
 // single sequences. Its random baseline is the criterion `random`.
 #include "core/criterion.h"
-#include "core/statistics.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {

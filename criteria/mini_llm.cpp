@@ -3,8 +3,8 @@
 // (mini_llm.md 1-4): wanda_structured (g = 1), fms_random (the same directions, p = 1),
 // fms_backprop, taylor (a = 1).
 #include "core/criterion.h"
-#include "core/statistics.h"
-#include "core/zeroth_order.h"
+#include "measure/statistics.h"
+#include "measure/zeroth_order.h"
 
 namespace bench {
 namespace {

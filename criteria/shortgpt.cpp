@@ -3,9 +3,9 @@
 // arXiv 2406.15786): the same of attention and MLP sublayers; "deeper layers" (Gromov et al. 2024,
 // arXiv 2403.17887): blocks in a row, by the angle of last tokens
 // (ShortGPT/short_gpt/metrics.py:4-26, LLM-Drop/prune/block_drop.py:73).
-#include "core/block_influence.h"
+#include "measure/block_influence.h"
 #include "core/criterion.h"
-#include "core/pruner.h"
+#include "core/method.h"
 
 namespace bench {
 namespace {

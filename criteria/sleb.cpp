@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "core/criterion.h"
-#include "core/sequence_loss.h"
+#include "measure/sequence_loss.h"
 
 namespace bench {
 namespace {

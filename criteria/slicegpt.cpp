@@ -1,7 +1,7 @@
 // SliceGPT (Ashkboos et al. 2024, arXiv 2401.15024): the residual stream is turned to its principal
 // components at every norm, and the last of them are cut away through the whole model. Components
 // stand in descending order of their eigenvalues, so that a component's score is its place.
-#include "core/calibrated.h"
+#include "measure/calibrated.h"
 #include "core/criterion.h"
 #include "core/stream.h"
 

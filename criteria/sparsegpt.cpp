@@ -2,7 +2,7 @@
 // of the inverse of the damped Hessian (2/N) X^T X. With `update: obs` and reselect it is the
 // published method; the update alone repairs the mask of any criterion
 // (sparsegpt/sparsegpt.py:48-138).
-#include "core/statistics.h"
+#include "measure/statistics.h"
 #include "core/update.h"
 
 namespace bench {

@@ -2,7 +2,7 @@
 // output row; and its variant, which removes the same share of each row's score mass instead of its
 // weights (wanda/lib/prune.py:97-103, 178-196).
 #include "core/criterion.h"
-#include "core/statistics.h"
+#include "measure/statistics.h"
 #include "kernels/select.h"
 #include "kernels/twins.h"
 

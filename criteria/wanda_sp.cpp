@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/criterion.h"
-#include "core/statistics.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
-#include "core/pruner.h"
-#include "io/checkpoint.h"
-#include "io/data.h"
-#include "io/images.h"
+#include "walk/pruner.h"
+#include "models/checkpoint.h"
+#include "data/data.h"
+#include "data/images.h"
 #include "test.h"
 #include "tiny.h"
 

@@ -2,7 +2,7 @@
 // LibTorch defines CHECK. Included after Catch2 it silently replaces Catch2's, and a run then says
 // "All tests passed" with no assertion: so LibTorch first, undefine, then Catch2.
 #ifdef BENCH_ENGINE
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 #undef CHECK
 #endif
 #if __has_include(<catch2/catch_test_macros.hpp>)

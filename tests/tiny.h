@@ -1,7 +1,7 @@
 #pragma once
 #include <fmt/format.h>
 
-#include "io/checkpoint.h"
+#include "models/checkpoint.h"
 
 namespace bench::test {
 

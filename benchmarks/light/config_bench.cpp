@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "config/compose.h"
-#include "config/override.h"
-#include "config/yaml.h"
+#include "hydra/compose/compose.h"
+#include "hydra/override/override.h"
+#include "hydra/yaml/yaml.h"
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "engine/recorded_trial.h"
 #include "engine/words.h"
-#include "io/hub_folder.h"
+#include "models/hub_folder.h"
 #include "reports/escape.h"
-#include "run_trial.h"
+#include "trial/run_trial.h"
 
 namespace bench::engine {
 namespace {

@@ -3,12 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "core/pruner.h"
+#include "walk/pruner.h"
 #include "core/task.h"
 #include "engine/verbs.h"
-#include "io/checkpoint.h"
-#include "io/data.h"
-#include "trial.h"
+#include "models/checkpoint.h"
+#include "data/data.h"
+#include "trial/trial.h"
 
 namespace bench::engine {
 namespace {

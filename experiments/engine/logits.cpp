@@ -5,9 +5,9 @@
 
 #include "base/error.h"
 #include "engine/words.h"
-#include "io/data.h"
-#include "io/safetensors.h"
-#include "io/safetensors_file.h"
+#include "data/data.h"
+#include "formats/safetensors.h"
+#include "formats/safetensors_file.h"
 
 namespace bench::engine {
 namespace {

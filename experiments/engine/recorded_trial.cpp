@@ -1,8 +1,8 @@
 #include "engine/recorded_trial.h"
 
 #include "base/error.h"
-#include "config/yaml.h"
-#include "trial.h"
+#include "hydra/yaml/yaml.h"
+#include "trial/trial.h"
 
 namespace bench::engine {
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "config/value.h"
+#include "hydra/yaml/value.h"
 #include "results/store.h"
 
 namespace bench::engine {

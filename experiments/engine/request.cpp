@@ -4,10 +4,10 @@
 
 #include "base/error.h"
 #include "base/near.h"
-#include "config/yaml.h"
+#include "hydra/yaml/yaml.h"
 #include "core/task.h"
 #include "engine/words.h"
-#include "io/data.h"
+#include "data/data.h"
 #include "tasks/definition.h"
 
 namespace bench::engine {

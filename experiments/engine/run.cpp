@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "engine/verbs.h"
-#include "runner.h"
+#include "fleet/runner.h"
 
 namespace bench::engine {
 namespace {

@@ -13,7 +13,6 @@ int dispatch(const Arguments& arguments);
 int run(const Arguments& arguments);
 int plan(const Arguments& arguments);
 int worker(const Arguments& arguments);
-int verify(const Arguments& arguments);
 int criteria(const Arguments& arguments);
 int explain(const Arguments& arguments);
 int tokenize(const Arguments& arguments);

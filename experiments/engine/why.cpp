@@ -1,6 +1,6 @@
 // why: the first divergence between two trials, by what the ledger holds and by computing both
 // again.
-#include "why.h"
+#include "trial/why.h"
 
 #include <algorithm>
 #include <iostream>

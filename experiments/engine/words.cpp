@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/near.h"
-#include "io/data.h"
+#include "data/data.h"
 
 namespace bench::engine {
 

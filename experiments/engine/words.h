@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/verbs.h"
-#include "io/checkpoint.h"
+#include "models/checkpoint.h"
 
 namespace bench::engine {
 

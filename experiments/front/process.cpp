@@ -36,20 +36,21 @@ void print(const std::string& text) {
 
 namespace {
 
-std::string engine_path() {
+/// A program that was built beside this one.
+std::string beside(const std::string& program) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / "bench-engine").string();
+  return (self.parent_path() / program).string();
 }
 
-void exec_engine(const std::string& engine, const std::vector<std::string>& words) {
+void exec_engine(const std::string& program, const std::vector<std::string>& words) {
   // Both must be there before LibTorch's runtime starts; the user's own choice stands.
   setenv("THP_MEM_ALLOC_ENABLE", "1", 0);
   setenv("OMP_WAIT_POLICY", "passive", 0);
-  std::vector<char*> arguments{const_cast<char*>(engine.c_str())};
+  std::vector<char*> arguments{const_cast<char*>(program.c_str())};
   for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
-  execv(engine.c_str(), arguments.data());
+  execv(program.c_str(), arguments.data());
 }
 
 }  // namespace
@@ -63,7 +64,7 @@ std::string engine_output(const std::vector<std::string>& words) {
     const int nowhere = open("/dev/null", O_WRONLY);
     if (nowhere >= 0) dup2(nowhere, STDERR_FILENO);
     close(ends[0]);
-    exec_engine(engine_path(), words);
+    exec_engine(beside("bench-engine"), words);
     _exit(127);
   }
   close(ends[1]);
@@ -77,13 +78,13 @@ std::string engine_output(const std::vector<std::string>& words) {
   return ended && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? text : "";
 }
 
-int hand_over(const std::vector<std::string>& words) {
-  const auto engine = engine_path();
-  exec_engine(engine, words);
+int hand_over(const std::vector<std::string>& words, const std::string& program) {
+  const auto path = beside(program);
+  exec_engine(path, words);
   fail(
-      "'{}' needs bench-engine, and {} cannot be started ({}); build the project with LibTorch "
+      "'{}' needs {}, and {} cannot be started ({}); build the project with LibTorch "
       "(without BENCH_LIGHT)",
-      words[0], engine, std::strerror(errno));
+      words[0], program, path, std::strerror(errno));
 }
 
 }  // namespace bench::front

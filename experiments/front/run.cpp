@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/near.h"
-#include "config/inspect.h"
+#include "hydra/compose/inspect.h"
 #include "front/verbs.h"
 
 namespace bench::front {

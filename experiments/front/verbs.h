@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "config/compose.h"
+#include "hydra/compose/compose.h"
 #include "front/flags.h"
 
 namespace bench::front {
@@ -36,7 +36,7 @@ ComposeRequest request_of(const Options& options);
 /// What bench-engine beside this program prints, "" where it is missing or fails.
 std::string engine_output(const std::vector<std::string>& words);
 /// Replaces this process by bench-engine beside it; returns only by throwing.
-int hand_over(const std::vector<std::string>& words);
+int hand_over(const std::vector<std::string>& words, const std::string& program = "bench-engine");
 
 /// Standard output is a terminal that wants colours; its columns, or 120.
 bool colours();

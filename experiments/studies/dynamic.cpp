@@ -7,11 +7,11 @@
 // random: drawn once. What is not kept is neither written nor read, so that all three cost the
 // same.
 #include "base/digest.h"
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "core/lenses.h"
-#include "core/rows.h"
-#include "io/data.h"
-#include "io/images.h"
+#include "tensor/rows.h"
+#include "data/data.h"
+#include "data/images.h"
 #include "kernels/philox.h"
 #include "tasks/top_one.h"
 

@@ -11,10 +11,10 @@
 #include <sstream>
 
 #include "base/digest.h"
-#include "config/yaml.h"
+#include "hydra/yaml/yaml.h"
 #include "core/task.h"
-#include "io/data.h"
-#include "io/images.h"
+#include "data/data.h"
+#include "data/images.h"
 #include "stages/training.h"
 #include "studies/rank.h"
 

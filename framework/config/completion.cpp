@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/near.h"
-#include "config/composer.h"
+#include "hydra/compose/composer.h"
 
 namespace bench {
 namespace fs = std::filesystem;

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "config/compose.h"
+#include "hydra/compose/compose.h"
 
 namespace bench {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "config/schema.h"
-#include "config/value.h"
+#include "hydra/yaml/value.h"
 
 namespace bench {
 

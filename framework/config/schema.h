@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "config/value.h"
+#include "hydra/yaml/value.h"
 
 namespace bench {
 

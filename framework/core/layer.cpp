@@ -1,7 +1,7 @@
 #include "core/layer.h"
 
 #include "base/error.h"
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {

@@ -2,7 +2,7 @@
 #include <functional>
 #include <string>
 
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 
 namespace bench {
 

@@ -1,6 +1,6 @@
-#include <set>
+#include "core/method.h"
 
-#include "core/pruner.h"
+#include <set>
 
 namespace bench {
 

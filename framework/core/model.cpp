@@ -5,7 +5,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "core/detection.h"
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 
 namespace bench {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/pruner.h"
+#include "core/method.h"
 
 namespace bench {
 

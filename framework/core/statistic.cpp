@@ -3,7 +3,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/lenses.h"
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {

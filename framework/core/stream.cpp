@@ -1,6 +1,6 @@
 #include "core/stream.h"
 
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {

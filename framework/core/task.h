@@ -8,7 +8,7 @@
 
 #include "config/registry.h"
 #include "core/model.h"
-#include "text/tokenizer.h"
+#include "tokenizers/tokenizer.h"
 
 namespace bench {
 

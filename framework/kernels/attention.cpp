@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 #include "kernels/lanes.h"
 
 namespace bench::kernels {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 
 namespace bench::kernels {
 namespace {

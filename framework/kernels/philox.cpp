@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 #include "kernels/box_muller.h"
 
 namespace bench::kernels {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "core/tensor.h"
+#include "tensor/tensor.h"
 
 namespace bench::kernels {
 namespace {

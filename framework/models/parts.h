@@ -1,8 +1,8 @@
 #pragma once
 #include "base/error.h"
 #include "core/model.h"
-#include "core/rows.h"
-#include "io/checkpoint.h"
+#include "tensor/rows.h"
+#include "models/checkpoint.h"
 
 namespace bench {
 

@@ -3,8 +3,8 @@
 #include <list>
 
 #include "core/lenses.h"
-#include "core/rows.h"
-#include "io/data.h"
+#include "tensor/rows.h"
+#include "data/data.h"
 #include "kernels/philox.h"
 #include "stages/text_training.h"
 

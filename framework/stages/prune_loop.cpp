@@ -7,8 +7,8 @@
 #include <limits>
 #include <utility>
 
-#include "core/cost.h"
-#include "core/pruner.h"
+#include "measure/cost.h"
+#include "walk/pruner.h"
 #include "stages/training.h"
 
 namespace bench {

@@ -1,8 +1,8 @@
 #pragma once
 #include <optional>
 
-#include "core/device.h"
-#include "io/safetensors.h"
+#include "tensor/device.h"
+#include "formats/safetensors.h"
 
 namespace bench {
 

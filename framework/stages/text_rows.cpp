@@ -5,8 +5,8 @@
 #include <numbers>
 #include <sstream>
 
-#include "io/data.h"
-#include "io/text_source.h"
+#include "data/data.h"
+#include "data/text_source.h"
 #include "stages/text_training.h"
 
 namespace bench {

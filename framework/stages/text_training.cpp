@@ -7,10 +7,11 @@
 #include <limits>
 
 #include "base/digest.h"
-#include "core/rows.h"
+#include "tensor/rows.h"
 #include "kernels/philox.h"
 #include "stages/adamw.h"
 #include "stages/saved_state.h"
+#include "walk/sparsity.h"
 
 namespace bench {
 namespace {

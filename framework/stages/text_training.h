@@ -2,7 +2,7 @@
 #include "config/registry.h"
 #include "core/batch.h"
 #include "core/stage.h"
-#include "text/tokenizer.h"
+#include "tokenizers/tokenizer.h"
 
 namespace bench {
 

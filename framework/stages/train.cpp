@@ -1,8 +1,8 @@
 // Stages that train, recalibrate, and go back: what every recipe of pruning is made of.
 #include <cmath>
 
-#include "io/drawn.h"
-#include "io/images.h"
+#include "formats/drawn.h"
+#include "data/images.h"
 #include "stages/training.h"
 
 namespace bench {

@@ -8,10 +8,11 @@
 #include <cmath>
 
 #include "base/digest.h"
-#include "core/rows.h"
-#include "core/sensitivity.h"
+#include "tensor/rows.h"
+#include "measure/sensitivity.h"
 #include "stages/adamw.h"
 #include "stages/saved_state.h"
+#include "walk/sparsity.h"
 
 namespace bench {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 #include "config/registry.h"
 #include "core/stage.h"
-#include "io/images.h"
-#include "io/safetensors.h"
+#include "data/images.h"
+#include "formats/safetensors.h"
 
 namespace bench {
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "io/data.h"
-#include "io/images.h"
+#include "data/data.h"
+#include "data/images.h"
 #include "kernels/philox.h"
 #include "stages/training.h"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "text/python_regex.h"
-#include "text/python_string.h"
-#include "text/utf8.h"
+#include "jinja/python_regex.h"
+#include "jinja/python_string.h"
+#include "base/utf8.h"
 
 namespace bench {
 namespace {

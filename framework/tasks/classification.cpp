@@ -1,7 +1,7 @@
 // Image classification: top-1 accuracy, batch norm with running statistics.
 #include "base/digest.h"
-#include "io/data.h"
-#include "io/images.h"
+#include "data/data.h"
+#include "data/images.h"
 #include "tasks/top_one.h"
 
 namespace bench {

@@ -7,12 +7,12 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "config/config.h"
-#include "config/scalar.h"
-#include "io/data.h"
+#include "hydra/yaml/scalar.h"
+#include "data/data.h"
 #include "tasks/functions.h"
 #include "tasks/task_yaml.h"
-#include "text/python_regex.h"
-#include "text/python_string.h"
+#include "jinja/python_regex.h"
+#include "jinja/python_string.h"
 
 namespace bench {
 namespace {

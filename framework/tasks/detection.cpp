@@ -3,8 +3,8 @@
 
 #include "base/digest.h"
 #include "core/task.h"
-#include "io/data.h"
-#include "io/images.h"
+#include "data/data.h"
+#include "data/images.h"
 #include "tasks/average_precision.h"
 
 namespace bench {

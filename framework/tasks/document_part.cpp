@@ -1,7 +1,7 @@
 #include "base/error.h"
-#include "config/scalar.h"
+#include "hydra/yaml/scalar.h"
 #include "tasks/definition.h"
-#include "tasks/python_literal.h"
+#include "jinja/python_literal.h"
 
 namespace bench {
 namespace {

@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "base/error.h"
-#include "config/json_value.h"
-#include "io/data.h"
-#include "io/gzip.h"
+#include "base/utf8.h"
+#include "data/data.h"
+#include "formats/gzip.h"
+#include "jinja/json_value.h"
 #include "tasks/csv_table.h"
-#include "text/utf8.h"
 
 namespace bench {
 namespace {

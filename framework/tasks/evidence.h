@@ -1,5 +1,5 @@
 #pragma once
-#include "core/protocol.h"
+#include "tasks/protocol.h"
 #include "core/task.h"
 #include "tasks/prompts.h"
 

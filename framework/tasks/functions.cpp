@@ -3,7 +3,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "text/python_string.h"
+#include "jinja/python_string.h"
 
 namespace bench {
 

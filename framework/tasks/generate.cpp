@@ -1,6 +1,6 @@
 #include "tasks/generate.h"
 
-#include "core/rows.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {

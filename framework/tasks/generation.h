@@ -2,7 +2,7 @@
 #include "tasks/definition.h"
 #include "tasks/generate.h"
 #include "tasks/scoring.h"
-#include "text/tokenizer.h"
+#include "tokenizers/tokenizer.h"
 
 namespace bench {
 

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "core/device.h"
+#include "tensor/device.h"
 #include "core/task.h"
 #include "tasks/generate.h"
 

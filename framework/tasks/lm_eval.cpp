@@ -2,7 +2,7 @@
 // and greedy generation, scored by a protocol (evaluation.md 4-7).
 #include "base/digest.h"
 #include "core/task.h"
-#include "io/data.h"
+#include "data/data.h"
 #include "tasks/answers.h"
 #include "tasks/choices.h"
 #include "tasks/evidence.h"

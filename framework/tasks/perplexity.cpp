@@ -2,10 +2,10 @@
 // joined, tokenised once, cut into windows of the same length, the tail dropped; exp of the mean of
 // window means. The window is part of the metric's name.
 #include "base/digest.h"
-#include "core/protocol.h"
+#include "tasks/protocol.h"
 #include "core/task.h"
-#include "io/data.h"
-#include "io/text_source.h"
+#include "data/data.h"
+#include "data/text_source.h"
 #include "tasks/scoring.h"
 
 namespace bench {

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "config/scalar.h"
-#include "io/data.h"
+#include "hydra/yaml/scalar.h"
+#include "data/data.h"
 #include "tasks/documents.h"
-#include "text/python_string.h"
-#include "text/utf8.h"
-#include "text/wikitext.h"
+#include "jinja/python_string.h"
+#include "base/utf8.h"
+#include "data/wikitext.h"
 
 namespace bench {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "text/python_string.h"
+#include "jinja/python_string.h"
 
 namespace bench {
 

@@ -3,7 +3,7 @@
 #include "tasks/rolling.h"
 
 #include "tasks/requests.h"
-#include "text/python_string.h"
+#include "jinja/python_string.h"
 
 namespace bench {
 

@@ -1,9 +1,9 @@
 #pragma once
-#include "core/protocol.h"
+#include "tasks/protocol.h"
 #include "tasks/prompts.h"
 #include "tasks/scoring.h"
 #include "tasks/statistics.h"
-#include "text/tokenizer.h"
+#include "tokenizers/tokenizer.h"
 
 namespace bench {
 

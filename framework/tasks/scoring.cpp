@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "core/rows.h"
+#include "tensor/rows.h"
 #include "tasks/running_softmax.h"
 
 namespace bench {

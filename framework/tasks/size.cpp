@@ -1,5 +1,5 @@
 // How large the model is as it stands: parameters, bytes, multiply-accumulates of one input.
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "core/task.h"
 
 namespace bench {

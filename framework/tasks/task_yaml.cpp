@@ -1,9 +1,9 @@
 #include "tasks/task_yaml.h"
 
 #include "base/error.h"
-#include "config/yaml.h"
-#include "io/data.h"
-#include "text/python_regex.h"
+#include "hydra/yaml/yaml.h"
+#include "data/data.h"
+#include "jinja/python_regex.h"
 
 namespace bench {
 

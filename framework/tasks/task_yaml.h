@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <string>
 
-#include "config/value.h"
+#include "hydra/yaml/value.h"
 
 namespace bench {
 

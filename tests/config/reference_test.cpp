@@ -1,7 +1,7 @@
 #include "config/reference.h"
 
 #include "base/digest.h"
-#include "config/yaml.h"
+#include "hydra/yaml/yaml.h"
 #include "test.h"
 
 using namespace bench;

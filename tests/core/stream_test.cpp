@@ -3,8 +3,8 @@
 #include <random>
 
 #include "core/criterion.h"
-#include "core/zeroth_order.h"
-#include "io/checkpoint.h"
+#include "measure/zeroth_order.h"
+#include "models/checkpoint.h"
 #include "kernels/box_muller.h"
 #include "kernels/philox.h"
 #include "test.h"

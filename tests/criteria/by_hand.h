@@ -1,5 +1,5 @@
 #pragma once
-#include "core/statistics.h"
+#include "measure/statistics.h"
 #include "fixture.h"
 
 namespace bench::test {

@@ -1,7 +1,7 @@
 // Criteria and allocators of convolutional networks on hand-made layers.
 #include "by_hand.h"
-#include "core/normalize.h"
-#include "core/schedule.h"
+#include "measure/normalize.h"
+#include "walk/schedule.h"
 #include "tiny_vision.h"
 
 using namespace bench;

@@ -1,6 +1,6 @@
 // Blocks and sublayers that go as a whole: influence by hand, the greedy search by brute force.
-#include "core/block_influence.h"
-#include "core/sequence_loss.h"
+#include "measure/block_influence.h"
+#include "measure/sequence_loss.h"
 #include "criteria/by_hand.h"
 
 using namespace bench;

@@ -1,5 +1,5 @@
 // FLAP, Wanda-sp and magnitude-sp by hand (criteria.md 5).
-#include "core/pruner.h"
+#include "walk/pruner.h"
 #include "criteria/by_hand.h"
 
 using namespace bench;

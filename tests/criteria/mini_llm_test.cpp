@@ -1,8 +1,9 @@
 // Acceptance checks 4, 5, 6 and 8 (Element1) of the MINI-LLM specification, by hand and by
 // identity.
-#include "core/zeroth_order.h"
+#include "measure/zeroth_order.h"
 #include "criteria/by_hand.h"
 #include "kernels/philox.h"
+#include "walk/sparsity.h"
 
 using namespace bench;
 using namespace bench::test;

@@ -1,6 +1,6 @@
 // generate and logits, against recorded systems and against themselves.
 #include "ask.h"
-#include "io/safetensors.h"
+#include "formats/safetensors.h"
 #include "test.h"
 
 using namespace bench;

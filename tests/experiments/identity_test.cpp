@@ -1,7 +1,7 @@
 // Trial ids are for ever: a database of last year is found by them. And docs/reference.md is what
 // the code declares.
 #include "test.h"
-#include "trial.h"
+#include "trial/trial.h"
 
 using namespace bench;
 using namespace bench::test;

@@ -2,7 +2,7 @@
 #include <map>
 
 #include "ask.h"
-#include "io/gzip.h"
+#include "formats/gzip.h"
 #include "test.h"
 
 using namespace bench;

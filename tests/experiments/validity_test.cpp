@@ -1,9 +1,9 @@
 // Each rule of validity on a fault of its kind, and the whole way into the database.
-#include "validity.h"
+#include "trial/validity.h"
 
-#include "config/yaml.h"
+#include "hydra/yaml/yaml.h"
 #include "fixture.h"
-#include "run_trial.h"
+#include "trial/run_trial.h"
 
 using namespace bench;
 using namespace bench::test;

@@ -1,9 +1,9 @@
 // Where two trials part: every seeded fault is named with its level and place.
-#include "why.h"
+#include "trial/why.h"
 
-#include "config/yaml.h"
+#include "hydra/yaml/yaml.h"
 #include "fixture.h"
-#include "io/safetensors.h"
+#include "formats/safetensors.h"
 #include "ledger.h"
 
 using namespace bench;

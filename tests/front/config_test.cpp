@@ -1,5 +1,5 @@
 // Hydra's flags, completion and recorded configurations, as a user types them.
-#include "config/tree.h"
+#include "hydra/tree.h"
 #include "front/program.h"
 
 using namespace bench;

@@ -4,9 +4,9 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "io/idx.h"
-#include "io/jpeg.h"
-#include "io/tar.h"
+#include "data/idx.h"
+#include "formats/jpeg.h"
+#include "formats/tar.h"
 #include "scratch.h"
 
 namespace bench::fuzz {

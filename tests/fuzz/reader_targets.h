@@ -1,9 +1,9 @@
 #pragma once
 // Files of tensors from any bytes: refused with bench::Error, or every tensor can be read whole.
 #include "base/error.h"
-#include "io/gguf.h"
-#include "io/safetensors.h"
-#include "io/torch_file.h"
+#include "formats/gguf.h"
+#include "formats/safetensors.h"
+#include "formats/torch_file.h"
 #include "tokenizer_targets.h"
 
 namespace bench::fuzz {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "base/error.h"
-#include "config/interpolation.h"
-#include "config/override.h"
-#include "config/yaml.h"
+#include "hydra/interpolation/interpolation.h"
+#include "hydra/override/override.h"
+#include "hydra/yaml/yaml.h"
 
 namespace bench::fuzz {
 

@@ -2,7 +2,7 @@
 // Tokenizers from any bytes: a file is refused with bench::Error, or it encodes and decodes.
 #include "base/error.h"
 #include "scratch.h"
-#include "text/tokenizer.h"
+#include "tokenizers/tokenizer.h"
 
 namespace bench::fuzz {
 

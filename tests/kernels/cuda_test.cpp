@@ -1,6 +1,6 @@
 // CUDA twins against the CPU kernels that are their reference. Needs a GPU: says so where none is.
-#include "core/device.h"
-#include "core/zeroth_order.h"
+#include "tensor/device.h"
+#include "measure/zeroth_order.h"
 #include "fixture.h"
 #include "kernels/select.h"
 #include "kernels/twins.h"

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "core/cost.h"
-#include "core/statistics.h"
+#include "measure/cost.h"
+#include "measure/statistics.h"
 #include "fixture.h"
-#include "io/shapes.h"
+#include "data/shapes.h"
 #include "tiny_vision.h"
 
 using namespace bench;

@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "tasks/generate.h"
 #include "tasks/scoring.h"
+#include "walk/sparsity.h"
 
 using namespace bench;
 using namespace bench::test;

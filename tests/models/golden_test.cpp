@@ -1,9 +1,10 @@
 #include "fixture.h"
 
 #include "base/digest.h"
-#include "io/text_source.h"
+#include "data/text_source.h"
 #include "tasks/generate.h"
 #include "tasks/scoring.h"
+#include "walk/sparsity.h"
 
 using namespace bench;
 using namespace bench::test;

@@ -1,5 +1,5 @@
 // Networks of images: groups, masked = shrunk, costs, and what the released checkpoints classify.
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "fixture.h"
 #include "tiny_vision.h"
 

@@ -1,5 +1,5 @@
 // What the pruning loop writes at its marks.
-#include "io/hub_folder.h"
+#include "models/hub_folder.h"
 #include "stages/trained.h"
 
 using namespace bench;

@@ -1,7 +1,7 @@
 // Recovery of language models: what is trained, what masks allow, the same bits after a kill.
 #include "stages/text_training.h"
 
-#include "core/certificate.h"
+#include "walk/certificate.h"
 #include "fixture.h"
 
 using namespace bench;

@@ -1,9 +1,10 @@
 #pragma once
 // What tests of stages share: a small network in a stage's hands.
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "fixture.h"
 #include "stages/training.h"
 #include "tiny_vision.h"
+#include "walk/sparsity.h"
 
 namespace bench::test {
 

@@ -1,6 +1,7 @@
 // Training, rewinding, recalibration, sparse training, the pruning loop: small networks, few steps.
-#include "core/statistics.h"
+#include "measure/statistics.h"
 #include "stages/trained.h"
+#include "walk/sparsity.h"
 
 using namespace bench;
 using namespace bench::test;

@@ -1,5 +1,5 @@
 // Speed is no fixed number; what is fixed is which figures there are and what 1.00 means.
-#include "core/cost.h"
+#include "measure/cost.h"
 #include "core/task.h"
 #include "fixture.h"
 #include "tiny_vision.h"

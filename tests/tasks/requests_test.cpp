@@ -6,12 +6,12 @@
 
 #include "base/digest.h"
 #include "base/python_random.h"
-#include "io/data.h"
+#include "data/data.h"
 #include "tasks/choices.h"
 #include "tasks/statistics.h"
 #include "test.h"
-#include "text/python_string.h"
-#include "text/wikitext.h"
+#include "jinja/python_string.h"
+#include "data/wikitext.h"
 
 using namespace bench;
 

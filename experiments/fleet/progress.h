@@ -1,0 +1,33 @@
+#pragma once
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "trial/trial.h"
+
+namespace bench {
+
+/// One line on the terminal: how many trials are done, what each worker does, how long it may take.
+/// A line per failure. Quiet when standard error is no terminal.
+class RunProgress {
+ public:
+  explicit RunProgress(const std::vector<TrialPlan>& trials);
+  void already(int64_t done);  // finished before this run, or elsewhere
+  void start(const std::string& worker, const std::string& trial);
+  void step(const std::string& worker, const std::string& phase, int64_t done, int64_t of);
+  void finish(const std::string& worker, const std::string& trial, const std::string& why_failed);
+  void tick();
+  void end();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void wipe();
+  std::map<std::string, std::string> names_;   // trial id -> "model method pattern sparsity"
+  std::map<std::string, std::string> doing_;   // worker -> what it does
+  std::map<std::string, std::string> trials_;  // worker -> trial id
+  int64_t total_, done_ = 0, here_ = 0;
+  bool terminal_, drawn_ = false;
+  Clock::time_point begin_ = Clock::now(), last_ = begin_;
+};
+
+}  // namespace bench

@@ -1,0 +1,249 @@
+#include "fleet/runner.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/error.h"
+#include "fleet/process_name.h"
+#include "fleet/progress.h"
+#include "results/store.h"
+
+namespace bench {
+namespace {
+
+using Json = nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+double unix_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// One worker process and what it last said.
+struct Worker : WorkerProcess {
+  explicit Worker(WorkerProcess process) : WorkerProcess(std::move(process)) {}
+  std::string unread, trial;  // trial: the one it runs now
+  Clock::time_point started;
+  double limit = 0;
+  bool over_limit = false;
+};
+
+/// The list that workers claim from, in a file that is gone when the run ends.
+class WishFile {
+ public:
+  WishFile(const std::vector<TrialPlan>& trials, const RunOptions& options, bool fail_fast) {
+    path_ = (std::filesystem::temp_directory_path() / "bench-run-").string();
+    path_.append(6, 'X');  // for mkstemp to replace
+    const int fd = mkstemp(path_.data());
+    if (fd < 0) fail("{}: cannot be written: {}", path_, std::strerror(errno));
+    close(fd);
+    Json ids = Json::array();
+    for (const auto& t : trials) ids.push_back(t.spec.id);
+    std::ofstream(path_) << Json{{"db", std::filesystem::absolute(options.db).string()},
+                                 {"ids", ids},
+                                 {"retry_failed", options.retry_failed},
+                                 {"fail_fast", fail_fast},
+                                 {"since", unix_now()}};
+  }
+  ~WishFile() { std::remove(path_.c_str()); }
+  WishFile(const WishFile&) = delete;
+  WishFile& operator=(const WishFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string death(int status, bool over_limit, double limit) {
+  if (over_limit) return fmt::format("time limit of {} seconds reached", limit);
+  if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    const char* hint = signal == SIGKILL ? "; the system may have run out of memory" : "";
+    return fmt::format("the worker was ended by signal {} ({}){}", signal, strsignal(signal), hint);
+  }
+  return fmt::format("the worker ended with exit code {}", WEXITSTATUS(status));
+}
+
+class Fleet {
+ public:
+  Fleet(const std::vector<TrialPlan>& trials, const RunOptions& options, WorkerSource& source)
+      : trials_(trials),
+        options_(options),
+        source_(source),
+        launcher_(trials.empty() ? Config(launcher_schema().complete(Value(), "launcher"))
+                                 : Config(*trials.front().config.find("launcher"), "launcher")),
+        fail_fast_(launcher_.get<std::string>("fail") == "fast"),
+        store_(options.db),
+        wishes_(trials, options, fail_fast_),
+        progress_(trials) {}
+
+  RunResult run() {
+    std::vector<TrialSpec> specs;
+    for (const auto& t : trials_) specs.push_back(t.spec);
+    result_.new_trials = store_.submit(specs);
+    release_the_dead();
+    count_done();
+    result_.already = result_.done;
+    while (!finished()) {
+      const auto before = result_.done + result_.failed;
+      run_workers();
+      count_done();
+      if (finished() || (fail_fast_ && result_.failed > 0)) break;
+      // What is left runs elsewhere: wait for it, or take it over when its worker is gone.
+      if (result_.done + result_.failed == before)
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      release_the_dead();
+    }
+    progress_.end();
+    return result_;
+  }
+
+ private:
+  bool finished() const {
+    return result_.done + result_.failed >= static_cast<int64_t>(trials_.size());
+  }
+
+  void release_the_dead() {
+    for (const auto& t : store_.trials())
+      if (t.state == "running" && is_gone(t.worker)) store_.release(t.worker);
+  }
+
+  void count_done() {
+    std::map<std::string, std::string> states;
+    for (const auto& t : store_.trials()) states[t.id] = t.state;
+    result_.done = result_.failed = 0;
+    for (const auto& t : trials_) {
+      const auto& state = states[t.spec.id];
+      result_.done += state == "done";
+      result_.failed += state == "failed";
+    }
+    open_ = static_cast<int64_t>(trials_.size()) - result_.done -
+            (options_.retry_failed && !ran_ ? 0 : result_.failed);
+    progress_.already(result_.done);
+  }
+
+  void run_workers() {
+    const auto cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    const auto wanted = static_cast<int>(launcher_.get<int64_t>("workers"));
+    const auto most = wanted > 0 ? wanted : cores;
+    const auto count = static_cast<int>(std::min<int64_t>(most, std::max<int64_t>(open_, 1)));
+    const int threads = std::max(1, cores / count);
+    ran_ = true;
+    std::vector<Worker> workers;
+    for (int i = 0; i < count; ++i) workers.emplace_back(source_.start(wishes_.path(), threads));
+    while (!workers.empty()) {
+      listen(workers);
+      for (size_t i = 0; i < workers.size();) {
+        if (!reap(workers[i])) {
+          ++i;
+          continue;
+        }
+        const bool crashed = !workers[i].trial.empty();
+        workers.erase(workers.begin() + static_cast<long>(i));
+        if (crashed && !fail_fast_) workers.emplace_back(source_.start(wishes_.path(), threads));
+      }
+    }
+    if (!trouble_.empty()) fail("{}", trouble_);
+  }
+
+  void listen(std::vector<Worker>& workers) {
+    std::vector<pollfd> ends;
+    for (const auto& w : workers) ends.push_back({w.out, POLLIN, 0});
+    poll(ends.data(), ends.size(), 200);
+    for (auto& w : workers) {
+      hear(w);
+      if (w.limit > 0 && !w.trial.empty() && !w.over_limit &&
+          std::chrono::duration<double>(Clock::now() - w.started).count() > w.limit) {
+        w.over_limit = true;
+        kill(w.pid, SIGKILL);
+      }
+    }
+    progress_.tick();
+  }
+
+  void hear(Worker& w) {
+    char buffer[65536];
+    for (ssize_t n; (n = read(w.out, buffer, sizeof buffer)) > 0;)
+      w.unread.append(buffer, static_cast<size_t>(n));
+    for (size_t end; (end = w.unread.find('\n')) != std::string::npos; w.unread.erase(0, end + 1)) {
+      const auto event = Json::parse(w.unread.substr(0, end), nullptr, false);
+      if (!event.is_object()) continue;
+      const auto kind = event.value("event", ""), id = event.value("id", "");
+      if (kind == "start") {
+        w.trial = id;
+        w.started = Clock::now();
+        w.limit = event.value("limit", 0.0);
+        progress_.start(w.name, id);
+      } else if (kind == "progress") {
+        progress_.step(w.name, event.value("phase", ""), event.value("done", int64_t{0}),
+                       event.value("of", int64_t{1}));
+      } else {
+        w.trial.clear();
+        if (kind == "database") trouble_ = event.value("why", "");
+        progress_.finish(w.name, id,
+                         kind == "done" || kind == "lost" ? "" : event.value("why", ""));
+      }
+    }
+  }
+
+  /// True once the process has ended; a trial that it was running becomes a row with the reason.
+  bool reap(Worker& w) {
+    int status = 0;
+    if (waitpid(w.pid, &status, WNOHANG) != w.pid) return false;
+    hear(w);
+    close(w.out);
+    if (!w.trial.empty()) {
+      const auto why = death(status, w.over_limit, w.limit);
+      store_.fail(w.trial, w.name, why);
+      progress_.finish(w.name, w.trial, why);
+    }
+    store_.release(w.name);
+    return true;
+  }
+
+  const std::vector<TrialPlan>& trials_;
+  const RunOptions& options_;
+  WorkerSource& source_;
+  const Config launcher_;  // the same in every trial (plan_jobs)
+  const bool fail_fast_;
+  Store store_;
+  WishFile wishes_;
+  RunProgress progress_;
+  RunResult result_;
+  int64_t open_ = 0;
+  bool ran_ = false;
+  std::string trouble_;  // what a worker said of the database before it gave up
+};
+
+}  // namespace
+
+Schema launcher_schema() {
+  return {key("workers", 0, "processes that work at the same time; 0: one per core")
+              .range(0, 1024)
+              .without_identity(),
+          key("fail", "keep_going", "after a failed trial: run the others, or stop")
+              .one_of({"keep_going", "fast"})
+              .without_identity(),
+          key("time_limit", 0.0, "a longer trial fails; 0: none")
+              .at_least(0)
+              .in("seconds")
+              .without_identity()};
+}
+
+RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options,
+                     WorkerSource& workers) {
+  const auto folder = std::filesystem::path(options.db).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder);
+  return Fleet(trials, options, workers).run();
+}
+
+}  // namespace bench

@@ -1,0 +1,123 @@
+// A worker process: claims, runs, records. It tells its parent on standard output what it is doing,
+// one JSON line an event; all results go through the ledger.
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "hydra/yaml/yaml.h"
+#include "data/data.h"
+#include "fleet/process_name.h"
+#include "results/store.h"
+#include "trial/run_trial.h"
+#include "fleet/runner.h"
+
+namespace bench {
+namespace {
+
+using Json = nlohmann::json;
+constexpr double kLease = 30;  // seconds; renewed three times as often
+
+void tell(const Json& event) {
+  const auto line = event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fflush(stdout);
+}
+
+/// Renews the lease of one trial until the end of the scope.
+class Heart {
+ public:
+  Heart(const std::string& db, std::string id, std::string worker)
+      : thread_([this, db, id = std::move(id), worker = std::move(worker)] {
+          std::unique_lock lock(mutex_);
+          while (!stop_.wait_for(lock, std::chrono::duration<double>(kLease / 3),
+                                 [&] { return over_; }))
+            try {
+              Store(db).heartbeat(id, worker, kLease);
+            } catch (const std::exception&) {
+              // A busy database is tried again at the next beat; finish() has the last word.
+            }
+        }) {}
+  ~Heart() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    stop_.notify_all();
+    thread_.join();
+  }
+  Heart(const Heart&) = delete;
+  Heart& operator=(const Heart&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
+/// The trial's outcome, or why there is none.
+std::optional<Outcome> attempt(const Trial& trial, Workbench& bench, std::string& why) {
+  try {
+    const auto config = load_yaml(trial.config, "trial " + trial.id);
+    return run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
+      tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
+    });
+  } catch (const std::bad_alloc&) {
+    why = "out of memory";
+  } catch (const std::exception& e) {
+    why = e.what();
+    why = why.substr(0, why.find("\nException raised from"));  // LibTorch appends its stack
+  }
+  return std::nullopt;
+}
+
+bool run_one(Store& store, const std::string& db, const Trial& trial, const std::string& worker,
+             Workbench& bench) {
+  const Heart heart(db, trial.id, worker);
+  std::string why;
+  const auto outcome = attempt(trial, bench, why);
+  try {
+    if (outcome) {
+      const bool kept = store.finish(trial.id, worker, *outcome);
+      tell({{"event", kept ? "done" : "lost"}, {"id", trial.id}});
+    } else {
+      store.fail(trial.id, worker, why);
+      tell({{"event", "failed"}, {"id", trial.id}, {"why", why}});
+    }
+  } catch (const std::exception& e) {
+    // The database's trouble is not the trial's: it stays to be done.
+    tell({{"event", "database"}, {"id", trial.id}, {"why", e.what()}});
+    throw;
+  }
+  return outcome.has_value();
+}
+
+}  // namespace
+
+int work(const std::string& wish_file) {
+  const auto order = Json::parse(read_file(wish_file));
+  const auto db = order.at("db").get<std::string>();
+  Store store(db);
+  Workbench bench;
+  Store::Wish wish;
+  wish.ids = order.at("ids").get<std::vector<std::string>>();
+  wish.worker = process_name();
+  wish.lease_seconds = kLease;
+  wish.retry_failed = order.at("retry_failed").get<bool>();
+  wish.since = order.at("since").get<double>();
+  const bool fail_fast = order.at("fail_fast").get<bool>();
+  while (const auto trial = store.claim(wish)) {
+    wish.share_key = trial->share_key;
+    tell({{"event", "start"}, {"id", trial->id}, {"limit", trial->time_limit}});
+    if (!run_one(store, db, *trial, wish.worker, bench) && fail_fast) return 1;
+  }
+  return 0;
+}
+
+}  // namespace bench

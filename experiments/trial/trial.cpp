@@ -1,0 +1,273 @@
+#include "trial/trial.h"
+
+#include <set>
+
+#include "base/digest.h"
+#include "tensor/device.h"
+#include "data/calibration.h"
+#include "models/checkpoint.h"
+#include "data/data.h"
+#include "fleet/runner.h"
+#include "trial/stages.h"
+
+namespace bench {
+namespace {
+
+/// `name: none` where a part may be absent.
+bool is_none(const Value& part) {
+  const Value* name = part.find("name");
+  return part.is_null() || (name && name->is_string() && name->string() == "none");
+}
+
+template <class T>
+void complete_plugin(Value& config, const std::string& part, std::vector<std::string>& mistakes) {
+  Value* given = config.find(part);
+  *given = Registry<T>::instance().complete(*given, part, mistakes);
+}
+
+void complete_tasks(Value& config, std::vector<std::string>& mistakes) {
+  for (auto& [label, task, kind] : config.find("task")->map()) {
+    const Value* name = task.find("name");
+    const Value* protocol =
+        name && name->is_string() ? config.find("protocol")->find(name->string()) : nullptr;
+    if (protocol && !task.find("protocol")) task.set("protocol", *protocol);
+    task = Registry<Task>::instance().complete(task, "task." + label, mistakes);
+  }
+}
+
+/// Runs a check; what it throws becomes a mistake.
+template <class F>
+void note(std::vector<std::string>& mistakes, F&& check) {
+  try {
+    check();
+  } catch (const std::exception& e) {
+    mistakes.emplace_back(e.what());
+  }
+}
+
+void check_model(const Value& config, std::vector<std::string>& mistakes) {
+  note(mistakes, [&] {
+    const auto path = model_path(config);
+    const auto& family = model_family(model_type_of(path), path.string());
+    const auto pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
+    const auto& kinds = family.group_kinds;
+    if (!is_dense(config) && pattern.kind == Pattern::Structured)
+      for (const auto& kind : pattern.groups)
+        if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
+          fail("pattern.groups: {} has no '{}' groups{}",
+               config.find("model")->find("name")->string(), kind, suggestion(kind, kinds));
+    for (const auto& [label, task] : tasks_from(config))
+      if (!task->reads(family.images))
+        fail("task.{}: {} cannot measure a model of {}", label,
+             config.find("task")->find(label)->find("name")->string(),
+             family.images ? "images" : "text");
+  });
+}
+
+/// The bytes that a model is: digests of its files, from the manifest where it is shipped.
+std::string model_digest(const std::filesystem::path& path) {
+  if (std::filesystem::is_regular_file(path)) return sha256_file(path.string());
+  check_shipped(path);
+  std::string all;
+  std::set<std::filesystem::path> files;
+  for (const auto& f : std::filesystem::directory_iterator(path))
+    if (f.is_regular_file()) files.insert(f.path());
+  for (const auto& f : files) all += f.filename().string() + " " + sha256_file(f.string()) + "\n";
+  return sha256_hex(all);
+}
+
+std::string cached_digest(const std::filesystem::path& path) {
+  static std::map<std::string, std::string> known;
+  auto& slot = known[path.string()];
+  if (slot.empty()) slot = model_digest(path);
+  return slot;
+}
+
+Value identity_of(const Value& config) {
+  const bool dense = is_dense(config);
+  Value id{Value::Map{}};
+  id.set("model", cached_digest(model_path(config)));
+  if (const auto& variant = config.find("model")->find("tokenizer")->string(); variant != "auto")
+    id.set("tokenizer", variant);
+  const auto settings = trial_schema().canonical(config);
+  for (const auto& e : settings.map())
+    if (e.key == "device" || (!dense && (e.key == "sparsity" || e.key == "shrink")))
+      id.set(e.key, e.value);
+  if (!dense) {
+    const auto method = method_from(config);
+    const Value* update = config.find("update");
+    id.set("criterion", Registry<Criterion>::instance().canonical(*config.find("criterion")));
+    id.set("allocator", Registry<Allocator>::instance().canonical(*config.find("allocator")));
+    if (!is_none(*update)) id.set("update", Registry<Update>::instance().canonical(*update));
+    id.set("pattern", Pattern::schema().canonical(*config.find("pattern")));
+    if (!method.needs().empty()) {  // where nothing is measured, the data changes nothing
+      const auto data = *config.find("data");
+      id.set("data", calibration_schema().canonical(data));
+      id.set("data_bytes", data_digest(data.find("file")->string()));
+      if (config.find("propagation")->string() != "sequential_block")
+        id.set("propagation", *config.find("propagation"));
+    }
+  }
+  add_stage_identity(config, id);
+  Value tasks{Value::Map{}};
+  for (const auto& [label, task, line] : config.find("task")->map()) {
+    auto canonical = Registry<Task>::instance().canonical(task);
+    for (const char* file : {"text", "file"})
+      if (const Value* f = task.find(file))
+        canonical.set("bytes", data_digest(f->string()));
+    tasks.set(label, canonical);
+  }
+  id.set("tasks", tasks);
+  return id;
+}
+
+std::string method_label(const Value& config) {
+  const auto stages = stage_labels(config);
+  if (is_dense(config)) return stages.empty() ? "dense" : "dense+" + stages;
+  const Value* given = config.find("method");
+  if (given && given->is_string() && !given->string().empty()) return given->string();
+  auto label = config.find("criterion")->find("name")->string();
+  if (!is_none(*config.find("update")))
+    label += "+" + config.find("update")->find("name")->string();
+  const auto allocator = config.find("allocator")->find("name")->string();
+  if (allocator != "uniform") label += "/" + allocator;
+  return stages.empty() ? label : label + "+" + stages;
+}
+
+TrialSpec spec_of(const Value& config) {
+  TrialSpec s;
+  s.config = to_json(config);
+  s.identity = identity_text(identity_of(config));
+  s.id = sha256_hex(s.identity).substr(0, 16);
+  s.model = config.find("model")->find("name")->string();
+  s.method = method_label(config);
+  const auto pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
+  s.pattern = is_dense(config) ? "dense" : pattern.label();
+  s.sparsity = is_dense(config)             ? 0
+               : pattern.fixed_share() >= 0 ? pattern.fixed_share()
+                                            : std::get<double>(config.find("sparsity")->data);
+  s.share_key = s.model + "|" + to_json(*config.find("data"));
+  s.time_limit = std::get<double>(config.find("launcher")->find("time_limit")->data);
+  return s;
+}
+
+/// Workers are started once for all jobs: of the launcher's keys only the time limit may differ.
+std::string launcher_of(const TrialPlan& plan) {
+  auto launcher = *plan.config.find("launcher");
+  launcher.erase("time_limit");
+  return to_json(launcher);
+}
+
+}  // namespace
+
+bool is_dense(const Value& config) {
+  const Value* pattern = config.find("pattern");
+  const Value* kind = pattern ? pattern->find("kind") : nullptr;
+  if (kind && kind->is_string() && kind->string() == "nm") return false;
+  const Value* s = config.find("sparsity");
+  return s && s->is_float() && std::get<double>(s->data) == 0;
+}
+
+std::filesystem::path model_path(const Value& config) {
+  const Value& m = *config.find("model");
+  const Value* path = m.find("path");
+  const auto name = path && path->is_string() && !path->string().empty() ? path->string()
+                                                                         : m.find("name")->string();
+  return resolve_model(name, model_folders());
+}
+
+Method method_from(const Value& config) {
+  Method how;
+  how.criterion = Registry<Criterion>::instance().make(*config.find("criterion"), "criterion");
+  how.allocator = Registry<Allocator>::instance().make(*config.find("allocator"), "allocator");
+  if (const Value& update = *config.find("update"); !is_none(update))
+    how.update = Registry<Update>::instance().make(update, "update");
+  how.pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
+  const auto walk = config.find("propagation")->string();
+  how.propagation = walk == "dense"        ? Propagation::Dense
+                    : walk == "per_linear" ? Propagation::PerLinear
+                                           : Propagation::SequentialBlock;
+  return how;
+}
+
+std::vector<std::pair<std::string, std::unique_ptr<Task>>> tasks_from(const Value& config) {
+  std::vector<std::pair<std::string, std::unique_ptr<Task>>> all;
+  for (const auto& [label, task, line] : config.find("task")->map())
+    all.emplace_back(label, Registry<Task>::instance().make(task, "task." + label));
+  return all;
+}
+
+TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
+  const auto before = mistakes.size();
+  TrialPlan plan;
+  plan.config = trial_schema().complete(job, "", mistakes);
+  auto& c = plan.config;
+  for (const char* part : {"model", "criterion", "allocator", "update", "pattern", "data", "task",
+                           "protocol", "launcher"})
+    if (!c.find(part)) return plan;  // of the wrong type, or missing: said already
+  const auto fill = [&](const char* part, Value fallback) {
+    if (c.find(part)->is_null()) c.set(part, std::move(fallback));
+  };
+  fill("criterion", Value(Value::Map{{"name", "magnitude"}}));
+  fill("allocator", Value(Value::Map{{"name", "uniform"}}));
+  fill("update", Value(Value::Map{{"name", "none"}}));
+  fill("pattern", Value(Value::Map{}));
+  fill("data", Value(Value::Map{}));
+  complete_plugin<Criterion>(c, "criterion", mistakes);
+  complete_plugin<Allocator>(c, "allocator", mistakes);
+  if (!is_none(*c.find("update"))) complete_plugin<Update>(c, "update", mistakes);
+  *c.find("model") = model_schema().complete(*c.find("model"), "model", mistakes);
+  *c.find("pattern") = Pattern::schema().complete(*c.find("pattern"), "pattern", mistakes);
+  *c.find("data") = calibration_schema().complete(*c.find("data"), "data", mistakes);
+  *c.find("protocol") = protocol_schema().complete(*c.find("protocol"), "protocol", mistakes);
+  *c.find("launcher") = launcher_schema().complete(*c.find("launcher"), "launcher", mistakes);
+  complete_tasks(c, mistakes);
+  complete_stages(c, mistakes);
+  if (c.find("task")->map().empty()) mistakes.emplace_back("task: name at least one task");
+  if (mistakes.size() > before) return plan;
+  check_model(c, mistakes);
+  note(mistakes, [&] { open_device(c.find("device")->string()); });
+  if (has_stages(c) || !c.find("schedule")->is_null())
+    note(mistakes, [&] { check_stages(c, method_from(c)); });
+  if (!is_dense(c))
+    note(mistakes, [&] {
+      const auto method = method_from(c);
+      method.check();
+      if (!method.needs().empty()) check_calibration(Config(*c.find("data"), "data"));
+      if (c.find("shrink")->data == Value(true).data && method.pattern.kind != Pattern::Structured)
+        fail("shrink: only a structured pattern removes whole units");
+    });
+  note(mistakes, [&] {
+    for (const auto& [label, task] : tasks_from(c)) task->check();
+  });
+  if (mistakes.size() == before) note(mistakes, [&] { plan.spec = spec_of(c); });
+  return plan;
+}
+
+Planned plan_jobs(const std::vector<Job>& jobs) {
+  Planned planned;
+  std::set<std::string> ids, said;
+  std::string launcher;
+  for (const auto& job : jobs) {
+    std::vector<std::string> mistakes;
+    auto plan = plan_trial(job.config, mistakes);
+    for (auto& m : mistakes)
+      if (said.insert(m).second) planned.mistakes.push_back(std::move(m));
+    if (!mistakes.empty()) continue;
+    if (launcher.empty()) launcher = launcher_of(plan);
+    if (launcher != launcher_of(plan)) {
+      if (said.insert("launcher").second)
+        planned.mistakes.push_back(fmt::format(
+            "launcher: a sweep has one, but its jobs say {} and {}", launcher, launcher_of(plan)));
+      continue;
+    }
+    if (!ids.insert(plan.spec.id).second) {
+      ++planned.duplicates;
+      continue;
+    }
+    planned.trials.push_back(std::move(plan));
+  }
+  return planned;
+}
+
+}  // namespace bench

@@ -1,0 +1,83 @@
+#include "measure/cost.h"
+
+#include "base/error.h"
+
+namespace bench {
+
+std::map<const Layer*, int64_t> output_positions(Model& model, const Batch& batch) {
+  at::NoGradGuard no_grad;
+  std::map<const Layer*, int64_t> positions;
+  if (batch.is_text()) {
+    for (const Layer* l : model.layers()) positions[l] = 1;
+    return positions;
+  }
+  auto one = batch;
+  one.images = batch.images.narrow(0, 0, 1);
+  one.batch_statistics = false;
+  struct Off {
+    Model& model;
+    ~Off() {
+      for (Layer* l : model.layers()) l->tap = nullptr;
+    }
+  } off{model};
+  for (Layer* l : model.layers())
+    l->tap = [&positions, l](const Tensor& x) { positions[l] = x.size(0); };
+  model.forward(one);
+  return positions;
+}
+
+int64_t kept_outputs(const Layer& l) {
+  return l.mask.defined() ? l.mask.any(1).sum().item<int64_t>() : l.rows();
+}
+
+int64_t kept_inputs(const Layer& l) {
+  const auto channels = l.weight.size(1);
+  if (!l.mask.defined()) return channels;
+  return l.mask.any(0).reshape({channels, -1}).any(1).sum().item<int64_t>();
+}
+
+namespace {
+
+void add(Cost& all, const Layer& l, int64_t out, int64_t in,
+         const std::map<const Layer*, int64_t>& positions) {
+  const auto at = positions.find(&l);
+  if (at == positions.end()) fail("{}: its output size is not known", l.name);
+  const auto weights = out * in * l.columns_per_channel();
+  all.params += weights;
+  all.macs += weights * at->second;
+  all.acts += out * at->second;
+}
+
+}  // namespace
+
+Cost cost_of(Model& model, const std::map<const Layer*, int64_t>& positions) {
+  Cost all;
+  for (const Layer* l : model.layers()) add(all, *l, kept_outputs(*l), kept_inputs(*l), positions);
+  return all;
+}
+
+Cost cost_without(Model& model, const std::map<const Layer*, int64_t>& positions,
+                  const std::vector<Group>& groups, const std::vector<int64_t>& gone) {
+  std::map<const Layer*, std::pair<int64_t, int64_t>> minus;
+  for (size_t i = 0; i < groups.size(); ++i)
+    for (const auto& s : groups[i].slices) {
+      auto& [out, in] = minus[s.layer];
+      const auto n = gone[i] * s.width * s.stretches;
+      if (s.dim == Slice::Out)
+        out += n;
+      else
+        in += n / s.layer->columns_per_channel();
+    }
+  Cost all;
+  for (const Layer* l : model.layers()) {
+    const auto& [out, in] = minus[l];
+    add(all, *l, l->rows() - out, l->weight.size(1) - in, positions);
+  }
+  return all;
+}
+
+double cost_in(const Cost& c, const std::string& budget) {
+  return static_cast<double>(budget == "macs" ? c.macs : budget == "acts" ? c.acts : c.params);
+}
+
+}  // namespace bench

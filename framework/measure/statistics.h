@@ -1,0 +1,78 @@
+#pragma once
+#include "tensor/rows.h"
+#include "core/statistic.h"
+
+namespace bench {
+
+/// Sum, absolute sum and sum of squares of each input column, in float64. Wanda, FMS, bias repairs.
+struct InputMoments : Statistic {
+  static constexpr const char* kName = "input_moments";
+  static const Pass& pass() { return kForwardPass; }
+  explicit InputMoments(const Layer& l)
+      : sum(at::zeros({l.columns()}, l.weight.options().dtype(at::kDouble))),
+        abs_sum(at::zeros_like(sum)),
+        square_sum(at::zeros_like(sum)) {}
+  void on_input(const Tensor& x, int64_t n) override;
+  /// Rows: sum, abs_sum, square_sum.
+  Values values() const override { return {{"sums", at::stack({sum, abs_sum, square_sum})}}; }
+  /// Wanda's scaler_row: mean over sequences of the squared column norm (layerwrapper.py:31-35).
+  Tensor scaler_row() const { return square_sum / static_cast<double>(count); }
+
+  Tensor sum, abs_sum, square_sum;  // [in] float64
+  int64_t rows = 0, count = 0;      // tokens; sequences or images
+};
+
+/// (2 / N) X^T X, N sequences: the layer-wise Hessian of SparseGPT and of any OBS update.
+struct InputGram : Statistic {
+  static constexpr const char* kName = "input_gram";
+  static const Pass& pass() { return kForwardPass; }
+  explicit InputGram(const Layer& l)
+      : gram(at::zeros({l.columns(), l.columns()}, l.weight.options().dtype(at::kFloat))) {}
+  void on_input(const Tensor& x, int64_t n) override;
+  Values values() const override { return {{"gram", gram}}; }
+  /// Upper Cholesky factor U of the inverse of the damped Hessian, dead inputs given H_ii = 1
+  /// (sparsegpt.py:48-100). Computed once per damping; tries ten times the damping where the matrix
+  /// is not positive definite, up to ten times the mean of its diagonal.
+  const Tensor& inverse_factor(double damping) const;
+  Tensor dead() const { return gram.diagonal() == 0; }
+
+  Tensor gram;  // [in, in] float32
+  int64_t count = 0;
+
+ private:
+  mutable std::map<double, Tensor> factors_;
+};
+
+/// Gradient of the mean loss over every prediction of the calibration data, float32 [out,
+/// in*kh*kw].
+struct MeanGradient : Statistic {
+  static constexpr const char* kName = "mean_gradient";
+  static const Pass& pass() { return kBackwardPass; }
+  explicit MeanGradient(const Layer& l) : mean(at::zeros_like(l.matrix()).detach()) {}
+  void on_gradient(const Tensor& g, double share) override { mean += g * share; }
+  Values values() const override { return {{"mean", mean}}; }
+
+  Tensor mean;
+};
+
+/// The gradient of each sample's (sequence's, image's) own mean loss; only GradientMoments.
+extern const Pass kSampleBackwardPass;
+
+/// Moments of the samples' own gradients, float32 [out, in*kh*kw]: the diagonal Fisher information
+/// is square_sum / count.
+struct GradientMoments : Statistic {
+  static constexpr const char* kName = "gradient_moments";
+  static const Pass& pass() { return kSampleBackwardPass; }
+  explicit GradientMoments(const Layer& l)
+      : square_sum(at::zeros_like(l.matrix()).detach()), abs_sum(at::zeros_like(square_sum)) {}
+  void on_gradient(const Tensor& g, double share) override;
+  Values values() const override { return {{"square_sum", square_sum}, {"abs_sum", abs_sum}}; }
+
+  Tensor square_sum, abs_sum, last_square;  // last_square: of the last sample alone
+  /// Of the model's vectors (scales of norms, biases) by their names; shared by all layers.
+  using Vectors = std::map<std::string, Tensor>;
+  std::shared_ptr<Vectors> vector_square_sum, vector_last_square;
+  int64_t count = 0;
+};
+
+}  // namespace bench

@@ -1,0 +1,222 @@
+#include "models/checkpoint.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/near.h"
+#include "formats/drawn.h"
+#include "formats/gguf.h"
+#include "formats/torch_file.h"
+
+namespace bench {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+std::map<std::string, ModelFamily>& families() {
+  static std::map<std::string, ModelFamily> all;
+  return all;
+}
+
+Json read_json(const fs::path& file) {
+  std::ifstream in(file);
+  if (!in) fail("{}: cannot be opened", file.string());
+  auto json = Json::parse(in, nullptr, false);
+  if (!json.is_object()) fail("{}: is no JSON object", file.string());
+  return json;
+}
+
+/// Files of torch.save, by the endings they go by.
+bool torch_saved(const fs::path& file) {
+  const auto e = file.extension();
+  return e == ".th" || e == ".pth" || e == ".pt";
+}
+
+/// What a bare CNN file is, by its tensors' names.
+std::string guess_type(const TensorMap& tensors) {
+  const auto both = [&](const char* a, const char* b) {
+    return tensors.count(a) && tensors.count(b);
+  };
+  if (tensors.count("detect.cls.weight")) return "resnet_detector";
+  if (both("linear.weight", "layer1.0.conv1.weight") ||
+      both("fc.weight", "blocks.0.conv1.weight") ||
+      both("head.fc.weight", "backbone.layer1.0.conv1.weight"))
+    return "resnet_cifar";
+  if (both("fc.weight", "layer1.0.conv1.weight")) return "resnet";
+  if (tensors.count("features.0.weight") || tensors.count("backbone.features.0.conv.weight"))
+    return "vgg";
+  if (both("conv2.weight", "fc2.weight")) return "lenet";
+  if (both("layers.0.conv3.weight", "linear.weight") || tensors.count("features.1.conv.0.0.weight"))
+    return "mobilenet_v2";
+  return both("layers.0.conv2.weight", "linear.weight") ? "mobilenet_v1" : "";
+}
+
+Checkpoint from_gguf(const fs::path& file) {
+  auto g = read_gguf(file.string());
+  Checkpoint c;
+  c.config = std::move(g.config);
+  c.tensors = std::move(g.tensors);
+  c.folder = file;
+  c.type_ = c.config["model_type"];
+  c.vocabulary = std::make_shared<const BpeVocabulary>(std::move(g.vocabulary));
+  return c;
+}
+
+Checkpoint from_folder(const fs::path& folder, const fs::path& weights) {
+  Checkpoint c;
+  c.folder = folder;
+  if (fs::exists(folder / "config.json")) c.config = read_json(folder / "config.json");
+  const auto name = weights.filename().string();
+  c.tensors = name == "config.json" ? drawn_tensors(c.config.at("drawn"), weights.string())
+              : name.ends_with(".index.json") ? read_safetensors_index(weights.string())
+              : torch_saved(weights)          ? read_torch_file(weights.string())
+                                              : read_safetensors(weights.string());
+  c.type_ = c.config.is_object() ? c.config.value("model_type", std::string()) : std::string();
+  if (c.type_.empty()) c.type_ = guess_type(c.tensors);
+  if (c.type_.empty()) fail("{}: config.json is missing or has no model_type", folder.string());
+  return c;
+}
+
+/// models--org--name/snapshots/<revision> of the Hugging Face cache; refs/main names the revision.
+fs::path hugging_face(const std::string& name) {
+  fs::path hub;
+  if (const char* dir = std::getenv("HF_HUB_CACHE"))
+    hub = dir;
+  else if (const char* home = std::getenv("HF_HOME"))
+    hub = fs::path(home) / "hub";
+  else if (const char* user = std::getenv("HOME"))
+    hub = fs::path(user) / ".cache/huggingface/hub";
+  auto folder = name;
+  for (size_t at; (at = folder.find('/')) != std::string::npos;) folder.replace(at, 1, "--");
+  const auto entry = hub / ("models--" + folder);
+  std::ifstream ref(entry / "refs/main");
+  std::string revision;
+  ref >> revision;
+  if (!revision.empty() && fs::exists(entry / "snapshots" / revision))
+    return entry / "snapshots" / revision;
+  if (fs::is_directory(entry / "snapshots"))
+    for (const auto& s : fs::directory_iterator(entry / "snapshots")) return s.path();
+  fail(
+      "model 'hf:{}': is not in the Hugging Face cache {}; nothing is downloaded by this program: "
+      "fetch it with huggingface-cli, or give a folder",
+      name, hub.string());
+}
+
+}  // namespace
+
+Tensor Checkpoint::take_if(const std::string& name) const {
+  auto it = tensors.find(name);
+  // Files saved from the bare model omit the first word of the class's names.
+  if (it == tensors.end())
+    for (const std::string prefix : {"model.", "transformer."})
+      if (it == tensors.end() && name.rfind(prefix, 0) == 0)
+        it = tensors.find(name.substr(prefix.size()));
+  if (it == tensors.end()) return {};
+  return it->second.is_floating_point() ? it->second.to(at::kFloat) : it->second;
+}
+
+Tensor Checkpoint::take(const std::string& name) const {
+  auto t = take_if(name);
+  if (!t.defined()) fail("{}: the tensor {} is missing", folder.string(), name);
+  return t;
+}
+
+std::unique_ptr<Tokenizer> Checkpoint::tokenizer(const std::string& variant) const {
+  if (vocabulary) return make_gguf_tokenizer(*vocabulary);
+  return load_tokenizer(folder, variant);
+}
+
+namespace {
+
+/// The file that a folder's weights are read from, or the file itself; empty: there is none.
+fs::path weights_at(const fs::path& path) {
+  if (path.extension() == ".gguf" || path.extension() == ".safetensors" || torch_saved(path))
+    return path;
+  for (const char* file : {"model.safetensors", "model.safetensors.index.json"})
+    if (fs::exists(path / file)) return path / file;
+  if (fs::is_directory(path))
+    for (const auto& f : fs::directory_iterator(path))
+      if (f.path().extension() == ".gguf") return f.path();
+  if (const auto config = path / "config.json";
+      fs::exists(config) && read_json(config).contains("drawn"))
+    return config;
+  return {};
+}
+
+}  // namespace
+
+Checkpoint read_checkpoint(const fs::path& path) {
+  const auto weights = weights_at(path);
+  if (weights.empty())
+    fail(
+        "{}: holds no model.safetensors, model.safetensors.index.json or .gguf file, and no "
+        "config.json with 'drawn' weights",
+        path.string());
+  return weights.extension() == ".gguf" ? from_gguf(weights)
+                                        : from_folder(weights.parent_path(), weights);
+}
+
+fs::path resolve_model(const std::string& name, const std::vector<fs::path>& folders) {
+  if (name.rfind("hf:", 0) == 0) return hugging_face(name.substr(3));
+  if (fs::exists(name) && name.find('/') != std::string::npos) return name;
+  std::string tried;
+  std::vector<std::string> known;
+  fs::path without_weights;  // a folder of that name with a tokenizer alone is the last resort
+  for (const auto& folder : folders) {
+    for (const auto& candidate :
+         {folder / name, folder / (name + ".safetensors"), folder / (name + ".gguf")})
+      if (fs::exists(candidate)) {
+        if (!weights_at(candidate).empty()) return candidate;
+        if (without_weights.empty()) without_weights = candidate;
+      }
+    tried += (tried.empty() ? "" : ", ") + folder.string();
+    if (fs::is_directory(folder))
+      for (const auto& f : fs::directory_iterator(folder))
+        known.push_back(f.path().stem().string());
+  }
+  if (!without_weights.empty()) return without_weights;
+  if (fs::exists(name)) return name;
+  std::sort(known.begin(), known.end());
+  fail("model '{}': no such folder, and not found in {}{}", name, tried, suggestion(name, known));
+}
+
+bool enroll_model(const char* model_type, ModelFamily family) {
+  if (!families().emplace(model_type, std::move(family)).second)
+    fail("'{}' is registered twice", model_type);
+  return true;
+}
+
+std::vector<std::string> model_types() {
+  std::vector<std::string> names;
+  for (const auto& [name, make] : families()) names.push_back(name);
+  return names;
+}
+
+const ModelFamily& model_family(const std::string& model_type, const std::string& where) {
+  const auto it = families().find(model_type);
+  if (it == families().end())
+    fail("{}: model_type '{}' is not supported{}", where, model_type,
+         suggestion(model_type, model_types()));
+  return it->second;
+}
+
+std::string model_type_of(const fs::path& path) {
+  if (path.extension() == ".gguf") return "llama";  // the only architecture that read_gguf knows
+  if (fs::exists(path / "config.json")) {
+    const auto config = read_json(path / "config.json");
+    if (config.contains("model_type") && config["model_type"].is_string())
+      return config["model_type"].get<std::string>();
+  }
+  return read_checkpoint(path).model_type();
+}
+
+std::unique_ptr<Model> build_model(const Checkpoint& c) {
+  const auto& family = model_family(c.model_type(), c.folder.string());
+  at::NoGradGuard no_grad;
+  return family.make(c);
+}
+
+}  // namespace bench

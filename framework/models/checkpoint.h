@@ -1,0 +1,65 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/model.h"
+#include "formats/safetensors.h"
+#include "tokenizers/tokenizer.h"
+
+namespace bench {
+
+/// What a model is built from: its configuration, its tensors, where it lies.
+struct Checkpoint {
+  nlohmann::json config;
+  TensorMap tensors;
+  std::filesystem::path folder;
+  /// Its tokenizer, where one lies beside it. variant: text/tokenizer.h.
+  std::unique_ptr<Tokenizer> tokenizer(const std::string& variant = "auto") const;
+
+  const std::string& model_type() const { return type_; }
+  /// A tensor that must be there, as float32; an Error names it and the folder.
+  Tensor take(const std::string& name) const;
+  Tensor take_if(const std::string& name) const;  // undefined if it is not there
+
+  std::shared_ptr<const BpeVocabulary> vocabulary;  // from a GGUF file
+  std::string type_;
+};
+
+/// A folder with config.json and model.safetensors (or an index and shards), a .safetensors file of
+/// a CNN with a config beside it, a .gguf file, or a config.json alone whose weights are drawn
+/// (io/drawn.h).
+Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+/// Where a model's name leads: a path that exists; `hf:org/name` in the local Hugging Face cache
+/// (no network); a name in one of the folders. Throws an Error that lists what was tried.
+std::filesystem::path resolve_model(const std::string& name,
+                                    const std::vector<std::filesystem::path>& folders);
+
+/// Families register by model_type, one file each in models/.
+/// Keys of config.json that say how wide a block is; empty: transformers derives it from the hidden
+/// size, so that a narrower block is no model of theirs.
+struct WidthKeys {
+  std::string neurons, heads, kv_heads, head_dim;
+};
+
+using ModelFactory = std::unique_ptr<Model> (*)(const Checkpoint&);
+struct ModelFamily {
+  ModelFactory make;
+  std::vector<std::string> group_kinds;  // what Model::groups() knows, for planning without weights
+  bool images = false;                   // reads images, not text
+  WidthKeys widths;
+};
+bool enroll_model(const char* model_type, ModelFamily family);
+/// The family of a model by its config alone; an unknown model_type is an Error with the known
+/// ones.
+const ModelFamily& model_family(const std::string& model_type, const std::string& where);
+std::string model_type_of(const std::filesystem::path& path);
+
+/// Unknown model_type: an Error with the known ones.
+std::unique_ptr<Model> build_model(const Checkpoint& checkpoint);
+std::vector<std::string> model_types();
+
+}  // namespace bench

@@ -1,0 +1,165 @@
+#include "tokenizers/huggingface/tokenizer_json.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/near.h"
+#include "tokenizers/builders.h"
+#include "tokenizers/sentencepiece/unigram.h"
+
+namespace bench::text {
+
+std::vector<std::pair<std::string, int64_t>> vocab_from_json(const Json& vocab,
+                                                             const std::string& where) {
+  if (!vocab.is_object()) fail("{}: the vocabulary is not an object", where);
+  std::vector<std::pair<std::string, int64_t>> entries;
+  entries.reserve(vocab.size());
+  for (const auto& [token, id] : vocab.items()) {
+    const bool fits = id.is_number_integer() && id.get<int64_t>() >= 0;
+    if (!fits) fail("{}: the vocabulary gives \"{}\" no id", where, token);
+    entries.emplace_back(token, id.get<int64_t>());
+  }
+  return entries;
+}
+
+std::vector<Merge> merges_from_json(const Json& merges, const std::string& where) {
+  std::vector<Merge> out;
+  out.reserve(merges.size());
+  for (const Json& merge : merges) {
+    if (merge.is_string()) {
+      out.push_back(merge_of_line(merge.get<std::string>()));
+      continue;
+    }
+    const bool pair =
+        merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
+    if (!pair) fail("{}: merge {} is neither \"a b\" nor [\"a\", \"b\"]", where, out.size());
+    out.emplace_back(merge[0].get<std::string>(), merge[1].get<std::string>());
+  }
+  return out;
+}
+
+std::vector<AddedToken> added_from_json(const Json& file, const std::string& where) {
+  std::vector<AddedToken> tokens;
+  if (!has(file, "added_tokens")) return tokens;
+  const std::string part = where + ": added_tokens";
+  for (const Json& token : get_array(file, "added_tokens", where)) {
+    tokens.push_back(added_token_from_json(token, part));
+    tokens.back().stated = get_int(token, "id", part);
+  }
+  std::stable_sort(tokens.begin(), tokens.end(),
+                   [](const auto& a, const auto& b) { return a.stated < b.stated; });
+  return tokens;
+}
+
+namespace {
+
+std::unique_ptr<Model> bpe_from_json(const Json& model, const std::string& where) {
+  // Dropout makes ids random; prefixes and suffixes of words belong to other families.
+  if (has(model, "dropout") && model["dropout"] != 0)
+    fail("{} has a dropout, which makes ids random; set it to null", where);
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    if (!get_string(model, key, "", where).empty())
+      fail("{} has a {}, which is not supported", where, key);
+  }
+  BpeOptions options;
+  if (has(model, "unk_token")) options.unk_token = get_string(model, "unk_token", where);
+  options.fuse_unk = get_bool(model, "fuse_unk", false, where);
+  options.byte_fallback = get_bool(model, "byte_fallback", false, where);
+  options.ignore_merges = get_bool(model, "ignore_merges", false, where);
+  Vocabulary vocabulary(vocab_from_json(get(model, "vocab", where), where));
+  const auto merges = merges_from_json(get_array(model, "merges", where), where);
+  return std::make_unique<Bpe>(std::move(vocabulary), merges, options);
+}
+
+std::unique_ptr<Model> unigram_from_json(const Json& model, const std::string& where) {
+  std::vector<std::pair<std::string, double>> pieces;
+  for (const Json& piece : get_array(model, "vocab", where)) {
+    const bool pair =
+        piece.is_array() && piece.size() == 2 && piece[0].is_string() && piece[1].is_number();
+    if (!pair) fail("{}: vocabulary entry {} is not [token, score]", where, pieces.size());
+    pieces.emplace_back(piece[0].get<std::string>(), piece[1].get<double>());
+  }
+  std::optional<int64_t> unk;
+  if (has(model, "unk_id")) unk = get_int(model, "unk_id", where);
+  return std::make_unique<Unigram>(std::move(pieces), unk,
+                                   get_bool(model, "byte_fallback", false, where));
+}
+
+/// One item of a template: the text itself, or a special token's ids.
+bool is_text(const Json& item, const std::string& where) {
+  if (!has(item, "Sequence")) return false;
+  const auto id = get_string(item["Sequence"], "id", where);
+  if (id != "A") fail("{} has the sequence {} in its template for one text", where, id);
+  return true;
+}
+
+void template_ids(const Json& processor, const Json& item, const std::string& where,
+                  std::vector<int64_t>& ids) {
+  const auto name = get_string(get(item, "SpecialToken", where), "id", where);
+  const Json& special = get(get(processor, "special_tokens", where), name, where);
+  for (const Json& id : get_array(special, "ids", where)) {
+    const bool fits = id.is_number_integer() && id.get<int64_t>() >= 0;
+    if (!fits) fail("{} gives {} an id that is none", where, name);
+    ids.push_back(id.get<int64_t>());
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Model> model_from_json(const Json& model, const std::string& where) {
+  // Files from before "type" was written have BPE where there are merges.
+  const std::string guess = has(model, "merges") ? "BPE" : "Unigram";
+  const std::string type = get_string(model, "type", guess, where);
+  if (type == "BPE") return bpe_from_json(model, where);
+  if (type == "Unigram") return unigram_from_json(model, where);
+  fail("{} is of type {}, which is not supported{}", where, type,
+       suggestion(type, {"BPE", "Unigram"}));
+}
+
+void template_from_json(const Json& processor, const std::string& where, PipelineParts& parts) {
+  if (processor.is_null()) return;
+  const std::string type = get_string(processor, "type", where);
+  if (type == "ByteLevel") return;  // changes offsets only
+  if (type == "Sequence") {
+    for (const Json& part : get_array(processor, "processors", where))
+      template_from_json(part, where, parts);
+    return;
+  }
+  if (type != "TemplateProcessing") {
+    fail("{} is of type {}, which is not supported{}", where, type,
+         suggestion(type, {"TemplateProcessing", "ByteLevel", "Sequence"}));
+  }
+  std::vector<int64_t> before, behind;
+  bool seen = false;
+  for (const Json& item : get_array(processor, "single", where)) {
+    const bool text = is_text(item, where);
+    if (text && seen) fail("{} repeats the text in its template", where);
+    seen = seen || text;
+    if (!text) template_ids(processor, item, where, seen ? behind : before);
+  }
+  if (!seen) fail("{} leaves the text out of its template", where);
+  parts.prefix.insert(parts.prefix.begin(), before.begin(), before.end());
+  parts.suffix.insert(parts.suffix.end(), behind.begin(), behind.end());
+}
+
+std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& variant) {
+  const std::string where = files.path(files.tokenizer_json());
+  const Json json = parse_json(files.bytes(files.tokenizer_json()), where);
+  // "truncation" and "padding" are not read: transformers sets both anew at each call.
+  PipelineParts parts;
+  parts.decodes_normalized = true;
+  const auto part = [&](const char* key) { return has(json, key) ? json[key] : Json(); };
+  parts.model = model_from_json(get(json, "model", where), where + ": model");
+  parts.added = added_from_json(json, where);
+  parts.normalizer = make_normalizer(part("normalizer"), where + ": normalizer");
+  parts.pre_tokenizer = make_pre_tokenizer(part("pre_tokenizer"), where + ": pre_tokenizer");
+  parts.decoder = make_decoder(part("decoder"), where + ": decoder");
+  template_from_json(part("post_processor"), where + ": post_processor", parts);
+  const TokenizerConfig config = read_config(files);
+  auto tokenizer = std::make_unique<Pipeline>(
+      std::move(parts), Pipeline::Names{config.bos, config.eos}, variant, files.hash(variant));
+  tokenizer->default_specials(config.bos_id, config.eos_id);
+  return tokenizer;
+}
+
+}  // namespace bench::text
