@@ -63,6 +63,7 @@ struct TaskContext {
   at::Device device = at::kCPU;
   std::function<void(const Evidence&)> evidence;  // may be empty; called once for each protocol
   std::function<std::unique_ptr<Model>()> dense;  // the model as it was before pruning, once more
+  std::vector<int64_t> ends;  // ids that end a generated answer, by the model's files
 
   template <class T>
   std::shared_ptr<const T> once(const std::string& key,

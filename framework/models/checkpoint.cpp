@@ -124,6 +124,22 @@ Tensor Checkpoint::take(const std::string& name) const {
   return t;
 }
 
+std::vector<int64_t> Checkpoint::ends() const {
+  const auto file = folder / "generation_config.json";
+  std::error_code ignored;
+  const bool there = fs::is_directory(folder, ignored) && fs::exists(file, ignored);
+  const auto generation = there ? read_json(file) : Json::object();
+  std::vector<int64_t> ids;
+  for (const auto* from : {&generation, &config}) {
+    if (!from->is_object() || !from->contains("eos_token_id")) continue;
+    const auto& eos = from->at("eos_token_id");
+    for (const auto& id : eos.is_array() ? eos : Json::array({eos}))
+      if (id.is_number_integer()) ids.push_back(id.get<int64_t>());
+    if (!ids.empty()) break;
+  }
+  return ids;
+}
+
 std::unique_ptr<Tokenizer> Checkpoint::tokenizer(const std::string& variant) const {
   if (vocabulary) return make_gguf_tokenizer(*vocabulary);
   return load_tokenizer(folder, variant);

@@ -19,6 +19,10 @@ struct Checkpoint {
   /// Its tokenizer, where one lies beside it. variant: text/tokenizer.h.
   std::unique_ptr<Tokenizer> tokenizer(const std::string& variant = "auto") const;
 
+  /// Ids that end a generated answer, as the files beside it say: generation_config.json, else
+  /// config.json; none where they are silent (the tokenizer's EOS ends one in any case).
+  std::vector<int64_t> ends() const;
+
   const std::string& model_type() const { return type_; }
   /// A tensor that must be there, as float32; an Error names it and the folder.
   Tensor take(const std::string& name) const;

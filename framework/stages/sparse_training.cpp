@@ -10,6 +10,7 @@
 
 #include "kernels/philox.h"
 #include "stages/training.h"
+#include "walk/pruner.h"
 
 namespace bench {
 namespace {
