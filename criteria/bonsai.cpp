@@ -7,7 +7,7 @@
 
 #include "measure/calibrated.h"
 #include "core/criterion.h"
-#include "walk/pruner.h"
+#include "core/method.h"
 #include "measure/sequence_loss.h"
 #include "measure/statistics.h"
 #include "kernels/philox.h"
