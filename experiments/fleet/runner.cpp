@@ -264,6 +264,8 @@ Schema launcher_schema() {
 
 RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options,
                      WorkerSource& workers) {
+  if (options.db.starts_with(":") || options.db.starts_with("file:"))
+    fail("--db {}: workers share the database as a file; give the path of one", options.db);
   const auto folder = std::filesystem::path(options.db).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder);
   return Fleet(trials, options, workers).run();

@@ -94,6 +94,8 @@ class Task {
   virtual ~Task() = default;
   /// Missing data, unknown protocols: found while a sweep is planned.
   virtual void check() const {}
+  /// Files that its numbers depend on: names of shipped data, or paths.
+  virtual std::vector<std::string> files() const { return {}; }
   /// Whether it can measure a model of images, or one of text.
   virtual bool reads(bool images) const { return !images; }
   virtual std::vector<Metric> run(const TaskContext& context) const = 0;

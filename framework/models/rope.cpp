@@ -13,9 +13,16 @@ double number(const nlohmann::json& j, const char* key, double fallback, const s
   return it->get<double>();
 }
 
+/// A factor by which frequencies are divided.
+double divisor(const nlohmann::json& s, double fallback, const std::string& where) {
+  const double factor = number(s, "factor", fallback, where);
+  if (!(factor > 0)) fail("{}: the factor {} of the rotary embedding is not above 0", where, factor);
+  return factor;
+}
+
 /// llama3 scaling (golden/README 1): long wavelengths are divided by the factor, short ones kept.
 Tensor scale_llama3(const Tensor& f, const nlohmann::json& s, const std::string& where) {
-  const double factor = number(s, "factor", 8, where), low = number(s, "low_freq_factor", 1, where);
+  const double factor = divisor(s, 8, where), low = number(s, "low_freq_factor", 1, where);
   const double high = number(s, "high_freq_factor", 4, where);
   const double length = number(s, "original_max_position_embeddings", 8192, where);
   const auto wave = 2 * M_PI / f;
@@ -24,6 +31,23 @@ Tensor scale_llama3(const Tensor& f, const nlohmann::json& s, const std::string&
   auto out = at::where(wave > length / low, f / factor, f);
   const auto between = (wave <= length / low) & (wave >= length / high);
   return at::where(between, middle, out);
+}
+
+/// longrope with the same factors at every length: what a GGUF file stores as rope_freqs.
+Tensor fixed_factors(const nlohmann::json& s, int64_t count, const std::string& where) {
+  const auto list = s.value("long_factor", nlohmann::json());
+  const bool plain = list.is_array() && list == s.value("short_factor", nlohmann::json()) &&
+                     number(s, "attention_factor", 0, where) == 1;
+  if (!plain || static_cast<int64_t>(list.size()) != count)
+    fail("{}: longrope is read with equal short_factor and long_factor of {} numbers and an "
+         "attention_factor of 1",
+         where, count);
+  std::vector<float> factors;
+  for (const auto& f : list) {
+    if (!f.is_number() || !(f.get<double>() > 0)) fail("{}: a factor of longrope is not above 0", where);
+    factors.push_back(f.get<float>());
+  }
+  return at::tensor(factors, at::kFloat);
 }
 
 }  // namespace
@@ -38,7 +62,9 @@ Rope::Rope(Source& source, int64_t head_dim, double theta, double share) : head_
   static const std::set<std::string> kKnown{"rope_type",        "type",
                                             "rope_theta",       "partial_rotary_factor",
                                             "factor",           "low_freq_factor",
-                                            "high_freq_factor", "original_max_position_embeddings"};
+                                            "high_freq_factor", "original_max_position_embeddings",
+                                            "short_factor",     "long_factor",
+                                            "attention_factor"};
   for (const auto& [key, value] : p.items())
     if (!kKnown.count(key) && !value.is_null())
       fail("{}: the key {} of the rotary embedding is not supported", where, key);
@@ -53,11 +79,13 @@ Rope::Rope(Source& source, int64_t head_dim, double theta, double share) : head_
   const auto spelled = p.contains("rope_type") ? p["rope_type"] : p.value("type", nlohmann::json());
   const auto type = spelled.is_string() ? spelled.get<std::string>() : std::string("default");
   if (type == "linear")
-    frequencies_ = frequencies_ / number(p, "factor", 1, where);
+    frequencies_ = frequencies_ / divisor(p, 1, where);
   else if (type == "llama3")
     frequencies_ = scale_llama3(frequencies_, p, where);
+  else if (type == "longrope")
+    frequencies_ = frequencies_ / fixed_factors(p, rotary_ / 2, where);
   else if (type != "default")
-    fail("{}: the rope scaling '{}' is not supported; known: default, linear, llama3", where, type);
+    fail("{}: the rope scaling '{}' is not supported; known: default, linear, llama3, longrope", where, type);
 }
 
 void Rope::reach(const Tensor& positions) const {

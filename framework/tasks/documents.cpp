@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "base/error.h"
-#include "base/utf8.h"
 #include "data/data.h"
+#include "data/text_source.h"
 #include "formats/gzip.h"
 #include "jinja/json_value.h"
 #include "tasks/csv_table.h"
@@ -98,8 +98,7 @@ std::vector<Value> read_documents_of(const std::string& name, int64_t limit) {
   const bool packed = kind.extension() == ".gz";
   if (packed) kind.replace_extension();
   auto text = packed ? read_gzip(file) : read_file(file);
-  if (const auto bad = text::invalid_utf8(text); bad != std::string::npos)
-    fail("{}: is not valid UTF-8 at byte {}; convert it to UTF-8", file.string(), bad);
+  check_utf8(file, text);
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   std::vector<Value> all;
   if (kind.extension() == ".jsonl" || kind.extension() == ".json")

@@ -25,6 +25,12 @@ struct Prepared {
   std::string hash;
 };
 
+/// A shipped file by its name in the manifest.
+std::string below_data(const std::filesystem::path& file) {
+  const auto inside = file.lexically_normal().lexically_relative((home() / "data").lexically_normal());
+  return inside.empty() || *inside.begin() == ".." ? file.string() : inside.string();
+}
+
 class LmEval : public Task {
  public:
   static Schema schema() {
@@ -61,6 +67,12 @@ class LmEval : public Task {
   void check() const override {
     data_file(prompts_.documents());
     if (!prompts_.examples_file().empty()) data_file(prompts_.examples_file());
+  }
+
+  std::vector<std::string> files() const override {
+    std::vector<std::string> all{below_data(task_.file), prompts_.documents()};
+    if (!prompts_.examples_file().empty()) all.push_back(prompts_.examples_file());
+    return all;
   }
 
   /// Protocols that send the same ids share one pass.

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "hydra/yaml/scalar.h"
 #include "data/data.h"
+#include "data/text_source.h"
 #include "tasks/documents.h"
 #include "jinja/python_string.h"
 #include "base/utf8.h"
@@ -123,7 +124,7 @@ std::vector<std::string> wikitext_documents(const std::string& file) {
   const auto kind = fs::path(file).extension() == ".gz" ? fs::path(file).stem() : fs::path(file);
   const auto ending = kind.extension();
   if (ending != ".jsonl" && ending != ".json" && ending != ".csv")
-    return text::wikitext_pages(read_file(data_file(file)));
+    return text::wikitext_pages(read_utf8(data_file(file)));
   std::vector<std::string> pages;
   for (const auto& row : read_documents_of(file, 0)) {
     const auto* page = row.find("page");

@@ -168,7 +168,9 @@ Place Resolver::one(const Place& container, const std::string& key, OnMissing on
   if (container.node->is_map()) {
     value = container.node->find(key);
   } else {
-    if (const auto index = list_index(key, container.node->list().size()))
+    // OmegaConf selects no position from the end, though Python's lists have one.
+    if (const auto index = list_index(key, container.node->list().size());
+        index && python_int(key).value_or(0) >= 0)
       value = &container.node->list()[*index];
   }
   if (!value) return {};

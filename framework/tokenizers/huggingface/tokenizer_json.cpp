@@ -142,12 +142,11 @@ void template_from_json(const Json& processor, const std::string& where, Pipelin
   parts.suffix.insert(parts.suffix.end(), behind.begin(), behind.end());
 }
 
-std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& variant) {
-  const std::string where = files.path(files.tokenizer_json());
-  const Json json = parse_json(files.bytes(files.tokenizer_json()), where);
+PipelineParts parts_from_json(const Json& json, const std::string& where) {
   // "truncation" and "padding" are not read: transformers sets both anew at each call.
   PipelineParts parts;
   parts.decodes_normalized = true;
+  parts.stated_ids_bind = false;
   const auto part = [&](const char* key) { return has(json, key) ? json[key] : Json(); };
   parts.model = model_from_json(get(json, "model", where), where + ": model");
   parts.added = added_from_json(json, where);
@@ -155,6 +154,13 @@ std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& var
   parts.pre_tokenizer = make_pre_tokenizer(part("pre_tokenizer"), where + ": pre_tokenizer");
   parts.decoder = make_decoder(part("decoder"), where + ": decoder");
   template_from_json(part("post_processor"), where + ": post_processor", parts);
+  return parts;
+}
+
+std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& variant) {
+  const std::string where = files.path(files.tokenizer_json());
+  const Json json = parse_json(files.bytes(files.tokenizer_json()), where);
+  auto parts = parts_from_json(json, where);
   const TokenizerConfig config = read_config(files);
   auto tokenizer = std::make_unique<Pipeline>(
       std::move(parts), Pipeline::Names{config.bos, config.eos}, variant, files.hash(variant));
