@@ -295,10 +295,13 @@ int64_t heads_of(const MappedFile& file, const Json& config, const char* key) {
 
 BpeVocabulary vocabulary_of(const MappedFile& file, const Json& meta) {
   BpeVocabulary v;
-  v.model = need(file, meta, "tokenizer.ggml.model") == "llama" ? "llama" : "gpt2";
-  if (meta["tokenizer.ggml.model"] != v.model)
-    fail("{}: tokenizer model {} is not supported; gpt2 and llama are", file.path(),
-         shown(meta["tokenizer.ggml.model"]));
+  const auto& kind = need(file, meta, "tokenizer.ggml.model");
+  if (kind != "llama" && kind != "gpt2")
+    fail("{}: tokenizer model {} is not supported; gpt2 and llama are", file.path(), shown(kind));
+  // Merges without scores are byte-level BPE, whatever the file calls it.
+  const bool scored = meta.contains("tokenizer.ggml.scores");
+  const bool merged = meta.contains("tokenizer.ggml.merges");
+  v.model = kind == "llama" && (scored || !merged) ? "llama" : "gpt2";
   try {
     v.tokens = need(file, meta, "tokenizer.ggml.tokens").get<std::vector<std::string>>();
     if (v.model == "llama")

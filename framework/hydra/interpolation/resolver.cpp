@@ -168,9 +168,7 @@ Place Resolver::one(const Place& container, const std::string& key, OnMissing on
   if (container.node->is_map()) {
     value = container.node->find(key);
   } else {
-    // OmegaConf selects no position from the end, though Python's lists have one.
-    if (const auto index = list_index(key, container.node->list().size());
-        index && python_int(key).value_or(0) >= 0)
+    if (const auto index = list_index(key, container.node->list().size()))
       value = &container.node->list()[*index];
   }
   if (!value) return {};
