@@ -85,6 +85,8 @@ Json describe(const SentRequest& r, size_t count) {
   out["tokenizer"] = {{"variant", r.tokenizer->variant()}, {"hash", r.tokenizer->hash()}};
   if (!r.left_out.empty()) {
     out["left_out"] = r.left_out;
+    out["context"] = r.context;
+    out["continuation"] = r.continuation;
     return out;
   }
   const auto bos = r.tokenizer->bos();

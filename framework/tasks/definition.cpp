@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/near.h"
@@ -186,12 +188,39 @@ class Reader {
     }
   }
 
+  /// A metric is aggregated in its own way: another one would be another number under its name.
+  void check_metric(const Value& m, const std::string& name) const {
+    static const std::set<std::string> kKeys{
+        "metric",      "aggregation",        "higher_is_better", "hf_evaluate",
+        "ignore_case", "ignore_punctuation", "ignore_numbers",   "regexes_to_ignore"};
+    static const std::map<std::string, std::set<std::string>> kOwn{
+        {"perplexity", {"perplexity"}},
+        {"word_perplexity", {"weighted_perplexity"}},
+        {"byte_perplexity", {"weighted_perplexity"}},
+        {"bits_per_byte", {"bits_per_byte"}},
+        {"f1", {"f1", "mean"}},
+        {"mcc", {"mcc", "matthews_corrcoef"}},
+        {"brier_score", {"brier_score"}}};
+    if (!m.is_map()) fail("{}: metric_list: an entry is no mapping", file_.string());
+    for (const auto& e : m.map())
+      if (!kKeys.contains(e.key))
+        fail("{}: metric_list: {}.{} is not supported", file_.string(), name, e.key);
+    const auto* given = m.find("aggregation");
+    if (!given || given->is_null()) return;
+    const auto own = kOwn.find(name);
+    const auto aggregation = python_str(*given);
+    if (own == kOwn.end() ? aggregation == "mean" : own->second.contains(aggregation)) return;
+    fail("{}: metric_list: {} with the aggregation {} is not supported; leave the key out for {}'s own",
+         file_.string(), name, aggregation, name);
+  }
+
   void metrics() {
     const auto* list = value_.find("metric_list");
     if (list && list->is_list())
       for (const auto& m : list->list()) {
         MetricChoice choice;
         choice.name = text_at(m, "metric", "");
+        check_metric(m, choice.name);
         choice.higher_is_better = flag_at(m, "higher_is_better", true);
         choice.ignore_case = flag_at(m, "ignore_case", false);
         choice.ignore_punctuation = flag_at(m, "ignore_punctuation", false);
