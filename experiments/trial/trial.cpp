@@ -1,4 +1,5 @@
 #include "trial/trial.h"
+#include "base/reason.h"
 
 #include <set>
 
@@ -41,7 +42,7 @@ void note(std::vector<std::string>& mistakes, F&& check) {
   try {
     check();
   } catch (const std::exception& e) {
-    mistakes.emplace_back(e.what());
+    mistakes.push_back(reason_of(e).text);
   }
 }
 

@@ -279,8 +279,8 @@ std::string hf_name(const MappedFile& file, const std::string& name) {
 
 /// GGUF rotates neighbouring pairs, Hugging Face the two halves of a head: even rows, then odd
 /// ones.
-Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads) {
-  if (t.dim() > 2 || t.size(0) % (2 * heads) != 0)
+Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads, bool bias) {
+  if (t.dim() != (bias ? 1 : 2) || t.size(0) % (2 * heads) != 0)
     fail("{}: q or k does not split into heads", file.path());
   return t.reshape({heads, t.size(0) / heads / 2, 2, -1})  // a bias is one column
       .transpose(1, 2)
@@ -381,9 +381,11 @@ Gguf read_gguf(const std::string& path) {
     auto t = read(info);
     const auto name = hf_name(*file, info.name);
     if (name.find("q_proj.") != std::string::npos)
-      t = unpermute(*file, t, heads_of(*file, out.config, "num_attention_heads"));
+      t = unpermute(*file, t, heads_of(*file, out.config, "num_attention_heads"),
+                    name.ends_with(".bias"));
     if (name.find("k_proj.") != std::string::npos)
-      t = unpermute(*file, t, heads_of(*file, out.config, "num_key_value_heads"));
+      t = unpermute(*file, t, heads_of(*file, out.config, "num_key_value_heads"),
+                    name.ends_with(".bias"));
     if (!out.tensors.emplace(name, std::move(t)).second)
       fail("{}: holds the tensor {} twice", path, info.name);
   }

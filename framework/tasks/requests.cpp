@@ -20,9 +20,9 @@ namespace {
 /// 0.4.9.2, huggingface.py, tok_encode: the prefix token's text in front).
 Sequence encode_text(const std::string& text, const Tokenizer& t, const Protocol& p,
                      std::optional<int64_t> prefix, bool special) {
-  const bool has_it = special && p.documents.bos_once && prefix &&
-                      text.starts_with(t.decode({*prefix}));
-  return t.encode(text, special && !has_it);
+  if (!special || !p.documents.bos_once || !prefix) return t.encode(text, special);
+  const auto bos = t.decode({*prefix});
+  return t.encode(text, bos.empty() || !text.starts_with(bos));
 }
 
 std::optional<int64_t> prefix_if_any(const Tokenizer& t, const Protocol& p) {
