@@ -129,8 +129,10 @@ int export_trial(const Arguments& words_in) {
     fail("export: {} is there already; name another folder", folder.string());
   const bool shrunk = std::get<bool>(r.config.find("shrink")->data);
   if (padded && shrunk && prunes_hidden(r.config))
-    fail("export: --padded cannot hold a narrower residual stream: with zeros in their place its norms "
-         "would still divide by all channels; leave the flag out, or give --compact");
+    fail(
+        "export: --padded cannot hold a narrower residual stream: with zeros in their place its "
+        "norms "
+        "would still divide by all channels; leave the flag out, or give --compact");
   if (padded) r.config.set("shrink", false);
   Workbench bench;
   auto pruned = pruned_model(r.config, bench);

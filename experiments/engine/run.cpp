@@ -84,9 +84,10 @@ int run(const Arguments& a) {
                          ? fmt::format(" with {} failed task{}", result.failed_tasks,
                                        result.failed_tasks == 1 ? "" : "s")
                          : "";
-  std::cerr << fmt::format("{} trials: {} done{} ({} before), {} failed; {} duplicates dropped; {}\n",
-                           planned.trials.size(), result.done, tasks, result.already, result.failed,
-                           planned.duplicates, printable(request.options.db));
+  std::cerr << fmt::format(
+      "{} trials: {} done{} ({} before), {} failed; {} duplicates dropped; {}\n",
+      planned.trials.size(), result.done, tasks, result.already, result.failed, planned.duplicates,
+      printable(request.options.db));
   const int printed = request.report ? print_report(request.options.db) : 0;
   return result.failed + result.failed_tasks > 0 ? 1 : printed;
 }

@@ -37,7 +37,8 @@ void RunProgress::start(const std::string& worker, const std::string& trial) {
 
 void RunProgress::step(const std::string& worker, const std::string& phase, int64_t done,
                        int64_t of) {
-  doing_[worker] = fmt::format("{} [{} {}/{}]", names_[trials_[worker]], printable(phase), done, of);
+  doing_[worker] =
+      fmt::format("{} [{} {}/{}]", names_[trials_[worker]], printable(phase), done, of);
 }
 
 void RunProgress::finish(const std::string& worker, const std::string& trial,

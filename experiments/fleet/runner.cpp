@@ -109,9 +109,7 @@ class Fleet {
   }
 
  private:
-  bool finished() const {
-    return open_ <= 0;
-  }
+  bool finished() const { return open_ <= 0; }
 
   /// A worker that ends before it said anything could not start; the same would happen again.
   void count_empty_start(const Worker& w, int status) {

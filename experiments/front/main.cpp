@@ -64,8 +64,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "bench: %s\n", bench::printable_lines(e.what()).c_str());
     return 2;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "bench: %s\n",
-                 bench::printable_lines(bench::reason_of(e).text).c_str());
+    std::fprintf(stderr, "bench: %s\n", bench::printable_lines(bench::reason_of(e).text).c_str());
     return 1;
   }
 }

@@ -92,8 +92,8 @@ std::string cached_digest(const std::filesystem::path& path) {
   return slot;
 }
 
-/// Digests of what a task reads beside the shipped data, whose bytes are known: with another file it
-/// is another trial.
+/// Digests of what a task reads beside the shipped data, whose bytes are known: with another file
+/// it is another trial.
 Value own_files(const Value& config, const std::string& label) {
   Value all{Value::Map{}};
   for (const auto& [name, task] : tasks_from(config)) {

@@ -5,9 +5,9 @@
 
 namespace bench::text {
 
-/// Unicode as the tokenizers have it that numbers are compared with: 16.0 for classes and lower case
-/// (tokenizers 0.22), whatever version the system's libraries bring. They are asked for points that
-/// Unicode 14.0 knew; what is newer stands in a table of our own (unicode_newer.inc).
+/// Unicode as the tokenizers have it that numbers are compared with: 16.0 for classes and lower
+/// case (tokenizers 0.22), whatever version the system's libraries bring. They are asked for points
+/// that Unicode 14.0 knew; what is newer stands in a table of our own (unicode_newer.inc).
 inline constexpr const char* kUnicodeVersion = "16.0";
 
 /// The general category, "Lu"; "Cn" for what 16.0 does not assign.

@@ -153,18 +153,13 @@ const Json& need(const MappedFile& file, const Json& meta, const std::string& ke
 
 /// Keys of a LLaMA whose one value changes nothing; another value does, and is refused.
 bool changes_nothing(const std::string& key, const Json& value) {
-  static const std::map<std::string, Json> kNeutral{{"attention.causal", true},
-                                                    {"use_parallel_residual", false},
-                                                    {"expert_count", 0},
-                                                    {"expert_used_count", 0},
-                                                    {"attention.clamp_kqv", 0},
-                                                    {"attention.max_alibi_bias", 0},
-                                                    {"attention.scale", 0},
-                                                    {"pooling_type", 0},
-                                                    {"logit_scale", 1},
-                                                    {"embedding_scale", 1},
-                                                    {"residual_scale", 1},
-                                                    {"rope.scale_linear", 1}};
+  static const std::map<std::string, Json> kNeutral{
+      {"attention.causal", true}, {"use_parallel_residual", false},
+      {"expert_count", 0},        {"expert_used_count", 0},
+      {"attention.clamp_kqv", 0}, {"attention.max_alibi_bias", 0},
+      {"attention.scale", 0},     {"pooling_type", 0},
+      {"logit_scale", 1},         {"embedding_scale", 1},
+      {"residual_scale", 1},      {"rope.scale_linear", 1}};
   if (key == "tensor_data_layout") return true;  // how the file came to be
   const auto it = kNeutral.find(key);
   return it != kNeutral.end() && it->second == value;
@@ -282,7 +277,8 @@ std::string hf_name(const MappedFile& file, const std::string& name) {
 Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads, bool bias) {
   if (t.dim() != (bias ? 1 : 2) || t.size(0) % (2 * heads) != 0)
     fail("{}: q or k does not split into heads", file.path());
-  return t.reshape({heads, t.size(0) / heads / 2, 2, -1})  // a bias is one column
+  return t
+      .reshape({heads, t.size(0) / heads / 2, 2, -1})  // a bias is one column
       .transpose(1, 2)
       .reshape(t.sizes())
       .contiguous();
@@ -362,8 +358,7 @@ Gguf read_gguf(const std::string& path) {
                        [&](const Info& i) { return i.name.ends_with(ending); });
   };
   const auto has_exactly = [&](const std::string& name) {
-    return std::any_of(infos.begin(), infos.end(),
-                       [&](const Info& i) { return i.name == name; });
+    return std::any_of(infos.begin(), infos.end(), [&](const Info& i) { return i.name == name; });
   };
   const auto read = [&](const Info& info) {
     if (info.offset > file->size())

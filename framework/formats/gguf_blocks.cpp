@@ -145,9 +145,8 @@ void q6_k(const uint8_t* b, float* out) {
     for (int quarter = 0; quarter < 4; ++quarter)
       for (int l = 0; l < 32; ++l) {
         const int nibble = low[32 * (quarter % 2) + l];
-        const int value = ((quarter < 2 ? nibble & 15 : nibble >> 4) |
-                           (high[l] >> (2 * quarter) & 3) << 4) -
-                          32;
+        const int value =
+            ((quarter < 2 ? nibble & 15 : nibble >> 4) | (high[l] >> (2 * quarter) & 3) << 4) - 32;
         *out++ = d * static_cast<float>(scales[2 * quarter + l / 16]) * static_cast<float>(value);
       }
 }
@@ -162,10 +161,10 @@ const Format kFormats[] = {
 /// Names of what is not read, for the sentence (ggml.h, enum ggml_type).
 std::string name_of(uint32_t type) {
   static const std::map<uint32_t, const char*> kOthers{
-      {9, "Q8_1"},     {15, "Q8_K"},   {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
-      {19, "IQ1_S"},   {20, "IQ4_NL"}, {21, "IQ3_S"},   {22, "IQ2_S"},  {23, "IQ4_XS"},
-      {24, "I8"},      {25, "I16"},    {26, "I32"},     {27, "I64"},    {28, "F64"},
-      {29, "IQ1_M"},   {34, "TQ1_0"},  {35, "TQ2_0"},   {39, "MXFP4"}};
+      {9, "Q8_1"},   {15, "Q8_K"},   {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
+      {19, "IQ1_S"}, {20, "IQ4_NL"}, {21, "IQ3_S"},   {22, "IQ2_S"},  {23, "IQ4_XS"},
+      {24, "I8"},    {25, "I16"},    {26, "I32"},     {27, "I64"},    {28, "F64"},
+      {29, "IQ1_M"}, {34, "TQ1_0"},  {35, "TQ2_0"},   {39, "MXFP4"}};
   const auto it = kOthers.find(type);
   return it == kOthers.end() ? std::to_string(type) : it->second;
 }

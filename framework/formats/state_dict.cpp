@@ -14,8 +14,7 @@ struct Found {
   const PickleNode* dict;
 };
 
-bool holds_tensor(const PickleNode& dict,
-                  const std::function<bool(const PickleNode&)>& is_tensor) {
+bool holds_tensor(const PickleNode& dict, const std::function<bool(const PickleNode&)>& is_tensor) {
   for (size_t i = 1; i < dict.items.size(); i += 2)
     if (dict.items[i - 1]->kind == PickleNode::Text && is_tensor(*dict.items[i])) return true;
   return false;
@@ -46,16 +45,17 @@ const PickleNode& find_state_dict(const PickleNode& root,
   collect(root, "", 0, is_tensor, all);
   if (all.empty()) fail("{}: holds no state dict: no dictionary of named tensors", where);
   if (all.size() == 1) return *all[0].dict;
-  for (const std::string name : {"state_dict", "model_state_dict", "model", "net", "network",
-                                 "weights", "params", "module", "ema", "state_dict_ema",
-                                 "model_ema", "ema_state_dict", "params_ema"})
+  for (const std::string name :
+       {"state_dict", "model_state_dict", "model", "net", "network", "weights", "params", "module",
+        "ema", "state_dict_ema", "model_ema", "ema_state_dict", "params_ema"})
     for (const auto& f : all)
       if (f.path == name || f.path == name + ".state_dict") return *f.dict;
   std::string names;
   for (const auto& f : all) names += (names.empty() ? "" : ", ") + f.path;
-  fail("{}: holds {} state dicts ({}), and it cannot be told which one is the model; save that one "
-       "alone",
-       where, all.size(), names);
+  fail(
+      "{}: holds {} state dicts ({}), and it cannot be told which one is the model; save that one "
+      "alone",
+      where, all.size(), names);
 }
 
 std::string unwrapped_name(const std::string& name) {

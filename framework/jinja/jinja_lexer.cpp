@@ -69,7 +69,8 @@ class Lexer {
   bool digit_at(size_t at) const { return at < source_.size() && is_digit(source_[at]); }
   /// Digits, with single underscores between them.
   void digits(std::string& out) {
-    for (; digit_at(at_) || (at_ < source_.size() && source_[at_] == '_' && digit_at(at_ + 1)); ++at_)
+    for (; digit_at(at_) || (at_ < source_.size() && source_[at_] == '_' && digit_at(at_ + 1));
+         ++at_)
       if (source_[at_] != '_') out += source_[at_];
   }
 
@@ -83,8 +84,8 @@ class Lexer {
     }
     if (base != 10) {
       at_ += 2;
-      while (at_ < source_.size() && (std::isxdigit(static_cast<unsigned char>(source_[at_])) ||
-                                      source_[at_] == '_'))
+      while (at_ < source_.size() &&
+             (std::isxdigit(static_cast<unsigned char>(source_[at_])) || source_[at_] == '_'))
         if (const char c = source_[at_++]; c != '_') text += c;
       return whole_number(text, base);
     }
@@ -96,8 +97,8 @@ class Lexer {
       digits(text);
     }
     if (at_ < source_.size() && (source_[at_] | 0x20) == 'e') {
-      const size_t sign = at_ + 1 < source_.size() &&
-                          (source_[at_ + 1] == '+' || source_[at_ + 1] == '-');
+      const size_t sign =
+          at_ + 1 < source_.size() && (source_[at_ + 1] == '+' || source_[at_ + 1] == '-');
       if (digit_at(at_ + 1 + sign)) {
         whole = false;
         text += 'e';
@@ -116,7 +117,8 @@ class Lexer {
   Value whole_number(const std::string& text, int base) {
     int64_t i = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), i, base);
-    if (error != std::errc() || end != text.data() + text.size()) bad("a number that is none, or too large");
+    if (error != std::errc() || end != text.data() + text.size())
+      bad("a number that is none, or too large");
     return i;
   }
 

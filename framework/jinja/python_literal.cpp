@@ -124,7 +124,9 @@ class LiteralReader {
     size_t n = 0;
     for (; n < most; ++n, ++at_) {
       const auto c = static_cast<unsigned char>(now());
-      const unsigned digit = std::isdigit(c) ? c - '0' : std::isxdigit(c) ? std::tolower(c) - 'a' + 10u : 99u;
+      const unsigned digit = std::isdigit(c)    ? c - '0'
+                             : std::isxdigit(c) ? std::tolower(c) - 'a' + 10u
+                                                : 99u;
       if (digit >= base) break;
       value = value * base + digit;
     }
@@ -165,11 +167,13 @@ class LiteralReader {
     bool real = false;
     for (; std::isalnum(static_cast<unsigned char>(now())) || now() == '.' || now() == '_' ||
            ((now() == '+' || now() == '-') && !digits.empty() &&
-            (digits.back() == 'e' || digits.back() == 'E') && digits.find_first_of("xX") == std::string::npos);
+            (digits.back() == 'e' || digits.back() == 'E') &&
+            digits.find_first_of("xX") == std::string::npos);
          ++at_) {
       if (now() == '_') {  // between digits only
-        const bool inside = !digits.empty() && std::isalnum(static_cast<unsigned char>(digits.back())) &&
-                            at_ + 1 < text_.size() && std::isalnum(static_cast<unsigned char>(text_[at_ + 1]));
+        const bool inside =
+            !digits.empty() && std::isalnum(static_cast<unsigned char>(digits.back())) &&
+            at_ + 1 < text_.size() && std::isalnum(static_cast<unsigned char>(text_[at_ + 1]));
         if (!inside) throw NoLiteral();
         continue;
       }
@@ -184,7 +188,8 @@ class LiteralReader {
       if (base != 10) from += 2;
     }
     real = base == 10 && digits.find_first_of(".eE") != std::string::npos;
-    if (digits.empty() || (digits[0] != '.' && !std::isdigit(static_cast<unsigned char>(digits[0]))))
+    if (digits.empty() ||
+        (digits[0] != '.' && !std::isdigit(static_cast<unsigned char>(digits[0]))))
       throw NoLiteral();
     if (real) {
       double d = 0;

@@ -99,9 +99,10 @@ Checkpoint from_folder(const fs::path& folder, const fs::path& weights) {
     for (c.type_ = guess_type(c.tensors); c.type_.empty() && drop_first_word(c.tensors);)
       c.type_ = guess_type(c.tensors);
   if (c.type_.empty())
-    fail("{}: config.json is missing or has no model_type, and the names of its tensors are those "
-         "of no known network (the first is {})",
-         weights.string(), c.tensors.empty() ? "none" : c.tensors.begin()->first);
+    fail(
+        "{}: config.json is missing or has no model_type, and the names of its tensors are those "
+        "of no known network (the first is {})",
+        weights.string(), c.tensors.empty() ? "none" : c.tensors.begin()->first);
   return c;
 }
 

@@ -16,7 +16,8 @@ double number(const nlohmann::json& j, const char* key, double fallback, const s
 /// A factor by which frequencies are divided.
 double divisor(const nlohmann::json& s, double fallback, const std::string& where) {
   const double factor = number(s, "factor", fallback, where);
-  if (!(factor > 0)) fail("{}: the factor {} of the rotary embedding is not above 0", where, factor);
+  if (!(factor > 0))
+    fail("{}: the factor {} of the rotary embedding is not above 0", where, factor);
   return factor;
 }
 
@@ -39,12 +40,14 @@ Tensor fixed_factors(const nlohmann::json& s, int64_t count, const std::string& 
   const bool plain = list.is_array() && list == s.value("short_factor", nlohmann::json()) &&
                      number(s, "attention_factor", 0, where) == 1;
   if (!plain || static_cast<int64_t>(list.size()) != count)
-    fail("{}: longrope is read with equal short_factor and long_factor of {} numbers and an "
-         "attention_factor of 1",
-         where, count);
+    fail(
+        "{}: longrope is read with equal short_factor and long_factor of {} numbers and an "
+        "attention_factor of 1",
+        where, count);
   std::vector<float> factors;
   for (const auto& f : list) {
-    if (!f.is_number() || !(f.get<double>() > 0)) fail("{}: a factor of longrope is not above 0", where);
+    if (!f.is_number() || !(f.get<double>() > 0))
+      fail("{}: a factor of longrope is not above 0", where);
     factors.push_back(f.get<float>());
   }
   return at::tensor(factors, at::kFloat);
@@ -85,7 +88,8 @@ Rope::Rope(Source& source, int64_t head_dim, double theta, double share) : head_
   else if (type == "longrope")
     frequencies_ = frequencies_ / fixed_factors(p, rotary_ / 2, where);
   else if (type != "default")
-    fail("{}: the rope scaling '{}' is not supported; known: default, linear, llama3, longrope", where, type);
+    fail("{}: the rope scaling '{}' is not supported; known: default, linear, llama3, longrope",
+         where, type);
 }
 
 void Rope::reach(const Tensor& positions) const {

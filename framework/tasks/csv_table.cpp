@@ -90,10 +90,10 @@ class Records {
 };
 
 bool is_na(const std::string& field) {
-  static const std::set<std::string> kAll{
-      "",       "#N/A", "#N/A N/A", "#NA",  "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
-      "1.#QNAN", "<NA>", "N/A",      "NA",   "NULL",    "NaN",      "None", "n/a",  "nan",
-      "null"};
+  static const std::set<std::string> kAll{"",         "#N/A", "#N/A N/A", "#NA",    "-1.#IND",
+                                          "-1.#QNAN", "-NaN", "-nan",     "1.#IND", "1.#QNAN",
+                                          "<NA>",     "N/A",  "NA",       "NULL",   "NaN",
+                                          "None",     "n/a",  "nan",      "null"};
   return kAll.contains(field);
 }
 

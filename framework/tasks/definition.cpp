@@ -210,8 +210,10 @@ class Reader {
     const auto own = kOwn.find(name);
     const auto aggregation = python_str(*given);
     if (own == kOwn.end() ? aggregation == "mean" : own->second.contains(aggregation)) return;
-    fail("{}: metric_list: {} with the aggregation {} is not supported; leave the key out for {}'s own",
-         file_.string(), name, aggregation, name);
+    fail(
+        "{}: metric_list: {} with the aggregation {} is not supported; leave the key out for {}'s "
+        "own",
+        file_.string(), name, aggregation, name);
   }
 
   void metrics() {

@@ -54,8 +54,8 @@ struct MetricChoice {
 struct TaskDefinition {
   std::string name, output_type;
   std::filesystem::path file;                // of the definition
-  std::string documents;          // data file of the scored split; empty: must be given
-  std::string hub;                // dataset_path where that is no file
+  std::string documents;                     // data file of the scored split; empty: must be given
+  std::string hub;                           // dataset_path where that is no file
   std::string scored, examples;   // names of the splits that are scored, and examples come from
   std::string fewshot_documents;  // data file of the latter, where it is another one
   bool names_own_split = false;   // fewshot_split and test_split are written alike

@@ -85,7 +85,7 @@ void as_columns(std::vector<Value>& rows) {
 std::vector<Value> from_json(const std::string& file, const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   auto rows = first != std::string::npos && text[first] == '[' ? from_array(file, text)
-                                                              : from_lines(file, text);
+                                                               : from_lines(file, text);
   as_columns(rows);
   return rows;
 }

@@ -27,7 +27,8 @@ struct Prepared {
 
 /// A shipped file by its name in the manifest.
 std::string below_data(const std::filesystem::path& file) {
-  const auto inside = file.lexically_normal().lexically_relative((home() / "data").lexically_normal());
+  const auto inside =
+      file.lexically_normal().lexically_relative((home() / "data").lexically_normal());
   return inside.empty() || *inside.begin() == ".." ? file.string() : inside.string();
 }
 
@@ -100,8 +101,9 @@ class LmEval : public Task {
   void requests(const TaskContext& c, int64_t items, const SeeRequest& see) const override {
     const auto most = items && (!limit_ || items < limit_) ? items : limit_;
     for (const auto& p : protocols_)
-      show_questions(prompts_.questions(most, p.documents), task_, c.tokenizer(tokenizer_.empty() ? p.tokenizer : tokenizer_),
-                     p, window_ ? window_ : c.model.max_length(), see);
+      show_questions(prompts_.questions(most, p.documents), task_,
+                     c.tokenizer(tokenizer_.empty() ? p.tokenizer : tokenizer_), p,
+                     window_ ? window_ : c.model.max_length(), see);
   }
 
  private:
@@ -138,10 +140,9 @@ class LmEval : public Task {
 
   std::shared_ptr<const Prepared> prepare(const TaskContext& c, const Tokenizer& tokenizer,
                                           const Protocol& protocol, int64_t length) const {
-    const auto key =
-        fmt::format("requests|{}|{}|{}|{}|{}|{}|{}|{}", task_.file.string(), prompts_.documents(),
-                    prompts_.examples_file(), prompts_.shots(), limit_, protocol.id,
-                    tokenizer.hash(), length);
+    const auto key = fmt::format("requests|{}|{}|{}|{}|{}|{}|{}|{}", task_.file.string(),
+                                 prompts_.documents(), prompts_.examples_file(), prompts_.shots(),
+                                 limit_, protocol.id, tokenizer.hash(), length);
     return c.once<Prepared>(key, [&] {
       auto out = std::make_shared<Prepared>();
       std::string digest, why;
@@ -165,9 +166,8 @@ class LmEval : public Task {
                      int64_t length) const {
     std::string digest;
     if (task_.output_type == "loglikelihood_rolling")
-      return fmt::format(
-          "{}|{}", prefix_token(t, protocol),
-          json_array_text(encode_rolled(q.continuations.front(), t, protocol)));
+      return fmt::format("{}|{}", prefix_token(t, protocol),
+                         json_array_text(encode_rolled(q.continuations.front(), t, protocol)));
     if (task_.output_type == "generate_until") {
       out.prompts.push_back(
           encode_prompt(q.contexts.front(), t, protocol, length, task_.max_new_tokens));
@@ -296,7 +296,8 @@ class LmEval : public Task {
       m.stderr_ = bootstrap_stderr<Weighted>(values, kBootstrapIterations, aggregate);
       m.unit = bits ? "bits" : "perplexity";
       m.higher_is_better = false;
-      for (const auto& v : values) m.items.push_back(v.weight > 0 ? static_cast<float>(-v.value / v.weight) : 0.0f);
+      for (const auto& v : values)
+        m.items.push_back(v.weight > 0 ? static_cast<float>(-v.value / v.weight) : 0.0f);
       all.push_back(std::move(m));
     }
     return all;
@@ -304,9 +305,9 @@ class LmEval : public Task {
 
   std::vector<Metric> generate_text(const TaskContext& c, const Prepared& ready,
                                     const Tokenizer& tokenizer, const DocumentRules& rules) const {
-    const auto texts = generate_texts(c.model, ready.prompts, tokenizer,
-                                      {task_.max_new_tokens, task_.until, c.ends}, c.batch_tokens,
-                                      c.progress);
+    const auto texts =
+        generate_texts(c.model, ready.prompts, tokenizer,
+                       {task_.max_new_tokens, task_.until, c.ends}, c.batch_tokens, c.progress);
     std::vector<Metric> all;
     for (const auto& chain : task_.filters)
       for (const auto& wanted : task_.metrics) {

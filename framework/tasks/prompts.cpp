@@ -85,7 +85,7 @@ Prompts::Prompts(TaskDefinition definition, int64_t shots, const std::string& do
     fail("{}: doc_to_text is missing", file);
   if (!task_.target.given()) fail("{}: doc_to_target is missing", file);
   if (shots_ == 0 || task_.fewshot_samples.is_list()) return;
-  examples_ = !fewshot_documents.empty()        ? fewshot_documents
+  examples_ = !fewshot_documents.empty()       ? fewshot_documents
               : task_.examples == task_.scored ? documents_
                                                : task_.fewshot_documents;
   if (examples_.empty())

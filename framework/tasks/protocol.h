@@ -12,8 +12,9 @@ struct DocumentRules {
   Own own = Own::Redrawn;
   enum class Sides { Left, Both };
   Sides stripped = Sides::Both;  // by the filter remove_whitespace
-  bool bos_once = true;     // a text that begins with the text of BOS gets no second one
-  bool prefix_once = true;  // a continuation that begins with the prefix token is not preceded by it
+  bool bos_once = true;          // a text that begins with the text of BOS gets no second one
+  bool prefix_once =
+      true;  // a continuation that begins with the prefix token is not preceded by it
 };
 
 /// A named, versioned way of measuring. Data, not code: every field is part of what a number means,

@@ -142,7 +142,8 @@ Scored score_targets(const Model& model, const Batch& batch, const std::vector<T
   Scored out;
   const auto a = answer.accessor<float, 2>();
   for (int64_t i = 0; i < a.size(0); ++i) {
-    if (std::isnan(a[i][0])) fail("the model's output is no number (NaN): it overflows, or it is broken");
+    if (std::isnan(a[i][0]))
+      fail("the model's output is no number (NaN): it overflows, or it is broken");
     out.log_prob.push_back(a[i][0]);
     out.greedy.push_back(a[i][1] != 0);
   }
@@ -163,8 +164,8 @@ std::vector<double> window_losses(const Model& model, const std::vector<Sequence
     const auto scored = score_targets(model, batch, targets);
     size_t at = 0;
     for (int64_t s = 0; s < batch.segments(); ++s) {
-      const int64_t n = batch.starts[static_cast<size_t>(s) + 1] -
-                        batch.starts[static_cast<size_t>(s)] - 1;
+      const int64_t n =
+          batch.starts[static_cast<size_t>(s) + 1] - batch.starts[static_cast<size_t>(s)] - 1;
       if (n < 1) fail("a window of one token predicts nothing; give windows of two or more");
       double sum = 0;
       for (int64_t i = 0; i < n; ++i) sum -= scored.log_prob[at++];

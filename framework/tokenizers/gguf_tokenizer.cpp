@@ -52,10 +52,10 @@ struct PreTokenizerKind {
 const std::map<std::string, PreTokenizerKind>& kinds() {
   static const auto all = [] {
     std::map<std::string, PreTokenizerKind> k;
-    const Json digits{{"type", "Sequence"},
-                      {"pretokenizers",
-                       Json::array({{{"type", "Digits"}, {"individual_digits", true}},
-                                    byte_level(true)})}};
+    const Json digits{
+        {"type", "Sequence"},
+        {"pretokenizers",
+         Json::array({{{"type", "Digits"}, {"individual_digits", true}}, byte_level(true)})}};
     for (const char* name : {"gpt-2", "phi-2", "roberta-bpe", "olmo", "jais"})
       k[name] = {byte_level(true)};
     for (const char* name : {"smollm", "starcoder", "refact", "codeshell", "command-r"})
@@ -76,8 +76,7 @@ const PreTokenizerKind& kind_of(const std::string& name) {
   if (it != kinds().end()) return it->second;
   std::vector<std::string> known;
   for (const auto& [n, kind] : kinds()) known.push_back(n);
-  fail("the pre-tokenizer \"{}\" of a GGUF file is not supported{}", name,
-       suggestion(name, known));
+  fail("the pre-tokenizer \"{}\" of a GGUF file is not supported{}", name, suggestion(name, known));
 }
 
 constexpr int kUnknown = 2, kControl = 3, kUserDefined = 4;
@@ -107,7 +106,8 @@ Json added_tokens(const BpeVocabulary& v) {
   for (size_t i = 0; i < v.types.size(); ++i) {
     const bool unknown = v.model == "llama" && v.types[i] == kUnknown;
     if (v.types[i] != kControl && v.types[i] != kUserDefined && !unknown) continue;
-    // A user-defined token of SentencePiece is text; GPT-2's are special in the files they come from.
+    // A user-defined token of SentencePiece is text; GPT-2's are special in the files they come
+    // from.
     const bool special = v.model != "llama" || v.types[i] != kUserDefined;
     added.push_back({{"id", i},
                      {"content", v.tokens[i]},
@@ -152,10 +152,11 @@ Json sentencepiece_normalizer(const BpeVocabulary& v) {
 }
 
 Json sentencepiece_decoder(const BpeVocabulary& v) {
-  Json steps = Json::array(
-      {{{"type", "Replace"}, {"pattern", {{"String", std::string(text::kBlank)}}}, {"content", " "}},
-       {{"type", "ByteFallback"}},
-       {{"type", "Fuse"}}});
+  Json steps = Json::array({{{"type", "Replace"},
+                             {"pattern", {{"String", std::string(text::kBlank)}}},
+                             {"content", " "}},
+                            {{"type", "ByteFallback"}},
+                            {{"type", "Fuse"}}});
   if (v.add_space_prefix)
     steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   return {{"type", "Sequence"}, {"decoders", steps}};
@@ -170,8 +171,7 @@ Json model_json(const BpeVocabulary& v) {
     model["ignore_merges"] = kind_of(v.pre).ignore_merges;
     return model;
   }
-  for (const auto& [left, right] :
-       text::generate_merges(text::Vocabulary(v.tokens), &v.scores))
+  for (const auto& [left, right] : text::generate_merges(text::Vocabulary(v.tokens), &v.scores))
     merges.push_back({left, right});
   model["merges"] = std::move(merges);
   auto unk = v.unk;

@@ -21,8 +21,12 @@ SentencePiece load_model(SourceFiles& files) {
 class Spm : public Tokenizer {
  public:
   Spm(SentencePiece spm, const std::string& hash) : spm_(std::move(spm)) {
-    about_ = {spm_.vocabulary().size(), spm_.control(spm_.model().bos_piece),
-              spm_.control(spm_.model().eos_piece), "spm", hash, {}};
+    about_ = {spm_.vocabulary().size(),
+              spm_.control(spm_.model().bos_piece),
+              spm_.control(spm_.model().eos_piece),
+              "spm",
+              hash,
+              {}};
   }
 
   std::vector<int64_t> encode(const std::string& utf8, bool special) const override {

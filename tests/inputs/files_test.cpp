@@ -83,9 +83,9 @@ TEST_CASE("inputs: state dicts as people wrap them", "[inputs][shared]") {
   const auto cnn = [](const std::string& path) {
     TempDir dir;
     const auto db = (dir.path / "x.db").string();
-    const auto ran = run("run " + shared_case("cnn.yaml") + " --config-dir " +
-                         (root() / "configs").string() + " --no-report launcher.workers=1 --db " +
-                         db + " model.name=x +model.path=" + path);
+    const auto ran =
+        run("run " + shared_case("cnn.yaml") + " --config-dir " + (root() / "configs").string() +
+            " --no-report launcher.workers=1 --db " + db + " model.name=x +model.path=" + path);
     if (ran.code != 0) return std::pair(ran.output, kNone);
     const Store store(db, Store::Mode::ReadOnly);
     return std::pair(ran.output, store.metrics().front().metric.value);
@@ -124,7 +124,7 @@ TEST_CASE("inputs: added tokens over vocabularies with gaps", "[inputs][shared]"
 
 TEST_CASE("inputs: one Unicode, whatever the system's libraries bring", "[inputs]") {
   CHECK(text::general_category('a') == "Ll");
-  CHECK(text::general_category(0x1C89) == "Lu");   // of Unicode 16
+  CHECK(text::general_category(0x1C89) == "Lu");  // of Unicode 16
   CHECK(text::simple_lower(0x1C89) == 0x1C8A);
   CHECK(text::general_category(0x10D40) == "Nd");  // of Unicode 16
   CHECK(text::is_numeric(0x10D40));
@@ -145,13 +145,13 @@ TEST_CASE("inputs: what is no regular file is not read and not replaced", "[inpu
   CHECK(deep.code == 2);
   CHECK(contains(deep.output, "is no JSON"));
   std::ofstream(dir.path / "good.json") << "[1,2,3]";
-  const auto device = run("logits opt-ts-1m --ids " + (dir.path / "good.json").string() +
-                          " --out /dev/null");
+  const auto device =
+      run("logits opt-ts-1m --ids " + (dir.path / "good.json").string() + " --out /dev/null");
   CHECK(device.code == 2);
   CHECK(contains(device.output, "is a device, which is not replaced"));
   if (std::filesystem::exists("/dev/full")) {
-    CHECK(std::system((std::string(BENCH_BIN) + "/bench criteria >/dev/full 2>/dev/null").c_str()) !=
-          0);
+    CHECK(std::system(
+              (std::string(BENCH_BIN) + "/bench criteria >/dev/full 2>/dev/null").c_str()) != 0);
     CHECK(std::system(("echo '{\"text\":\"a\"}' | " + std::string(BENCH_BIN) +
                        "/bench tokenize opt-ts-1m >/dev/full 2>/dev/null")
                           .c_str()) != 0);

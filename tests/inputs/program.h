@@ -16,9 +16,9 @@ inline std::string case_file(const std::string& name) {
 struct Measured {
   explicit Measured(const std::string& overrides) {
     const auto db = (dir.path / "x.db").string();
-    const auto ran = run("run " + case_file("lm.yaml") + " --config-dir " +
-                         (root() / "configs").string() + " --no-report launcher.workers=1 --db " +
-                         db + " " + overrides);
+    const auto ran =
+        run("run " + case_file("lm.yaml") + " --config-dir " + (root() / "configs").string() +
+            " --no-report launcher.workers=1 --db " + db + " " + overrides);
     code = ran.code;
     said = ran.output;
     if (!std::filesystem::exists(db)) return;

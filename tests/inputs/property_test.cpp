@@ -56,7 +56,12 @@ TEST_CASE("inputs: scores never depend on neighbours", "[inputs]") {
       }
   }
   const Item broken{{{{5}, 1}}};  // nothing before the predicted token
-  CHECK(contains(error_of([&] { likelihoods(model, {items[0], broken, items[1]}, 4096); }),
+  CHECK(contains(error_of([&] {
+                   likelihoods(model, {items[0], broken, items[1]}, 4096);
+                 }),
                  "cannot have 1 of them predicted"));
-  CHECK(contains(error_of([&] { window_losses(model, {{1, 2}, {3}}, 64); }), "window of one token"));
+  CHECK(contains(error_of([&] {
+                   window_losses(model, {{1, 2}, {3}}, 64);
+                 }),
+                 "window of one token"));
 }

@@ -1,5 +1,5 @@
-// docs/inputs.md: what loads, what is refused, with which sentence. The sentences are those that the
-// readers say to files made here; BENCH_UPDATE=1 writes the page anew.
+// docs/inputs.md: what loads, what is refused, with which sentence. The sentences are those that
+// the readers say to files made here; BENCH_UPDATE=1 writes the page anew.
 #include <nlohmann/json.hpp>
 
 #include "data/text_source.h"
@@ -55,8 +55,9 @@ class Table {
   std::vector<Row> rows_;
 };
 
-const std::string kTask = "dataset_path: d.jsonl\ntest_split: test\noutput_type: generate_until\n"
-                          "doc_to_text: q\ndoc_to_target: a\n";
+const std::string kTask =
+    "dataset_path: d.jsonl\ntest_split: test\noutput_type: generate_until\n"
+    "doc_to_text: q\ndoc_to_target: a\n";
 
 std::string refused() {
   Table t;
@@ -79,7 +80,8 @@ std::string refused() {
          "test_split: test\ndoc_to_text: q\ndoc_to_target: a\n");
   t.task("examples of a split without a file", kTask + "training_split: train\n", 2);
   t.task("more examples than documents", kTask, 2);
-  t.task("a filter that is not built", kTask + "filter_list: [{name: x, filter: [{function: map}]}]\n");
+  t.task("a filter that is not built",
+         kTask + "filter_list: [{name: x, filter: [{function: map}]}]\n");
   t.task("a data set of the hub",
          "dataset_path: allenai/x\ntest_split: test\ndoc_to_text: q\ndoc_to_target: a\n");
   t.model("a file of torch.save that is none", "x.pth", "hello");

@@ -114,12 +114,14 @@ TEST_CASE("inputs: what ends a generation, and what its text leaves out", "[inpu
     TempDir dir;
     const auto model = model_with(dir, kind);
     const auto yaml = std::string(kind) == "eos_list" ? "gen_eoslist.yaml" : "gen_eoscfg.yaml";
-    const auto m = measured_case(std::string(kind) + "/" + yaml, "model.name=x +model.path=" + model);
+    const auto m =
+        measured_case(std::string(kind) + "/" + yaml, "model.name=x +model.path=" + model);
     INFO(m.said);
     CHECK(m.metric("exact_match") == 1);
     const auto ran = run("generate " + model + " 'Tom had' --max-new-tokens 16");
-    CHECK(contains(ran.output, "\"ids\":[262,432,962,344,364,423,17],\"text\":\" a big box with his "
-                               "mom.\",\"stop\":\"eos\""));
+    CHECK(contains(ran.output,
+                   "\"ids\":[262,432,962,344,364,423,17],\"text\":\" a big box with his "
+                   "mom.\",\"stop\":\"eos\""));
   }
   CHECK(near(measured_case("generate_with_choices/gen_choice.yaml").metric("exact_match"), 0.4));
 }
@@ -128,10 +130,10 @@ TEST_CASE("inputs: wikitext as pages in JSON lines", "[inputs]") {
   const auto ran = run("show request wikitext 4 --json --documents " +
                        case_file("peer_wikitext_jsonl/test.jsonl"));
   CHECK(ran.code == 0);
-  CHECK(contains(run("show request wikitext 5 --documents " +
-                     case_file("peer_wikitext_jsonl/test.jsonl"))
-                     .output,
-                 "has 5 items"));
+  CHECK(contains(
+      run("show request wikitext 5 --documents " + case_file("peer_wikitext_jsonl/test.jsonl"))
+          .output,
+      "has 5 items"));
 }
 
 TEST_CASE("inputs: tojson, and a text in brackets", "[inputs]") {
@@ -142,18 +144,20 @@ TEST_CASE("inputs: tojson, and a text in brackets", "[inputs]") {
   };
   CHECK(contains(shown("j_bracket_text.yaml", 0), "\"context\":\"[&]\""));
   // "[{\"n\": ...": the context is JSON in JSON.
-  CHECK(contains(shown("j_json.yaml", 0), "\"context\":\"[{\\\"n\\\": \\\"1,000\\\", \\\"v\\\": 3}"));
+  CHECK(
+      contains(shown("j_json.yaml", 0), "\"context\":\"[{\\\"n\\\": \\\"1,000\\\", \\\"v\\\": 3}"));
 }
 
 TEST_CASE("inputs: one task's failure keeps the other's numbers", "[inputs]") {
   TempDir dir;
-  std::ofstream(dir.path / "bad.jsonl") << "{\"q\": \"a\", \"choices\": [\"x\", \"y\"], \"gold\": 0}\n"
-                                        << "{\"q\": \"a\", \"choices\": [], \"gold\": 0}\n";
+  std::ofstream(dir.path / "bad.jsonl")
+      << "{\"q\": \"a\", \"choices\": [\"x\", \"y\"], \"gold\": 0}\n"
+      << "{\"q\": \"a\", \"choices\": [], \"gold\": 0}\n";
   std::ofstream(dir.path / "bad.yaml")
       << "task: bad\ndataset_path: bad.jsonl\ntest_split: test\noutput_type: multiple_choice\n"
          "doc_to_text: q\ndoc_to_choice: choices\ndoc_to_target: gold\n";
-  const auto m = measured_case("labels/gold_bool.yaml",
-                               "++task.z.name=lm_eval ++task.z.task=" + (dir.path / "bad.yaml").string());
+  const auto m = measured_case("labels/gold_bool.yaml", "++task.z.name=lm_eval ++task.z.task=" +
+                                                            (dir.path / "bad.yaml").string());
   INFO(m.said);
   CHECK(m.code == 1);
   CHECK(m.trial.state == "done");

@@ -122,8 +122,9 @@ TEST_CASE("jinja: numbers, rounding, namespaces and JSON as jinja2 3.1.6 has the
   CHECK(rendered("{% set ns = namespace(x=0) %}{% for i in [1,2.5] %}{% set ns.x = ns.x + i %}"
                  "{% endfor %}{{ns.x}}") == "3.5");
   CHECK(rendered("{{dict(a=1,b='x')}}") == "{'a': 1, 'b': 'x'}");
-  CHECK(rendered("{{{'b':[1,none,true],'a':\"it's <b> & \\\"x\\\" é😀\"}|tojson}}") ==
-        R"({"a": "it\u0027s \u003cb\u003e \u0026 \"x\" \u00e9\ud83d\ude00", "b": [1, null, true]})");
+  CHECK(
+      rendered("{{{'b':[1,none,true],'a':\"it's <b> & \\\"x\\\" é😀\"}|tojson}}") ==
+      R"({"a": "it\u0027s \u003cb\u003e \u0026 \"x\" \u00e9\ud83d\ude00", "b": [1, null, true]})");
   CHECK(rendered("{{[{'k':1}]|tojson(indent=2)}}") == "[\n  {\n    \"k\": 1\n  }\n]");
   CHECK(rendered("{{'0x1f'|int(base=16)}} {{'0x10'|int}} {{'1e3'|int}} {{'ff'|int(0,16)}}") ==
         "31 0 1000 255");

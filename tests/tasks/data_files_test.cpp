@@ -41,7 +41,8 @@ TEST_CASE("csv: columns are typed as pandas types them", "[tasks]") {
   CHECK(rows("a,a,\n1,2,3\n") == "{'a': 1, 'a.1': 2, 'Unnamed: 2': 3}\n");
   CHECK(rows("a,b\r\n1,2\r3,4") == "{'a': 1, 'b': 2}\n{'a': 3, 'b': 4}\n");
   CHECK(rows("a,b\n\n  \n1\n") == "{'a': 1, 'b': None}\n");
-  CHECK(rows("a\n\"x\ny \"\"z\"\"\"\nsay \"hi\"\n") == "{'a': 'x\\ny \"z\"'}\n{'a': 'say \"hi\"'}\n");
+  CHECK(rows("a\n\"x\ny \"\"z\"\"\"\nsay \"hi\"\n") ==
+        "{'a': 'x\\ny \"z\"'}\n{'a': 'say \"hi\"'}\n");
   CHECK(contains(error_of([] { rows("a\n1\n\"x\n"); }), "f.csv:3: a quote is opened"));
   CHECK(contains(error_of([] { rows("a,b\n1,2\n1,2,3\n"); }), "f.csv:3: has 3 fields"));
 }
@@ -82,7 +83,8 @@ TEST_CASE("json: rows are a table", "[tasks]") {
   std::ofstream(array) << "{\"a\": 1}\n{\"a\": 2}\n";
   CHECK(read_documents_of(array, 0).size() == 2);
   std::ofstream(file) << "{\"a\": \"\xff\"}\n";
-  CHECK(contains(error_of([&] { read_documents_of(file, 0); }), "d.jsonl: is not valid UTF-8 at byte 7"));
+  CHECK(contains(error_of([&] { read_documents_of(file, 0); }),
+                 "d.jsonl: is not valid UTF-8 at byte 7"));
 }
 
 TEST_CASE("literals: what Python's literal_eval reads", "[tasks]") {

@@ -54,8 +54,9 @@ TEST_CASE("tasks: few-shot examples are drawn as random.Random(1234) draws them"
       asked(dir.write("b.yaml", kPlain + "test_split: test\nfewshot_split: test\n"), 4);
   CHECK(same[0].contexts[0] == shot(99) + shot(56) + shot(14) + shot(11) + "Q: q0\nA:");
   CHECK(same[1].contexts[0] == shot(74) + shot(4) + shot(85) + shot(88) + "Q: q1\nA:");
-  const auto first = asked(dir.write("c.yaml", kPlain + two + "num_fewshot: 2\ndescription: \"Now.\\n\"\n"
-                                                        "fewshot_config: {sampler: first_n}\n"));
+  const auto first = asked(dir.write("c.yaml", kPlain + two +
+                                                   "num_fewshot: 2\ndescription: \"Now.\\n\"\n"
+                                                   "fewshot_config: {sampler: first_n}\n"));
   CHECK(first[5].contexts[0] == "Now.\n" + shot(0) + shot(1) + "Q: q5\nA:");
 }
 

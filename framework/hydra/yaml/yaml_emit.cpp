@@ -27,7 +27,8 @@ bool is_space(char32_t c) {
 
 std::u32string characters(std::string_view text) {
   std::u32string all;
-  for (size_t at = 0; at < text.size();) all += static_cast<char32_t>(text::next_code_point(text, at));
+  for (size_t at = 0; at < text.size();)
+    all += static_cast<char32_t>(text::next_code_point(text, at));
   return all;
 }
 
@@ -233,8 +234,8 @@ class Emitter {
   /// "" where the character stands for itself in double quotes.
   static std::string escape_of(char32_t c) {
     static const std::pair<char32_t, const char*> kNames[] = {
-        {U'"', "\\\""}, {U'\\', "\\\\"}, {0, "\\0"},      {7, "\\a"},      {8, "\\b"},
-        {U'\t', "\\t"}, {U'\n', "\\n"},  {0x0b, "\\v"},   {0x0c, "\\f"},   {U'\r', "\\r"},
+        {U'"', "\\\""}, {U'\\', "\\\\"}, {0, "\\0"},      {7, "\\a"},     {8, "\\b"},
+        {U'\t', "\\t"}, {U'\n', "\\n"},  {0x0b, "\\v"},   {0x0c, "\\f"},  {U'\r', "\\r"},
         {0x1b, "\\e"},  {0x85, "\\N"},   {0x2028, "\\L"}, {0x2029, "\\P"}};
     for (const auto& [known, name] : kNames)
       if (c == known) return name;

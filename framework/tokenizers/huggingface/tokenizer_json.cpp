@@ -73,9 +73,10 @@ std::unique_ptr<Model> bpe_from_json(const Json& model, const std::string& where
   return std::make_unique<Bpe>(std::move(vocabulary), merges, options);
 }
 
-/// A score as serde_json reads it without its feature float_roundtrip: all digits as one whole number,
-/// then one multiplication or division by a power of ten. Where two ways to cut a text cost the same,
-/// the last bit decides. The text is the shortest that reads back equal, as files are written.
+/// A score as serde_json reads it without its feature float_roundtrip: all digits as one whole
+/// number, then one multiplication or division by a power of ten. Where two ways to cut a text cost
+/// the same, the last bit decides. The text is the shortest that reads back equal, as files are
+/// written.
 double serde_float(const std::string& text) {
   constexpr uint64_t kMost = UINT64_MAX;
   uint64_t significand = 0;
