@@ -28,7 +28,7 @@ int tokenize(const Arguments& a) {
   if (a.size() < 2 || a.size() > 3)
     fail("tokenize: usage: bench tokenize MODEL [VARIANT] < in.jsonl > out.jsonl");
   const auto path = resolve_model(a[1], model_folders());
-  const auto tokenizer = read_checkpoint(path).tokenizer(a.size() == 3 ? a[2] : "auto");
+  const auto tokenizer = tokenizer_at(path, a.size() == 3 ? a[2] : "auto");
   size_t line = 0;
   for (std::string row; std::getline(std::cin, row);) {
     ++line;
@@ -37,7 +37,13 @@ int tokenize(const Arguments& a) {
     if (!in.is_object() || !in.contains("text") || !in["text"].is_string())
       fail("standard input:{}: is no JSON object with a field 'text'", line);
     const auto text = in["text"].get<std::string>();
-    const auto ids = tokenizer->encode(text, false);
+    const auto ids = [&] {
+      try {
+        return tokenizer->encode(text, false);
+      } catch (const Error& e) {
+        fail("standard input:{}: {}", line, e.what());
+      }
+    }();
     std::cout << nlohmann::json{{"text", text},
                                 {"ids", ids},
                                 {"ids_special", tokenizer->encode(text, true)},

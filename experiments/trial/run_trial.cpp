@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/reason.h"
 #include "tensor/device.h"
 #include "data/calibration.h"
 #include "data/data.h"
@@ -240,20 +241,34 @@ class Runner {
               auto model = build_model(loaded_->checkpoint);
               model->to(device_);
               return model;
-            }};
+            },
+            loaded_->checkpoint.ends()};
+  }
+
+  /// All numbers of a task or none.
+  std::vector<Metric> measured(const std::string& label, const Task& task) {
+    auto metrics = task.run(context(label));
+    for (const auto& m : metrics)
+      if (!std::isfinite(m.value))
+        fail("task {}: {} is no number: the {} model is broken, or too large for the arithmetic",
+             label, m.name, is_dense(config_) && !has_stages(config_) ? "dense" : "pruned");
+    return metrics;
   }
 
   void measure() {
     Phase phase(out_, "evaluate", device_);
     show_logits();
-    for (const auto& [label, task] : tasks_from(config_)) {
-      for (auto& m : task->run(context(label))) {
-        if (!std::isfinite(m.value))
-          fail("task {}: {} is no number: the pruned model is broken", label, m.name);
-        out_.metrics.push_back({m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
-                                m.higher_is_better, std::move(m.items), m.items_hash});
+    for (const auto& [label, task] : tasks_from(config_)) try {
+        for (auto& m : measured(label, *task))
+          out_.metrics.push_back({m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
+                                  m.higher_is_better, std::move(m.items), m.items_hash});
+      } catch (const std::exception& e) {
+        const auto reason = reason_of(e);
+        if (reason.memory) throw;  // of the process, not of the task
+        out_.failed_tasks.push_back({label, reason.text});
       }
-    }
+    if (out_.metrics.empty() && !out_.failed_tasks.empty())
+      fail("{}", out_.failed_tasks.front().why);
     if (is_dense(config_) && !has_stages(config_)) judge_.gates();
   }
 

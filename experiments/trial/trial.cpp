@@ -1,4 +1,5 @@
 #include "trial/trial.h"
+#include "base/reason.h"
 
 #include <set>
 
@@ -41,7 +42,7 @@ void note(std::vector<std::string>& mistakes, F&& check) {
   try {
     check();
   } catch (const std::exception& e) {
-    mistakes.emplace_back(e.what());
+    mistakes.push_back(reason_of(e).text);
   }
 }
 
@@ -101,6 +102,14 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
   });
 }
 
+/// Files of a model's folder that any reader looks at: a README changes no number.
+bool is_read(const std::filesystem::path& file) {
+  static const std::set<std::string> kEndings{".json", ".safetensors", ".gguf", ".bin",  ".model",
+                                              ".th",   ".pth",         ".pt",   ".ckpt", ".tar"};
+  const auto name = file.filename().string();
+  return name == "merges.txt" || kEndings.contains(file.extension().string());
+}
+
 /// The bytes that a model is: digests of its files, from the manifest where it is shipped.
 std::string model_digest(const std::filesystem::path& path) {
   if (std::filesystem::is_regular_file(path)) return sha256_file(path.string());
@@ -108,7 +117,7 @@ std::string model_digest(const std::filesystem::path& path) {
   std::string all;
   std::set<std::filesystem::path> files;
   for (const auto& f : std::filesystem::directory_iterator(path))
-    if (f.is_regular_file()) files.insert(f.path());
+    if (f.is_regular_file() && is_read(f.path())) files.insert(f.path());
   for (const auto& f : files) all += f.filename().string() + " " + sha256_file(f.string()) + "\n";
   return sha256_hex(all);
 }
@@ -118,6 +127,18 @@ std::string cached_digest(const std::filesystem::path& path) {
   auto& slot = known[path.string()];
   if (slot.empty()) slot = model_digest(path);
   return slot;
+}
+
+/// Digests of what a task reads beside the shipped data, whose bytes are known: with another file
+/// it is another trial.
+Value own_files(const Value& config, const std::string& label) {
+  Value all{Value::Map{}};
+  for (const auto& [name, task] : tasks_from(config)) {
+    if (name != label) continue;
+    for (const auto& file : task->files())
+      if (shipped_digest(file).empty()) all.set(file, data_digest(file));
+  }
+  return all;
 }
 
 Value identity_of(const Value& config) {
@@ -155,6 +176,8 @@ Value identity_of(const Value& config) {
     for (const char* file : {"text", "file"})
       if (const Value* f = task.find(file))
         canonical.set("bytes", data_digest(f->string()));
+    if (const auto bytes = own_files(config, label); !bytes.map().empty())
+      canonical.set("files", bytes);
     tasks.set(label, canonical);
   }
   id.set("tasks", tasks);

@@ -64,6 +64,7 @@ struct TaskContext {
   at::Device device = at::kCPU;
   std::function<void(const Evidence&)> evidence;  // may be empty; called once for each protocol
   std::function<std::unique_ptr<Model>()> dense;  // the model as it was before pruning, once more
+  std::vector<int64_t> ends;  // ids that end a generated answer, by the model's files
 
   template <class T>
   std::shared_ptr<const T> once(const std::string& key,
@@ -94,6 +95,8 @@ class Task {
   virtual ~Task() = default;
   /// Missing data, unknown protocols: found while a sweep is planned.
   virtual void check() const {}
+  /// Files that its numbers depend on: names of shipped data, or paths.
+  virtual std::vector<std::string> files() const { return {}; }
   /// What goes into the models that it can measure.
   virtual Accepts accepts() const { return {.input = Input::Text}; }
   virtual std::vector<Metric> run(const TaskContext& context) const = 0;
