@@ -100,9 +100,11 @@ TEST_CASE("list, show, report and leaderboard on a filled database", "[front]") 
 
 TEST_CASE("other verbs go to bench-engine with two variables set", "[front]") {
   const StandIn engine("echo \"$@|$THP_MEM_ALLOC_ENABLE|$OMP_WAIT_POLICY\"\nexit 7\n");
-  const Ran ran = engine.run("verify 'a b' --models c");
+  const Ran ran = engine.run("logits 'a b'");
   CHECK(ran.code == 7);
-  CHECK(ran.output == "verify a b --models c|1|passive\n");
+  CHECK(contains(ran.output, "a b|1|passive\n"));
+  // The replay of recorded results is a program of its own, which is not built here.
+  CHECK(contains(engine.run("verify 'a b' --models c").output, "needs bench-parity"));
   const auto asked = "generate --ignore-eos --until=a b --until=c -- m -x|1|passive\n";
   CHECK(engine.run("generate m --until 'a b' --ignore-eos --until=c -- -x").output == asked);
   CHECK(engine.run("show request arc_easy 3 --json --model m").output ==
