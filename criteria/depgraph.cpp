@@ -21,7 +21,12 @@ class Grouped : public Criterion {
  public:
   explicit Grouped(const Config& c)
       : members_(c.get<std::string>("members")), normalizer_(c.get<std::string>("normalizer")) {}
-  Ranks accepts() const override { return {{.weights = false, .nm = false}}; }
+  /// Not experts, of whose matrices one unit owns all.
+  Ranks accepts() const override {
+    return {{.weights = false,
+             .nm = false,
+             .units = {"channel", "head", "neuron", "hidden", "attention", "mlp", "block"}}};
+  }
   Tensor units(const Group& group, const Stats& stats) const override {
     auto all = members(group, stats);
     if (all.empty()) fail("{}: nothing in it has a value for this criterion", group.name);

@@ -31,7 +31,12 @@ class Fpgm : public Criterion {
       : group_(c.get<std::string>("form") == "group"),
         members_(c.get<std::string>("members")),
         normalizer_(c.get<std::string>("normalizer")) {}
-  Ranks accepts() const override { return {{.weights = false, .nm = false}}; }
+  /// Not experts, of whose matrices one unit owns all.
+  Ranks accepts() const override {
+    return {{.weights = false,
+             .nm = false,
+             .units = {"channel", "head", "neuron", "hidden", "attention", "mlp", "block"}}};
+  }
   Tensor score(const View& view, const Stats&) const override {
     return distance_sums(view.weight).unsqueeze(1).expand_as(view.weight).to(at::kFloat);
   }

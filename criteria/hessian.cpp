@@ -23,6 +23,10 @@ class Hessian : public Criterion {
       : members_(c.get<std::string>("members")),
         normalizer_(c.get<std::string>("normalizer")),
         last_(c.get<std::string>("accumulate") == "last") {}
+  /// Not of the residual stream of a language model, whose embeddings have no sample's gradient.
+  Ranks accepts() const override {
+    return {{.units = {"channel", "head", "neuron", "attention", "mlp", "block"}}};
+  }
   Needs needs() const override { return {need<GradientMoments>()}; }
   Tensor score(const View& view, const Stats& stats) const override {
     const auto& s = stats.get<GradientMoments>(view.layer);

@@ -27,7 +27,8 @@ class LeastSquares : public Update {
   void apply(Site& site) const override {
     const auto stays = site.mask.any(0);
     const auto k = stays.nonzero().squeeze(1), r = stays.logical_not().nonzero().squeeze(1);
-    if (r.numel() == 0 || k.numel() == 0) return;
+    if (r.numel() == 0 || k.numel() == 0)
+      return site.layer.set_matrix(site.layer.matrix().masked_fill(~site.mask, 0));
     auto h = site.stats.get<InputGram>(site.layer).gram.to(at::kDouble);
     h = h + at::eye(h.size(0), h.options()) * (damping_ * h.diagonal().mean());
     const auto rows = h.index_select(0, k);
@@ -35,7 +36,8 @@ class LeastSquares : public Update {
     const auto w = site.layer.matrix().to(at::kDouble);
     const auto gone = w.index_select(1, r).mm(rows.index_select(1, r).t());  // W_R H_RK
     const auto step = at::cholesky_solve(gone.t().contiguous(), factor).t();
-    site.layer.set_matrix(w.index_add(1, k, step).to(site.layer.weight.scalar_type()));
+    site.layer.set_matrix(
+        w.index_add(1, k, step).masked_fill(~site.mask, 0).to(site.layer.weight.scalar_type()));
   }
 
  private:

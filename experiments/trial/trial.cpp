@@ -328,6 +328,10 @@ Planned plan_jobs(const std::vector<Job>& jobs) {
   Planned planned;
   std::set<std::string> ids, said;
   std::string launcher;
+  if (jobs.empty())
+    planned.mistakes.emplace_back(
+        "the sweep has no trial: one of its keys has no value, as glob() that finds no "
+        "configuration of a group");
   for (const auto& job : jobs) {
     std::vector<std::string> mistakes;
     auto plan = plan_trial(job.config, mistakes);

@@ -157,9 +157,21 @@ Tensor Checkpoint::take(const std::string& name) const {
   return t;
 }
 
+namespace {
+
+/// Tensors that files carry beside a network and that change nothing of what it computes.
+bool beside_the_network(const std::string& name) {
+  const auto last = name.substr(name.rfind('.') + 1);
+  return last == "num_batches_tracked" ||  // a counter of training
+         last.starts_with("in_mask") || last.starts_with("out_mask") ||  // IFSO's: cut already
+         name == "image_mean" || name == "image_std";  // ours, in config.json as well
+}
+
+}  // namespace
+
 void Checkpoint::check_all_taken() const {
   for (const auto& [name, t] : tensors)
-    if (!taken_.contains(name) && !name.ends_with("num_batches_tracked"))  // a counter of training
+    if (!taken_.contains(name) && !beside_the_network(name))
       fail("{}: the tensor {} is none of a {}: the network is another one than its names suggest",
            folder.string(), name, type_);
 }

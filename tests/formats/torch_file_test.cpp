@@ -95,7 +95,7 @@ TEST_CASE("torch files: what would run code, or leaves the file, is a sentence",
   CHECK(contains(said_of(zip("\x80\x02}}\x81.")), "opcode 0x81"));
   CHECK(contains(said_of(zip(state_dict(tensor(1, 4)))), "leaves its storage"));
   CHECK(contains(said_of(zip(state_dict(tensor(200, 3)))), "outside its storage"));
-  CHECK(contains(said_of(zip("\x80\x02}.")), "holds no tensor"));
+  CHECK(contains(said_of(zip("\x80\x02}.")), "holds no state dict"));
   CHECK(contains(said_of(zip("\x80\x02(.")), "a value is missing"));
   const auto whole = zip(state_dict(tensor(0, 3)));
   for (size_t n = 0; n < whole.size(); n += 7) CHECK(!said_of(whole.substr(0, n)).empty());

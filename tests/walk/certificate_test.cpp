@@ -141,7 +141,7 @@ std::string careless(bool mask) {
   Method m;
   m.criterion = Registry<Criterion>::instance().create("magnitude");
   m.allocator = Registry<Allocator>::instance().create("uniform");
-  m.updates.emplace_back(std::make_unique<Careless>(mask));
+  m.updates.emplace_back(std::make_unique<Careless>(mask), "update");
   m.pattern = two_of_four();
   Calibration none;
   return error_of([&] { prune(*s.model, m, 0.5, none); });

@@ -38,7 +38,7 @@ bool printable_anywhere(char32_t c) {
          (c >= 0xe000 && c <= 0xfffd && c != 0xfeff);
 }
 bool printable_outside(char32_t c) {
-  return printable_anywhere(c) || c == U'\n' || c == 0x85 || (c >= 0x10000 && c < 0x10ffff);
+  return printable_anywhere(c) || c == U'\n' || c == 0x85;
 }
 
 Analysis analyze(const std::u32string& text) {
