@@ -79,13 +79,13 @@ void sparsegpt_solve(benchmark::State& state) {
   const auto obs =
       Registry<Update>::instance().create("obs", Value(Value::Map{{"reselect", true}}));
   const auto score = Registry<Criterion>::instance().create("sparsegpt");
-  const Reselect again = [&](const Tensor& w, int64_t begin, int64_t end) {
+  const auto again = [&](const Tensor& w, int64_t begin, int64_t end, double) {
     return select(score->score(View(l, w, begin, end), stats), Contest::Layer, 0.5);
   };
   for (auto _ : state) {
     l.weight = dense;
-    auto mask = at::ones({kOut, kIn}, at::kBool);
-    obs->apply(l, mask, Pattern(), again, stats);
+    Site site{l,  at::ones({kOut, kIn}, at::kBool), Part(), Pattern(), Contest::Layer, {}, stats, again};
+    obs->apply(site);
   }
   state.counters["GFLOP/s"] = benchmark::Counter(1e-9 * double(kOut * kIn * kIn),
                                                  benchmark::Counter::kIsIterationInvariantRate);

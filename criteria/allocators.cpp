@@ -6,6 +6,7 @@
 
 #include "core/allocator.h"
 #include "measure/normalize.h"
+#include "measure/pooled.h"
 
 namespace bench {
 namespace {
@@ -19,22 +20,26 @@ int64_t rounded(double x) {
   return static_cast<int64_t>(std::nearbyint(x));
 }
 
+std::vector<Share> as_shares(const std::vector<Part>& parts, const std::vector<int64_t>& counts) {
+  std::vector<Share> out;
+  for (size_t i = 0; i < parts.size(); ++i)
+    out.push_back({static_cast<double>(counts[i]) / static_cast<double>(parts[i].size), counts[i]});
+  return out;
+}
+
 class Uniform : public Allocator {
  public:
   static Schema schema() { return {counts_key()}; }
   explicit Uniform(const Config& c) : round_(c.get<std::string>("counts") == "round") {}
-  void check(const Pattern& p) const override {
-    if (p.kind == Pattern::Structured && p.depth())
-      fail(
-          "allocator uniform: removes the same share of every group, but a block goes whole or not "
-          "at all; use allocator=global");
-    if (round_ && (p.kind != Pattern::Unstructured || p.contest == Contest::Row))
-      fail("allocator uniform: counts=round is for whole layers of an unstructured pattern");
+  Accepts accepts() const override {
+    if (!round_) return {.depth = false, .use = "allocator=global"};
+    return {.nm = false, .units = {}, .per_row = false, .use = "counts=floor"};
   }
-  std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
+  std::vector<Share> shares(const Split& split) const override {
     std::vector<Share> out;
-    for (const auto& p : parts)
-      out.push_back({target, round_ ? rounded(target * static_cast<double>(p.size)) : -1});
+    for (const auto& p : split.parts)
+      out.push_back(
+          {split.target, round_ ? rounded(split.target * static_cast<double>(p.size)) : -1});
     return out;
   }
 
@@ -49,7 +54,7 @@ class Global : public Allocator {
   static Schema schema() {
     return {counts_key(),
             key("normalise", "none",
-                "how the scores of a part are scaled before they are pooled (core/normalize.h)")
+                "how the scores of a part are scaled before they are pooled (measure/normalize.h)")
                 .one_of(normalizers()),
             key("budget", "weights",
                 "groups: the target is a share of their weights, or every unit counts as one")
@@ -64,82 +69,55 @@ class Global : public Allocator {
         units_(c.get<std::string>("budget") == "units"),
         round_(c.get<std::string>("counts") == "round"),
         threshold_(c.get<std::string>("ties") == "reference") {}
-  void check(const Pattern& p) const override {
-    if (p.kind == Pattern::NM)
-      fail("allocator global: n:m removes the same share everywhere; use uniform");
-    if (p.reference_ties) fail("allocator global: gives exact counts; tie=reference needs uniform");
-    if (p.contest == Contest::Row)
-      fail(
-          "allocator global: pools all weights; pattern per=row compares inside rows; use uniform");
+  Accepts accepts() const override {
+    return {.nm = false, .per_row = false, .authors_ties = false, .use = "allocator=uniform"};
   }
   bool wants_scores() const override { return true; }
-  void observe(const Part& part, const Tensor& score) override {
-    const auto s = score.detach().to(at::kCPU, at::kFloat).flatten().contiguous();
-    seen_.push_back({part.name, on_common_scale(s)});
-  }
 
-  std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
-    std::vector<int64_t> begin(parts.size() + 1, 0);
-    std::vector<Tensor> all;
-    for (size_t i = 0; i < parts.size(); ++i) {
-      begin[i + 1] = begin[i] + parts[i].size;
-      all.push_back(seen_[i].second);
+  std::vector<Share> shares(const Split& split) const override {
+    const auto& parts = split.parts;
+    const ScoreOf score = [&](size_t i) { return on_common_scale(split.scores.of(i)); };
+    int64_t total = 0;
+    for (const auto& p : parts) total += p.size;
+    if (units_) {
+      // total - int(total (1 - target)) of the lowest units, as LLM-Pruner counts (mini_llm.md 4).
+      auto counts = lowest_of_all(parts.size(), score, removed_units(total, 1, split.target));
+      for (size_t i = 0; i < parts.size(); ++i)
+        counts[i] = std::min(counts[i], parts[i].size - parts[i].at_least);
+      return as_shares(parts, counts);
     }
-    const auto pooled = at::cat(all);
-    const bool units =
-        std::any_of(parts.begin(), parts.end(), [](const Part& p) { return p.weight > 1; });
-    auto counts = units_  ? by_units(parts, begin, pooled, target)
-                  : units ? by_weight(parts, begin, pooled, target)
-                          : by_number(begin, pooled, target);
-    seen_.clear();
-    std::vector<Share> out;
-    for (size_t i = 0; i < parts.size(); ++i)
-      out.push_back(
-          {static_cast<double>(counts[i]) / static_cast<double>(parts[i].size), counts[i]});
-    return out;
+    if (std::any_of(parts.begin(), parts.end(), [](const Part& p) { return p.weight > 1; }))
+      return as_shares(parts, by_weight(parts, score, split.target));
+    const auto drop = round_ ? rounded(split.target * static_cast<double>(total))
+                             : removed_weights(total, split.target);
+    return as_shares(parts, lowest_of_all(parts.size(), score, drop, threshold_));
   }
 
  private:
   /// What is gone already (-inf) stays below everything and counts for nothing.
-  Tensor on_common_scale(const Tensor& score) const {
+  Tensor on_common_scale(const Tensor& scores) const {
+    const auto score = scores.detach().to(at::kCPU, at::kFloat).flatten();
+    if (normalise_ == "none") return score;
     const auto here = at::isfinite(score);
-    if (normalise_ == "none" || !here.any().item<bool>()) return score;
+    if (!here.any().item<bool>()) return score;
     const auto scaled = normalized(score.masked_select(here), normalise_).to(at::kFloat);
     if (!scaled.isfinite().all().item<bool>()) return score;  // all zero: no scale
     return score.masked_scatter(here, scaled);
   }
 
-  std::vector<int64_t> by_number(const std::vector<int64_t>& begin, const Tensor& pooled,
-                                 double target) const {
-    const auto drop = round_ ? rounded(target * static_cast<double>(pooled.numel()))
-                             : removed_weights(pooled.numel(), target);
-    auto keep = select(pooled.reshape({1, -1}), Contest::Layer, target, drop).flatten();
-    if (threshold_ && drop > 0) keep = pooled > pooled.masked_select(~keep).max();
-    std::vector<int64_t> counts;
-    for (size_t i = 0; i + 1 < begin.size(); ++i)
-      counts.push_back((~keep.slice(0, begin[i], begin[i + 1])).sum().item<int64_t>());
-    return counts;
-  }
-
-  /// total - int(total (1 - target)) of the lowest units, as LLM-Pruner counts (mini_llm.md 4).
-  static std::vector<int64_t> by_units(const std::vector<Part>& parts,
-                                       const std::vector<int64_t>& begin, const Tensor& pooled,
-                                       double target) {
-    const auto keep = select_units(pooled, removed_units(pooled.numel(), 1, target));
-    std::vector<int64_t> counts;
-    for (size_t i = 0; i < parts.size(); ++i)
-      counts.push_back(std::min((~keep.slice(0, begin[i], begin[i + 1])).sum().item<int64_t>(),
-                                parts[i].size - parts[i].at_least));
-    return counts;
-  }
-
-  static std::vector<int64_t> by_weight(const std::vector<Part>& parts,
-                                        const std::vector<int64_t>& begin, const Tensor& pooled,
+  /// Units are few: their scores are held together.
+  static std::vector<int64_t> by_weight(const std::vector<Part>& parts, const ScoreOf& score,
                                         double target) {
-    const auto order = std::get<1>(at::sort(pooled, true, 0, false));
-    const int64_t* at = order.const_data_ptr<int64_t>();
+    std::vector<int64_t> begin(parts.size() + 1, 0);
+    std::vector<Tensor> all;
     double total = 0, gone = 0;
-    for (const auto& p : parts) total += p.weight * static_cast<double>(p.size);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      begin[i + 1] = begin[i] + parts[i].size;
+      all.push_back(score(i));
+      total += parts[i].weight * static_cast<double>(parts[i].size);
+    }
+    const auto order = std::get<1>(at::sort(at::cat(all), true, 0, false)).contiguous();
+    const int64_t* at = order.const_data_ptr<int64_t>();
     const double goal = target * total * (1 + 1e-12);  // 0.3 of 10 equal blocks are 3
     std::vector<int64_t> counts(parts.size(), 0);
     for (int64_t i = 0; i < order.numel(); ++i) {
@@ -155,7 +133,6 @@ class Global : public Allocator {
 
   std::string normalise_;
   bool units_, round_, threshold_;
-  std::vector<std::pair<std::string, Tensor>> seen_;
 };
 
 /// Density of a layer ~ (sum of its dimensions over their product)^power, layers that would exceed
@@ -176,11 +153,10 @@ class Erk : public Allocator {
         whole_(c.get<std::string>("counts") == "rigl"),
         kernel_(c.get<bool>("kernel")),
         power_(c.get<double>("power")) {}
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Unstructured)
-      fail("allocator erk: splits a share of weights over layers; it needs pattern=unstructured");
-  }
-  std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
+  Accepts accepts() const override { return {.nm = false, .units = {}}; }
+  std::vector<Share> shares(const Split& split) const override {
+    const auto& parts = split.parts;
+    const double target = split.target;
     std::vector<bool> dense(parts.size(), false);
     std::vector<double> stay(parts.size(), 0);  // survivors of the layers that are not dense
     for (bool again = true; again;) {
@@ -226,9 +202,15 @@ class Erk : public Allocator {
   double power_;
 };
 
-BENCH_REGISTER(Allocator, Uniform, "uniform", "the same share everywhere");
-BENCH_REGISTER(Allocator, Global, "global", "one threshold on the pooled scores");
-BENCH_REGISTER(Allocator, Erk, "erk", "Erdos-Renyi-Kernel densities");
+BENCH_REGISTER(Allocator, Uniform, "uniform", .doc = "the same share everywhere",
+               .source = "Han et al. 2015, arXiv 1506.02626", .year = 2015,
+               .when = About::When::Any, .how = About::How::Fixed);
+BENCH_REGISTER(Allocator, Global, "global", .doc = "one threshold on the pooled scores",
+               .source = "Frankle and Carbin 2019, arXiv 1803.03635", .year = 2019,
+               .when = About::When::Any);
+BENCH_REGISTER(Allocator, Erk, "erk", .doc = "Erdos-Renyi-Kernel densities",
+               .source = "Evci et al. 2020, arXiv 1911.11134", .year = 2020,
+               .when = About::When::Any, .how = About::How::Fixed);
 
 }  // namespace
 }  // namespace bench

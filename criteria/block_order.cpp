@@ -7,19 +7,18 @@ namespace {
 
 class BlockOrder : public Criterion {
  public:
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured || !p.depth())
-      fail("block_order: orders whole blocks or sublayers; use pattern=blocks");
-  }
-  Tensor score(const View& view, const Stats&) const override {
-    return at::zeros_like(view.weight, at::kFloat);
+  Ranks accepts() const override {
+    return {{.weights = false, .nm = false, .units = {"block", "attention", "mlp"}}};
   }
   Tensor units(const Group& group, const Stats&) const override {
     return at::tensor({-static_cast<double>(group.block)}, at::kDouble);
   }
 };
 
-BENCH_REGISTER(Criterion, BlockOrder, "block_order", "the last blocks go first; nothing is scored");
+BENCH_REGISTER(Criterion, BlockOrder, "block_order",
+               .doc = "the last blocks go first; nothing is scored",
+               .source = "Ma et al. 2023, arXiv 2305.11627", .year = 2023,
+               .how = About::How::Fixed);
 
 }  // namespace
 }  // namespace bench

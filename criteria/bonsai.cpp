@@ -5,12 +5,11 @@
 #include <cmath>
 #include <numeric>
 
-#include "measure/calibrated.h"
+#include "core/borrowed.h"
 #include "core/criterion.h"
-#include "core/method.h"
+#include "kernels/philox.h"
 #include "measure/sequence_loss.h"
 #include "measure/statistics.h"
-#include "kernels/philox.h"
 
 namespace bench {
 namespace {
@@ -34,15 +33,11 @@ struct Tried {
 
 class Search {
  public:
-  Search(Model& model, Calibration& data, std::vector<Group> groups, const Settings& how)
-      : model_(model), data_(data), sequences_(split(data.batches)), how_(how) {
-    for (auto& g : groups) add(std::move(g));
+  Search(const Probe& p, const Settings& how)
+      : model_(p.model), data_(p.data), sequences_(split(p.data.batches)), how_(how) {
+    for (const Group* g : p.groups) add(*g);
+    for (auto& t : all_) borrowed_.gate(*t.reader, {});
   }
-  ~Search() {
-    for (auto& t : all_) t.reader->gate = Tensor();
-  }
-  Search(const Search&) = delete;
-  Search& operator=(const Search&) = delete;
 
   std::map<std::string, Tensor> run(double target) {
     const auto rounds = static_cast<int64_t>(std::ceil(target / how_.share - 1e-9));
@@ -191,11 +186,38 @@ class Search {
   }
 
   Model& model_;
-  Calibration& data_;
+  Calibration data_;  // handles of its own: hidden states begin anew in every round
   std::vector<Batch> sequences_;
   Settings how_;
   std::vector<Tried> all_;
+  Borrowed borrowed_;
 };
+
+/// Scores of all units, by the names of their groups: the same map for every layer.
+struct UnitSearch : Statistic {
+  static constexpr const char* kName = "bonsai";
+  static const Pass& pass();
+  UnitSearch(const Layer&, int64_t masks, int64_t seed, double share, double ridge)
+      : how{masks, seed, share, ridge} {}
+  Values values() const override {
+    Values all;
+    for (const auto& [name, score] : scores) all.emplace_back(name, score);
+    return all;
+  }
+  Settings how;
+  std::map<std::string, Tensor> scores;  // float64 [units]
+};
+
+void search(const Probe& p, Heard<UnitSearch> heard) {
+  at::NoGradGuard no_grad;
+  const auto scores = Search(p, heard.front().second->how).run(p.target);
+  for (const auto& [layer, s] : heard) s->scores = scores;
+}
+
+const Pass kSearch = pass_of<UnitSearch>(Pass::Global, search, Pass::All, /*aimed=*/true);
+const Pass& UnitSearch::pass() {
+  return kSearch;
+}
 
 class Bonsai : public Criterion {
  public:
@@ -211,26 +233,24 @@ class Bonsai : public Criterion {
       : how_{c.get<int64_t>("masks"), c.get<int64_t>("seed"), c.get<double>("share"),
              c.get<double>("ridge")} {}
 
-  void check(const Pattern& p) const override {
-    const auto inner = [](const std::string& kind) { return kind == "head" || kind == "neuron"; };
-    if (p.kind != Pattern::Structured || !std::all_of(p.groups.begin(), p.groups.end(), inner))
-      fail("bonsai: switches heads and neurons off; use pattern=heads_neurons");
+  Ranks accepts() const override {
+    return {{.weights = false, .nm = false, .units = {"head", "neuron"}, .input = Input::Text}};
   }
-  Needs needs() const override { return {need<Calibrated>()}; }
-  void prepare(Model& model, Calibration& data, const Pattern& p, double target) const override {
-    scores_ = Search(model, data, prunable_groups(model, p), how_).run(target);
+  Needs needs() const override { return {kind()}; }
+  Tensor units(const Group& group, const Stats& stats) const override {
+    return stats.get<UnitSearch>(*group.slices.front().layer, kind()).scores.at(group.name);
   }
-  Tensor score(const View& view, const Stats&) const override {
-    return at::zeros_like(view.weight, at::kFloat);
-  }
-  Tensor units(const Group& group, const Stats&) const override { return scores_.at(group.name); }
 
  private:
+  StatisticKind kind() const {
+    return need<UnitSearch>(how_.masks, how_.seed, how_.share, how_.ridge);
+  }
   Settings how_;
-  mutable std::map<std::string, Tensor> scores_;  // of the last prepare()
 };
 
-BENCH_REGISTER(Criterion, Bonsai, "bonsai", "the loss with random units off, regressed on them");
+BENCH_REGISTER(Criterion, Bonsai, "bonsai", .doc = "the loss with random units off, regressed on them",
+               .source = "Dery et al. 2024, arXiv 2402.05406", .year = 2024,
+               .data = About::Data::Unlabelled, .how = About::How::Searched);
 
 }  // namespace
 }  // namespace bench

@@ -21,10 +21,7 @@ class Grouped : public Criterion {
  public:
   explicit Grouped(const Config& c)
       : members_(c.get<std::string>("members")), normalizer_(c.get<std::string>("normalizer")) {}
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured)
-      fail("this criterion ranks units of coupled layers; it needs a structured pattern");
-  }
+  Ranks accepts() const override { return {{.weights = false, .nm = false}}; }
   Tensor units(const Group& group, const Stats& stats) const override {
     auto all = members(group, stats);
     if (all.empty()) fail("{}: nothing in it has a value for this criterion", group.name);
@@ -78,7 +75,7 @@ class GroupNorm : public Grouped {
       if (bias_ && s.dim == Slice::Out && s.layer->bias.defined())
         all.push_back(channels_of(group, s, power(s.layer->bias).to(at::kDouble)));
     for (const auto& f : group.followers)
-      if (!f.name.empty()) all.push_back(power(*f.values).to(at::kDouble));
+      if (!f.name.empty()) all.push_back(follower_channels(f, power(*f.values)));
     return all;
   }
 
@@ -93,9 +90,8 @@ class BnGamma : public Grouped {
  public:
   static Schema schema() { return group_schema(); }
   explicit BnGamma(const Config& c) : Grouped(c) {}
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"channel"})
-      fail("bn_gamma ranks channels by their batch norms; it needs pattern=channels");
+  Ranks accepts() const override {
+    return {{.weights = false, .nm = false, .units = {"channel"}, .input = Input::Images}};
   }
   Tensor score(const View& view, const Stats&) const override { return view.weight.abs(); }
 
@@ -134,9 +130,15 @@ class GroupTaylor : public Grouped {
   bool signed_;
 };
 
-BENCH_REGISTER(Criterion, GroupNorm, "group_norm", "norm of all weights of a unit (DepGraph)");
-BENCH_REGISTER(Criterion, BnGamma, "bn_gamma", "|gamma| of a channel's batch norms");
-BENCH_REGISTER(Criterion, GroupTaylor, "group_taylor", "|w g| over all weights of a unit");
+BENCH_REGISTER(Criterion, GroupNorm, "group_norm",
+               .doc = "norm of all weights of a unit (DepGraph)",
+               .source = "Fang et al. 2023, arXiv 2301.12900", .year = 2023);
+BENCH_REGISTER(Criterion, BnGamma, "bn_gamma", .doc = "|gamma| of a channel's batch norms",
+               .source = "Liu et al. 2017, arXiv 1708.06519", .year = 2017);
+BENCH_REGISTER(Criterion, GroupTaylor, "group_taylor",
+               .doc = "|w g| over all weights of a unit",
+               .source = "Molchanov et al. 2019, arXiv 1906.10771", .year = 2019,
+               .data = About::Data::Labelled);
 
 }  // namespace
 }  // namespace bench

@@ -9,8 +9,8 @@
 
 #include "core/allocator.h"
 #include "core/criterion.h"
-#include "measure/statistics.h"
 #include "core/update.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {
@@ -40,11 +40,8 @@ struct InputFluctuation : Statistic {
 };
 
 /// The layers whose inputs are the units: o_proj for heads, down_proj for neurons.
-void check_inner(const Pattern& p, const char* name) {
-  const auto inner = [](const std::string& kind) { return kind == "head" || kind == "neuron"; };
-  if (p.kind != Pattern::Structured || !std::all_of(p.groups.begin(), p.groups.end(), inner))
-    fail("{}: scores heads and neurons by the layer that reads them; use pattern=heads_neurons",
-         name);
+Accepts heads_and_neurons() {
+  return {.weights = false, .nm = false, .units = {"head", "neuron"}};
 }
 
 const Slice& reader(const Group& group) {
@@ -53,11 +50,16 @@ const Slice& reader(const Group& group) {
   fail("{}: no layer reads its units", group.name);
 }
 
-/// The authors' rule: everything below the score at index int(ratio * units) goes.
-Tensor below_index(const Tensor& score, double ratio) {
-  const auto sorted = std::get<0>(at::sort(score));
-  return score >= sorted[removed_weights(score.numel(), ratio)];
-}
+/// The authors' rule: everything below the score at index int(ratio * units) goes
+/// (FLAP/lib/prune.py, prune_wanda_sp, prune_magnitude_sp).
+class BelowIndex : public Selection {
+ public:
+  Tensor units(const Group& group, const Tensor& score, Share share) const override {
+    if (share.count >= 0) return Selection::units(group, score, share);
+    const auto sorted = std::get<0>(at::sort(score));
+    return score >= sorted[removed_weights(score.numel(), share.ratio)];
+  }
+};
 
 class Flap : public Criterion {
  public:
@@ -76,7 +78,9 @@ class Flap : public Criterion {
         reference_(c.get<std::string>("variance") == "flap_reference"),
         standardise_(c.get<bool>("standardise")) {}
 
-  void check(const Pattern& p) const override { check_inner(p, "flap"); }
+  Ranks accepts() const override {
+    return {heads_and_neurons(), Contest::Layer, "below_index"};
+  }
   Needs needs() const override {
     if (reference_ && metric_ != "wifn") return {need<InputFluctuation>()};
     return {need<InputMoments>()};
@@ -93,10 +97,6 @@ class Flap : public Criterion {
     if (standardise_) each = (each - each.mean()) / each.std();
     const auto by_unit = each.reshape({s.stretches, group.units, s.width});
     return standardise_ ? by_unit.mean(2).mean(0) : by_unit.sum(2).sum(0);
-  }
-
-  Tensor reference_units(const Group&, const Tensor& score, double ratio) const override {
-    return below_index(score, ratio);
   }
 
  private:
@@ -141,20 +141,20 @@ class FlapAllocator : public Allocator {
       : apart_(c.get<std::string>("modules") == "apart"),
         uniform_(c.get<std::string>("layers") == "uniform"),
         head_weight_(c.get<double>("head_weight")),
-        remove_heads_(c.get<int64_t>("remove_heads")) {}
+        remove_heads_(c.get<int64_t>("remove_heads")) {
+    if (uniform_ && !apart_) fail("{}: layers=uniform needs modules=apart", c.path());
+  }
 
-  void check(const Pattern& p) const override {
-    check_inner(p, "allocator flap");
-    if (uniform_ && !apart_) fail("allocator flap: layers=uniform needs modules=apart");
-    if (p.reference_ties)
-      fail("allocator flap: chooses units by its own threshold; use tie=stable");
+  Accepts accepts() const override {
+    auto a = heads_and_neurons();
+    a.authors_ties = false;
+    return a;
   }
   bool wants_scores() const override { return true; }
-  void observe(const Part&, const Tensor& score) override {
-    seen_.push_back(score.detach().to(at::kCPU, at::kFloat).flatten());
-  }
 
-  std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
+  std::vector<Share> shares(const Split& split) const override {
+    const auto& parts = split.parts;
+    const double target = split.target;
     std::vector<Share> out(parts.size());
     std::map<std::string, std::vector<size_t>> pools;
     for (size_t i = 0; i < parts.size(); ++i) pools[apart_ ? parts[i].kind : ""].push_back(i);
@@ -164,19 +164,27 @@ class FlapAllocator : public Allocator {
         for (const auto i : pool) out[i] = {target, count};
         continue;
       }
-      const double threshold = apart_ ? by_count(pool, count_of(parts, kind, target, 1))
-                                      : by_weight(parts, pool, target);
-      for (const auto i : pool) {
-        const auto gone = (seen_[i] <= threshold).sum().item<int64_t>();
-        const auto count = std::min(gone, parts[i].size - parts[i].at_least);
-        out[i] = {static_cast<double>(count) / static_cast<double>(parts[i].size), count};
+      const auto seen = seen_in(split, pool);
+      const double threshold = apart_ ? by_count(seen, count_of(parts, kind, target, 1))
+                                      : by_weight(parts, pool, seen, target);
+      for (size_t k = 0; k < pool.size(); ++k) {
+        const auto& part = parts[pool[k]];
+        const auto gone = (seen[k] <= threshold).sum().item<int64_t>();
+        const auto count = std::min(gone, part.size - part.at_least);
+        out[pool[k]] = {static_cast<double>(count) / static_cast<double>(part.size), count};
       }
     }
-    seen_.clear();
     return out;
   }
 
  private:
+  static std::vector<Tensor> seen_in(const Split& split, const std::vector<size_t>& pool) {
+    std::vector<Tensor> all;
+    for (const auto i : pool)
+      all.push_back(split.scores.of(i).detach().to(at::kCPU, at::kFloat).flatten());
+    return all;
+  }
+
   double weight_of(const Part& p, double neuron) const {
     if (p.kind == "head" && head_weight_ > 0) return head_weight_;
     return p.kind == "head" ? p.weight / neuron : 1;
@@ -189,13 +197,11 @@ class FlapAllocator : public Allocator {
   }
 
   double by_weight(const std::vector<Part>& parts, const std::vector<size_t>& pool,
-                   double target) const {
-    std::vector<Tensor> scores, weights;
-    for (const auto i : pool) {
-      scores.push_back(seen_[i]);
+                   const std::vector<Tensor>& seen, double target) const {
+    std::vector<Tensor> weights;
+    for (const auto i : pool)
       weights.push_back(at::full({parts[i].size}, weight_of(parts[i], neuron(parts)), at::kDouble));
-    }
-    const auto [sorted, order] = at::sort(at::cat(scores), true, 0, /*descending=*/true);
+    const auto [sorted, order] = at::sort(at::cat(seen), true, 0, /*descending=*/true);
     const auto kept = at::cat(weights).index_select(0, order).cumsum(0);
     const auto asked = kept[-1] * (1 - target);
     return sorted[(kept - asked).abs().argmin()].item<double>();
@@ -219,17 +225,14 @@ class FlapAllocator : public Allocator {
   }
 
   /// The count-th smallest score of a pool; below everything for none.
-  double by_count(const std::vector<size_t>& pool, int64_t count) const {
+  static double by_count(const std::vector<Tensor>& seen, int64_t count) {
     if (count == 0) return -std::numeric_limits<double>::infinity();
-    std::vector<Tensor> scores;
-    for (const auto i : pool) scores.push_back(seen_[i]);
-    return std::get<0>(at::kthvalue(at::cat(scores), count)).item<double>();
+    return std::get<0>(at::kthvalue(at::cat(seen), count)).item<double>();
   }
 
   bool apart_, uniform_;
   double head_weight_;
   int64_t remove_heads_;
-  std::vector<Tensor> seen_;
 };
 
 /// What removed inputs gave on average goes into the bias: b += W[:, removed] mean.
@@ -243,10 +246,11 @@ class BiasUpdate : public Update {
 
   Needs needs() const override { return {need<InputMoments>()}; }
 
-  void apply(Layer& layer, Tensor& mask, const Pattern&, const Reselect&,
-             const Stats& stats) const override {
+  void apply(Site& site) const override {
+    auto& layer = site.layer;
+    const auto& mask = site.mask;
     const auto w = layer.matrix();
-    const auto& m = stats.get<InputMoments>(layer);
+    const auto& m = site.stats.get<InputMoments>(layer);
     auto mean = (m.sum / static_cast<double>(std::max<int64_t>(m.rows, 1))).to(at::kFloat);
     if (half_) mean = mean.to(at::kHalf).to(at::kFloat);
     // Rows that go altogether have nobody who reads their bias.
@@ -260,10 +264,17 @@ class BiasUpdate : public Update {
   bool half_;
 };
 
-BENCH_REGISTER(Criterion, Flap, "flap", "variance of an input times the norm of its column");
+constexpr const char* kPaper = "An et al. 2024, arXiv 2312.11983";
+BENCH_REGISTER(Criterion, Flap, "flap", .doc = "variance of an input times the norm of its column",
+               .source = kPaper, .year = 2024, .data = About::Data::Unlabelled);
 BENCH_REGISTER(Allocator, FlapAllocator, "flap",
-               "one threshold on standardised scores, heads weighted by their size");
-BENCH_REGISTER(Update, BiasUpdate, "bias", "the mean of what is removed goes into the bias");
+               .doc = "one threshold on standardised scores, heads weighted by their size",
+               .source = kPaper, .year = 2024);
+BENCH_REGISTER(Update, BiasUpdate, "bias", .doc = "the mean of what is removed goes into the bias",
+               .source = kPaper, .year = 2024, .data = About::Data::Unlabelled);
+BENCH_REGISTER(Selection, BelowIndex, "below_index",
+               .doc = "units below the score at index int(ratio units) go", .source = kPaper,
+               .year = 2024);
 
 }  // namespace
 }  // namespace bench

@@ -31,10 +31,7 @@ class Fpgm : public Criterion {
       : group_(c.get<std::string>("form") == "group"),
         members_(c.get<std::string>("members")),
         normalizer_(c.get<std::string>("normalizer")) {}
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured)
-      fail("fpgm ranks whole filters; it needs a structured pattern, e.g. pattern=channels");
-  }
+  Ranks accepts() const override { return {{.weights = false, .nm = false}}; }
   Tensor score(const View& view, const Stats&) const override {
     return distance_sums(view.weight).unsqueeze(1).expand_as(view.weight).to(at::kFloat);
   }
@@ -67,7 +64,9 @@ class Fpgm : public Criterion {
   std::string members_, normalizer_;
 };
 
-BENCH_REGISTER(Criterion, Fpgm, "fpgm", "summed distance to the other filters (geometric median)");
+BENCH_REGISTER(Criterion, Fpgm, "fpgm",
+               .doc = "summed distance to the other filters (geometric median)",
+               .source = "He et al. 2019, arXiv 1811.00250", .year = 2019);
 
 }  // namespace
 }  // namespace bench

@@ -8,10 +8,9 @@
 
 #include <cmath>
 
-#include "measure/cost.h"
+#include "core/borrowed.h"
 #include "core/criterion.h"
-#include "core/lenses.h"
-#include "tensor/rows.h"
+#include "measure/cost.h"
 
 namespace bench {
 namespace {
@@ -30,8 +29,8 @@ struct GateGradients : Statistic {
 using Gates = std::map<Layer*, Tensor>;
 
 /// Each sample has a gate of its own: [n, c, 1, 1].
-void hang(Layer& layer, Tensor& gate, Lenses& lenses) {
-  lenses.hang(layer, [&gate](const Layer& l, const Tensor& x) {
+void hang(Layer& layer, Tensor& gate, Borrowed& borrowed) {
+  borrowed.lens(layer, [&gate](const Layer& l, const Tensor& x) {
     auto shape = x.sizes().vec();
     for (size_t d = 2; d < shape.size(); ++d) shape[d] = 1;
     gate = at::ones(shape, x.options()).requires_grad_();
@@ -39,12 +38,11 @@ void hang(Layer& layer, Tensor& gate, Lenses& lenses) {
   });
 }
 
-void one_batch(const Probe& p, Batch batch, bool train,
-               const std::vector<std::pair<Layer*, GateGradients*>>& all) {
-  batch.batch_statistics = train;
+void one_batch(const Probe& p, Batch batch, Heard<GateGradients> all) {
+  batch.batch_statistics = all.front().second->train;
   Gates gates;
-  Lenses lenses;
-  for (const auto& [layer, s] : all) hang(*layer, gates[layer], lenses);
+  Borrowed borrowed;
+  for (const auto& [layer, s] : all) hang(*layer, gates[layer], borrowed);
   const auto n = static_cast<double>(batch.count());
   const auto sum = p.model.loss(batch) * n;
   std::vector<Tensor> leaves;
@@ -59,24 +57,16 @@ void one_batch(const Probe& p, Batch batch, bool train,
   }
 }
 
-void measure(const Probe& p, const Listeners& stats) {
+void measure(const Probe& p, Heard<GateGradients> heard) {
   if (p.data.batches.empty() || p.data.batches.front().is_text())
     fail("channel gates need images with labels; text has none");
-  SingleThread alone;
   const auto positions = output_positions(p.model, p.data.batches.front());
   at::AutoGradMode grad(true);
-  std::map<bool, std::vector<std::pair<Layer*, GateGradients*>>> modes;
-  for (const auto& [layer, list] : stats)
-    for (auto* s : list) {
-      auto* g = static_cast<GateGradients*>(s);
-      g->positions = static_cast<double>(positions.at(layer));
-      modes[g->train].push_back({layer, g});
-    }
-  for (const auto& [train, all] : modes)
-    for (const auto& batch : p.data.batches) one_batch(p, batch, train, all);
+  for (const auto& [layer, g] : heard) g->positions = static_cast<double>(positions.at(layer));
+  for (const auto& batch : p.data.batches) one_batch(p, batch, heard);
 }
 
-const Pass kGates{Pass::Global, measure};
+const Pass kGates = pass_of<GateGradients>(Pass::Global, measure, Pass::One);
 const Pass& GateGradients::pass() {
   return kGates;
 }
@@ -91,9 +81,8 @@ class Gated : public Criterion {
   }
   explicit Gated(const Config& c)
       : train_(c.get<std::string>("mode") == "train"), delta_(c.get<std::string>("delta")) {}
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"channel"})
-      fail("gate gradients rank coupled channels; they need pattern=channels");
+  Ranks accepts() const override {
+    return {{.weights = false, .nm = false, .units = {"channel"}, .input = Input::Images}};
   }
   Needs needs() const override { return {kind()}; }
   Tensor score(const View& view, const Stats& stats) const override {
@@ -171,8 +160,13 @@ class TaylorGate : public Gated {
 };
 
 BENCH_REGISTER(Criterion, GroupFisher, "group_fisher",
-               "squared gate gradients of coupled channels");
-BENCH_REGISTER(Criterion, TaylorGate, "taylor_gate", "squared batch gradients of channel gates");
+               .doc = "squared gate gradients of coupled channels",
+               .source = "Liu et al. 2021, arXiv 2108.00708", .year = 2021,
+               .data = About::Data::Labelled);
+BENCH_REGISTER(Criterion, TaylorGate, "taylor_gate",
+               .doc = "squared batch gradients of channel gates",
+               .source = "Molchanov et al. 2019, arXiv 1906.10771", .year = 2019,
+               .data = About::Data::Labelled);
 
 }  // namespace
 }  // namespace bench

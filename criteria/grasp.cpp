@@ -5,7 +5,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/criterion.h"
-#include "tensor/rows.h"
 #include "measure/sensitivity.h"
 
 namespace bench {
@@ -31,36 +30,35 @@ Tensor tempered(const Model& model, const Batch& batch, double temperature) {
   return at::cross_entropy_loss(logits / temperature, batch.labels);
 }
 
-void measure(const Probe& p, const Listeners& stats) {
-  SingleThread alone;
-  for (const auto& [train, all] : by_mode<GradientFlow>(stats)) {
-    WeightLeaves leaves(p.model, p.layers);
-    const double t = all.begin()->second.front()->temperature;
-    std::vector<Tensor> gradient, product;
-    for (auto batch : split(p.data.batches)) {
-      batch.batch_statistics = train;
-      add_to(gradient, torch::autograd::grad({tempered(p.model, batch, t)}, leaves.all));
-    }
-    for (auto batch : split(p.data.batches)) {
-      batch.batch_statistics = train;
-      const auto g = torch::autograd::grad({tempered(p.model, batch, t)}, leaves.all, {}, {}, true);
-      auto along = at::zeros({}, g.front().options());
-      for (size_t i = 0; i < g.size(); ++i) along = along + (gradient[i].detach() * g[i]).sum();
-      add_to(product, torch::autograd::grad({along}, leaves.all));
-    }
-    at::NoGradGuard no_grad;
-    std::vector<Tensor> scores;
-    double total = 0;
-    for (size_t i = 0; i < product.size(); ++i) {
-      scores.push_back((product[i] * leaves.all[i]).flatten(1).detach());
-      total += scores.back().sum(at::kDouble).item<double>();
-    }
-    for (size_t i = 0; i < scores.size(); ++i)
-      for (auto* s : all.at(leaves.layers[i])) s->score = scores[i] / (std::abs(total) + 1e-10);
+void measure(const Probe& p, Heard<GradientFlow> heard) {
+  const auto& how = *heard.front().second;
+  const WeightLeaves leaves(p.model, heard);
+  std::vector<Tensor> gradient, product;
+  for (auto batch : split(p.data.batches)) {
+    batch.batch_statistics = how.train;
+    add_to(gradient,
+           torch::autograd::grad({tempered(p.model, batch, how.temperature)}, leaves.all));
   }
+  for (auto batch : split(p.data.batches)) {
+    batch.batch_statistics = how.train;
+    const auto g = torch::autograd::grad({tempered(p.model, batch, how.temperature)}, leaves.all,
+                                         {}, {}, true);
+    auto along = at::zeros({}, g.front().options());
+    for (size_t i = 0; i < g.size(); ++i) along = along + (gradient[i].detach() * g[i]).sum();
+    add_to(product, torch::autograd::grad({along}, leaves.all));
+  }
+  at::NoGradGuard no_grad;
+  std::vector<Tensor> scores;
+  double total = 0;
+  for (size_t i = 0; i < product.size(); ++i) {
+    scores.push_back((product[i] * leaves.all[i]).flatten(1).detach());
+    total += scores.back().sum(at::kDouble).item<double>();
+  }
+  for (size_t i = 0; i < scores.size(); ++i)
+    heard[i].second->score = scores[i] / (std::abs(total) + 1e-10);
 }
 
-const Pass kFlow{Pass::Global, measure};
+const Pass kFlow = pass_of<GradientFlow>(Pass::Global, measure, Pass::One);
 const Pass& GradientFlow::pass() {
   return kFlow;
 }
@@ -73,6 +71,7 @@ class Grasp : public Criterion {
   }
   explicit Grasp(const Config& c)
       : train_(c.get<std::string>("mode") == "train"), temperature_(c.get<double>("temperature")) {}
+  Ranks accepts() const override { return {{.input = Input::Images}}; }
   Needs needs() const override { return {need<GradientFlow>(int(train_), temperature_)}; }
   Tensor score(const View& view, const Stats& stats) const override {
     return stats.get<GradientFlow>(view.layer, needs().front())
@@ -84,7 +83,9 @@ class Grasp : public Criterion {
   double temperature_;
 };
 
-BENCH_REGISTER(Criterion, Grasp, "grasp", "theta H g before training: gradient flow");
+BENCH_REGISTER(Criterion, Grasp, "grasp", .doc = "theta H g before training: gradient flow",
+               .source = "Wang et al. 2020, arXiv 2002.07376", .year = 2020,
+               .when = About::When::Before, .data = About::Data::Labelled);
 
 }  // namespace
 }  // namespace bench

@@ -1,9 +1,8 @@
 // HRank (Lin et al. 2020, arXiv 2002.10179; lmbxmu/HRank@c03ac85 rank_generation.py:179-224): the
 // mean rank of the feature map that a channel makes; low rank goes. A map is seen by the layers
 // that read it; the last map, which only the pooling reads, counts for the classifier behind it.
+#include "core/borrowed.h"
 #include "core/criterion.h"
-#include "core/lenses.h"
-#include "tensor/rows.h"
 
 namespace bench {
 namespace {
@@ -31,44 +30,43 @@ Tensor ranks_of(const Tensor& maps) {
       .cpu();
 }
 
-void watch(Layer& layer, const std::vector<Statistic*>& list, const Tensor& block_input,
-           Lenses& lenses) {
-  lenses.hang(layer, [&list, block_input](const Layer& l, const Tensor& x) {
+void watch(Layer& layer, MapRank* rank, const Tensor& block_input, Borrowed& borrowed) {
+  borrowed.lens(layer, [rank, block_input](const Layer& l, const Tensor& x) {
     const auto& maps = x.dim() == 4 ? x : block_input;
     if (maps.dim() != 4 || maps.size(1) != l.weight.size(1))
       fail("{}: reads no feature map, so hrank cannot rank its channels", l.name);
-    const auto ranks = ranks_of(maps);
-    for (auto* s : list) static_cast<MapRank*>(s)->add(ranks);
+    rank->add(ranks_of(maps));
     return without_lens(l, x);
   });
 }
 
-void measure(const Probe& p, const Listeners& stats) {
+void measure(const Probe& p, Heard<MapRank> heard) {
   at::NoGradGuard no_grad;
-  SingleThread alone;  // LAPACK's blocking may depend on the threads
   if (p.data.batches.empty() || p.data.batches.front().is_text())
     fail("hrank looks at feature maps of images; it cannot use text");
+  const std::map<Layer*, MapRank*> ranks(heard.begin(), heard.end());
   for (const auto& batch : samples(p.data.batches)) {
-    Lenses lenses;
+    Borrowed borrowed;
     auto hidden = p.model.stem(batch);
     for (int64_t b = 0; b < p.model.block_count(); ++b) {
       for (Layer* l : p.model.layers(b))
-        if (const auto it = stats.find(l); it != stats.end()) watch(*l, it->second, hidden, lenses);
+        if (const auto it = ranks.find(l); it != ranks.end())
+          watch(*l, it->second, hidden, borrowed);
       hidden = p.model.block(b, hidden, batch);
     }
   }
 }
 
-const Pass kRanks{Pass::Global, measure};
+// LAPACK's blocking may depend on the threads.
+const Pass kRanks = pass_of<MapRank>(Pass::Global, measure, Pass::One);
 const Pass& MapRank::pass() {
   return kRanks;
 }
 
 class HRank : public Criterion {
  public:
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"channel"})
-      fail("hrank ranks feature maps; it needs pattern=channels");
+  Ranks accepts() const override {
+    return {{.weights = false, .nm = false, .units = {"channel"}, .input = Input::Images}};
   }
   Needs needs() const override { return {need<MapRank>()}; }
   Tensor score(const View& view, const Stats& stats) const override {
@@ -88,7 +86,9 @@ class HRank : public Criterion {
   }
 };
 
-BENCH_REGISTER(Criterion, HRank, "hrank", "mean rank of a channel's feature maps");
+BENCH_REGISTER(Criterion, HRank, "hrank", .doc = "mean rank of a channel's feature maps",
+               .source = "Lin et al. 2020, arXiv 2002.10179", .year = 2020,
+               .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

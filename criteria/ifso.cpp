@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "measure/cost.h"
+#include "core/borrowed.h"
 #include "core/criterion.h"
-#include "tensor/rows.h"
+#include "measure/cost.h"
 
 namespace bench {
 namespace {
@@ -140,54 +140,38 @@ std::vector<Tensor> by_double_backward(Probing& at_, const Model& model, const B
   return torch::autograd::grad({product}, at_.gates);
 }
 
-void count_acts(const Probe& p, const Listeners& stats) {
+void count_acts(const Probe& p, Heard<IfsoScore> heard) {
   at::NoGradGuard no_grad;
-  for (const auto& [layer, list] : stats)
-    layer->tap = [&list = list](const Tensor& x, const Tensor&) {
-      for (auto* s : list) static_cast<IfsoScore*>(s)->acts = static_cast<double>(x.size(0));
-    };
-  try {
-    p.model.forward(p.data.batches.front());
-  } catch (...) {
-    for (const auto& [layer, list] : stats) layer->tap = nullptr;
-    throw;
-  }
-  for (const auto& [layer, list] : stats) layer->tap = nullptr;
+  Borrowed borrowed;
+  for (const auto& [layer, s] : heard)
+    borrowed.tap(*layer,
+                 [s = s](const Tensor& x, const Tensor&) { s->acts = static_cast<double>(x.size(0)); });
+  p.model.forward(p.data.batches.front());
 }
 
-void score(const Probe& p, const Listeners& stats) {
+/// The order of sums in backward passes would depend on the threads: Pass::One.
+void score(const Probe& p, Heard<IfsoScore> heard) {
   if (p.data.batches.empty() || p.data.batches.front().is_text())
     fail("ifso scores channels of image models by their labels; it cannot use text");
-  SingleThread alone;  // the order of sums in backward passes would otherwise depend on the threads
-  count_acts(p, stats);
+  count_acts(p, heard);
   at::AutoGradMode grad(true);
-  std::map<std::string, std::vector<std::pair<Layer*, IfsoScore*>>> kinds;
-  for (const auto& [layer, list] : stats)
-    for (auto* s : list) {
-      auto* i = static_cast<IfsoScore*>(s);
-      kinds[fmt::format("{}|{}|{}|{}|{}|{}", i->exact, i->wide, i->lambda, i->step, i->all,
-                        i->drift)]
-          .push_back({layer, i});
-    }
-  for (const auto& [name, all] : kinds) {
-    const IfsoScore& how = *all.front().second;
-    const auto dtype = how.wide ? at::kDouble : at::kFloat;
-    Probing probing(p.model, dtype, how.all, how.drift);
-    std::map<const Layer*, size_t> index;
-    for (size_t i = 0; i < probing.layers().size(); ++i) index[probing.layers()[i]] = i;
-    for (auto batch : p.data.batches) {
-      batch.images = batch.images.to(dtype);
-      batch.batch_statistics = true;
-      const auto s = how.exact ? by_double_backward(probing, p.model, batch, how)
-                               : by_differences(probing, p.model, batch, how);
-      for (const auto& [layer, stat] : all)
-        stat->score += s[index.at(layer)].detach().abs().to(at::kDouble).cpu() /
-                       static_cast<double>(p.data.batches.size());
-    }
+  const IfsoScore& how = *heard.front().second;
+  const auto dtype = how.wide ? at::kDouble : at::kFloat;
+  Probing probing(p.model, dtype, how.all, how.drift);
+  std::map<const Layer*, size_t> index;
+  for (size_t i = 0; i < probing.layers().size(); ++i) index[probing.layers()[i]] = i;
+  for (auto batch : p.data.batches) {
+    batch.images = batch.images.to(dtype);
+    batch.batch_statistics = true;
+    const auto s = how.exact ? by_double_backward(probing, p.model, batch, how)
+                             : by_differences(probing, p.model, batch, how);
+    for (const auto& [layer, stat] : heard)
+      stat->score += s[index.at(layer)].detach().abs().to(at::kDouble).cpu() /
+                     static_cast<double>(p.data.batches.size());
   }
 }
 
-const Pass kIfsoPass{Pass::Global, score};
+const Pass kIfsoPass = pass_of<IfsoScore>(Pass::Global, score, Pass::One);
 
 const Pass& IfsoScore::pass() {
   return kIfsoPass;
@@ -231,9 +215,8 @@ class Ifso : public Criterion {
           c.path());
   }
 
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"channel"})
-      fail("ifso ranks coupled channels; it needs pattern=channels");
+  Ranks accepts() const override {
+    return {{.weights = false, .nm = false, .units = {"channel"}, .input = Input::Images}};
   }
   Needs needs() const override { return {kind()}; }
 
@@ -273,7 +256,10 @@ class Ifso : public Criterion {
   bool sqrt_, all_, rounds_, drift_;
 };
 
-BENCH_REGISTER(Criterion, Ifso, "ifso", "influence-function second-order channel scores");
+BENCH_REGISTER(Criterion, Ifso, "ifso",
+               .doc = "influence-function second-order channel scores",
+               .source = "Cheng et al. 2023, arXiv 2308.06755", .year = 2023,
+               .data = About::Data::Labelled);
 
 }  // namespace
 }  // namespace bench

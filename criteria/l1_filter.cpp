@@ -5,15 +5,15 @@
 namespace bench {
 namespace {
 
+/// Whole filters.
+Ranks filters() {
+  return {{.weights = false, .nm = false}};
+}
+
 template <bool kSquares>
 class FilterNorm : public Criterion {
  public:
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured)
-      fail(
-          "a filter norm ranks whole filters; it needs a structured pattern, e.g. "
-          "pattern=channels");
-  }
+  Ranks accepts() const override { return filters(); }
   Tensor score(const View& view, const Stats&) const override {
     const auto sums = power(view.weight).sum(1, true);
     return (kSquares ? sums.sqrt() : sums).expand_as(view.weight);
@@ -34,8 +34,12 @@ class FilterNorm : public Criterion {
 using L1Filter = FilterNorm<false>;
 using L2Filter = FilterNorm<true>;  // SFP (He et al. 2018, arXiv 1808.06866)
 
-BENCH_REGISTER(Criterion, L1Filter, "l1_filter", "l1 norm of the filter that writes a channel");
-BENCH_REGISTER(Criterion, L2Filter, "l2_filter", "l2 norm of the filter that writes a channel");
+BENCH_REGISTER(Criterion, L1Filter, "l1_filter",
+               .doc = "l1 norm of the filter that writes a channel",
+               .source = "Li et al. 2017, arXiv 1608.08710", .year = 2017);
+BENCH_REGISTER(Criterion, L2Filter, "l2_filter",
+               .doc = "l2 norm of the filter that writes a channel",
+               .source = "He et al. 2018, arXiv 1808.06866", .year = 2018);
 
 }  // namespace
 }  // namespace bench

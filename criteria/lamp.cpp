@@ -8,6 +8,7 @@
 #include "core/allocator.h"
 #include "core/criterion.h"
 #include "measure/normalize.h"
+#include "measure/pooled.h"
 
 namespace bench {
 namespace {
@@ -22,52 +23,47 @@ class Lamp : public Criterion {
     for (const auto& s : group.rooted())
       all.push_back(member_channels(group, s, s.layer->matrix().square()));
     for (const auto& f : group.followers)
-      if (!f.name.empty()) all.push_back(f.values->square().to(at::kDouble));
+      if (!f.name.empty()) all.push_back(follower_channels(f, f.values->square()));
     return lamp_scores(reduce_members(group, all, "mean"));
   }
 };
 
-void only_weights(const Pattern& p, const char* name) {
-  if (p.kind != Pattern::Unstructured)
-    fail("allocator {}: counts the weights of each layer; it needs pattern=unstructured", name);
-  if (p.contest == Contest::Row)
-    fail("allocator {}: gives counts of whole layers; pattern per=row needs uniform", name);
+/// Counts of whole layers of single weights.
+Accepts whole_layers() {
+  return {.nm = false, .units = {}, .per_row = false, .use = "allocator=uniform"};
 }
 
 /// How many weights of each layer go when LAMP scores of the criterion's scores are pooled.
 class LampCounts : public Allocator {
  public:
-  void check(const Pattern& p) const override { only_weights(p, "lamp"); }
+  Accepts accepts() const override { return whole_layers(); }
   bool wants_scores() const override { return true; }
-  void observe(const Part&, const Tensor& score) override {
-    seen_.push_back(lamp_scores(score.detach().to(at::kCPU).square()).flatten().to(at::kFloat));
-  }
-  std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
-    const auto pooled = at::cat(seen_);
-    seen_.clear();
-    const double total = static_cast<double>(pooled.numel());
-    const auto stay = static_cast<int64_t>(std::nearbyint(total * (1 - target)));
-    const auto keep = select(pooled.reshape({1, -1}), Contest::Layer, 0, pooled.numel() - stay);
+  std::vector<Share> shares(const Split& split) const override {
+    const auto& parts = split.parts;
+    const ScoreOf score = [&](size_t i) {
+      return lamp_scores(split.scores.of(i).detach().to(at::kCPU).square()).to(at::kFloat);
+    };
+    int64_t total = 0;
+    for (const auto& p : parts) total += p.size;
+    const auto stay =
+        static_cast<int64_t>(std::nearbyint(static_cast<double>(total) * (1 - split.target)));
+    const auto gone = lowest_of_all(parts.size(), score, total - stay);
     std::vector<Share> out;
-    int64_t at = 0;
-    for (const auto& p : parts) {
-      const auto kept = keep.flatten().narrow(0, at, p.size).sum().item<int64_t>();
-      out.push_back({1 - static_cast<double>(kept) / static_cast<double>(p.size), p.size - kept});
-      at += p.size;
-    }
+    for (size_t i = 0; i < parts.size(); ++i)
+      out.push_back(
+          {static_cast<double>(gone[i]) / static_cast<double>(parts[i].size), gone[i]});
     return out;
   }
-
- private:
-  std::vector<Tensor> seen_;
 };
 
 /// Uniform+ (Gale et al. 2019, arXiv 1902.09574): a first convolution stays dense, the last layer
 /// keeps at least a fifth (tools/pruners.py:64-101).
 class UniformPlus : public Allocator {
  public:
-  void check(const Pattern& p) const override { only_weights(p, "uniform_plus"); }
-  std::vector<Share> shares(const std::vector<Part>& parts, double target) override {
+  Accepts accepts() const override { return whole_layers(); }
+  std::vector<Share> shares(const Split& split) const override {
+    const auto& parts = split.parts;
+    const double target = split.target;
     if (parts.size() < 3) fail("allocator uniform_plus: needs at least three layers");
     const bool convolution = parts.front().shape.size() == 4;
     double all = 0;
@@ -96,10 +92,15 @@ class UniformPlus : public Allocator {
   }
 };
 
-BENCH_REGISTER(Criterion, Lamp, "lamp", "w^2 over the squares that are not smaller");
-BENCH_REGISTER(Allocator, LampCounts, "lamp", "layer counts of pooled LAMP scores");
+constexpr const char* kPaper = "Lee et al. 2021, arXiv 2010.07611";
+BENCH_REGISTER(Criterion, Lamp, "lamp", .doc = "w^2 over the squares that are not smaller",
+               .source = kPaper, .year = 2021);
+BENCH_REGISTER(Allocator, LampCounts, "lamp", .doc = "layer counts of pooled LAMP scores",
+               .source = kPaper, .year = 2021);
 BENCH_REGISTER(Allocator, UniformPlus, "uniform_plus",
-               "uniform, but the first convolution stays dense and the last layer keeps a fifth");
+               .doc = "uniform, but the first convolution stays dense and the last layer keeps a "
+                      "fifth",
+               .source = "Gale et al. 2019, arXiv 1902.09574", .year = 2019);
 
 }  // namespace
 }  // namespace bench

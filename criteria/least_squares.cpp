@@ -1,8 +1,8 @@
 // Block-wise reconstruction after structured pruning: the columns that stay take over, by least
 // squares over the calibration inputs, what those that go contributed (the closed form of
 // OBC's group solve, Frantar & Alistarh 2022, arXiv 2208.11580, eq. 5; ThiNet, arXiv 1707.06342).
-#include "measure/statistics.h"
 #include "core/update.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {
@@ -19,26 +19,23 @@ class LeastSquares : public Update {
 
   Needs needs() const override { return {need<InputGram>()}; }
 
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured)
-      fail(
-          "update least_squares: rows that keep different columns need a solve each; use "
-          "update=obs for single weights and n:m");
+  /// Rows that keep different columns would need a solve each.
+  Accepts accepts() const override {
+    return {.weights = false, .nm = false, .use = "update=obs for single weights and n:m"};
   }
 
-  void apply(Layer& layer, Tensor& mask, const Pattern&, const Reselect&,
-             const Stats& stats) const override {
-    const auto stays = mask.any(0);
+  void apply(Site& site) const override {
+    const auto stays = site.mask.any(0);
     const auto k = stays.nonzero().squeeze(1), r = stays.logical_not().nonzero().squeeze(1);
     if (r.numel() == 0 || k.numel() == 0) return;
-    auto h = stats.get<InputGram>(layer).gram.to(at::kDouble);
+    auto h = site.stats.get<InputGram>(site.layer).gram.to(at::kDouble);
     h = h + at::eye(h.size(0), h.options()) * (damping_ * h.diagonal().mean());
     const auto rows = h.index_select(0, k);
     const auto factor = at::linalg_cholesky(rows.index_select(1, k));
-    const auto w = layer.matrix().to(at::kDouble);
+    const auto w = site.layer.matrix().to(at::kDouble);
     const auto gone = w.index_select(1, r).mm(rows.index_select(1, r).t());  // W_R H_RK
     const auto step = at::cholesky_solve(gone.t().contiguous(), factor).t();
-    layer.set_matrix(w.index_add(1, k, step).to(layer.weight.scalar_type()));
+    site.layer.set_matrix(w.index_add(1, k, step).to(site.layer.weight.scalar_type()));
   }
 
  private:
@@ -46,7 +43,9 @@ class LeastSquares : public Update {
 };
 
 BENCH_REGISTER(Update, LeastSquares, "least_squares",
-               "the columns that stay take over what those that go contributed");
+               .doc = "the columns that stay take over what those that go contributed",
+               .source = "Frantar and Alistarh 2022, arXiv 2208.11580, eq. 5", .year = 2022,
+               .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

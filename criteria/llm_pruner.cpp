@@ -179,12 +179,23 @@ using VectorWise = Of<Salience::Vector>;
 using L1 = Of<Salience::L1>;
 using L2 = Of<Salience::L2>;
 
-BENCH_REGISTER(Criterion, Element1, "llm_pruner_element1", "LLM-Pruner: |w g| (param_first)");
-BENCH_REGISTER(Criterion, Element2, "llm_pruner_element2", "LLM-Pruner: w^2 F (param_second)");
-BENCH_REGISTER(Criterion, Mix, "llm_pruner_mix", "LLM-Pruner: |w g - w^2 F / 2| (param_mix)");
-BENCH_REGISTER(Criterion, VectorWise, "llm_pruner_vector", "LLM-Pruner: |sum of w g| (vectorize)");
-BENCH_REGISTER(Criterion, L1, "llm_pruner_l1", "LLM-Pruner: sum of |w|");
-BENCH_REGISTER(Criterion, L2, "llm_pruner_l2", "LLM-Pruner: sum of squares, without a root");
+constexpr const char* kPaper = "Ma et al. 2023, arXiv 2305.11627";
+BENCH_REGISTER(Criterion, Element1, "llm_pruner_element1",
+               .doc = "LLM-Pruner: |w g| (param_first)", .source = kPaper, .year = 2023,
+               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, Element2, "llm_pruner_element2",
+               .doc = "LLM-Pruner: w^2 F (param_second)", .source = kPaper, .year = 2023,
+               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, Mix, "llm_pruner_mix",
+               .doc = "LLM-Pruner: |w g - w^2 F / 2| (param_mix)", .source = kPaper, .year = 2023,
+               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, VectorWise, "llm_pruner_vector",
+               .doc = "LLM-Pruner: |sum of w g| (vectorize)", .source = kPaper, .year = 2023,
+               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, L1, "llm_pruner_l1", .doc = "LLM-Pruner: sum of |w|", .source = kPaper,
+               .year = 2023);
+BENCH_REGISTER(Criterion, L2, "llm_pruner_l2", .doc = "LLM-Pruner: sum of squares, without a root",
+               .source = kPaper, .year = 2023);
 
 }  // namespace
 }  // namespace bench

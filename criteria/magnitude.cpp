@@ -9,7 +9,8 @@ class Magnitude : public Criterion {
   Tensor score(const View& view, const Stats&) const override { return view.weight.abs(); }
 };
 
-BENCH_REGISTER(Criterion, Magnitude, "magnitude", "|W|, per layer");
+BENCH_REGISTER(Criterion, Magnitude, "magnitude", .doc = "|W|, per layer",
+               .source = "Han et al. 2015, arXiv 1506.02626", .year = 2015);
 
 }  // namespace
 }  // namespace bench

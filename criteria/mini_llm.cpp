@@ -43,6 +43,9 @@ class Fms : public Criterion {
  public:
   explicit Fms(FmsOptions o) : o_(std::move(o)) {}
 
+  Ranks accepts() const override {
+    return {{.input = o_.grad == Grad::ZerothOrder ? Input::Text : Input::Any}};
+  }
   Needs needs() const override {
     Needs all;
     if (o_.act_stat != "none") all.push_back(need<InputMoments>());
@@ -153,11 +156,24 @@ struct Taylor : Fms {
       : Fms(read_score(c, {.grad = Grad::Backprop, .act_stat = "none"})) {}
 };
 
-BENCH_REGISTER(Criterion, MiniLlm, "mini_llm", "Feature Map Sensitivity, zeroth-order gradient");
-BENCH_REGISTER(Criterion, WandaStructured, "wanda_structured", "control: FMS with gradient 1");
-BENCH_REGISTER(Criterion, FmsRandom, "fms_random", "control: FMS with p = 1, the same directions");
-BENCH_REGISTER(Criterion, FmsBackprop, "fms_backprop", "control: FMS with the true gradient");
-BENCH_REGISTER(Criterion, Taylor, "taylor", "|W g|: first-order Taylor, LLM-Pruner's Element1");
+constexpr const char* kPaper = "Cheng et al. 2024, arXiv 2407.11681";
+BENCH_REGISTER(Criterion, MiniLlm, "mini_llm",
+               .doc = "Feature Map Sensitivity, zeroth-order gradient", .source = kPaper,
+               .year = 2024, .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, WandaStructured, "wanda_structured",
+               .doc = "control: FMS with gradient 1", .source = "control of arXiv 2407.11681",
+               .year = 2024, .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, FmsRandom, "fms_random",
+               .doc = "control: FMS with p = 1, the same directions",
+               .source = "control of arXiv 2407.11681", .year = 2024,
+               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, FmsBackprop, "fms_backprop",
+               .doc = "control: FMS with the true gradient", .source = kPaper, .year = 2024,
+               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, Taylor, "taylor",
+               .doc = "|W g|: first-order Taylor, LLM-Pruner's Element1",
+               .source = "Ma et al. 2023, arXiv 2305.11627", .year = 2023,
+               .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

@@ -39,7 +39,8 @@ class Random : public Criterion {
   uint64_t seed_;
 };
 
-BENCH_REGISTER(Criterion, Random, "random", "uniform scores from an addressable stream");
+BENCH_REGISTER(Criterion, Random, "random", .doc = "uniform scores from an addressable stream",
+               .source = "PruneBench", .year = 2026, .how = About::How::Fixed);
 
 }  // namespace
 }  // namespace bench

@@ -34,14 +34,8 @@ class Greedy {
   }
 
   void run() {
-    const Snapshot dense(p_.model);
-    try {
-      while (!left_.empty()) step();
-    } catch (...) {
-      dense.restore(p_.model);
-      throw;
-    }
-    dense.restore(p_.model);
+    const Restored dense(p_.model);
+    while (!left_.empty()) step();
   }
 
   std::map<std::string, int64_t> ranks;
@@ -72,7 +66,7 @@ class Greedy {
 
   /// The loss without one more unit; hidden: what its block reads.
   double without(const Group& g, const std::vector<Tensor>& hidden) const {
-    const Snapshot before(p_.model);
+    const Restored before(p_.model);
     take_out(g);
     double sum = 0;
     for (size_t i = 0; i < hidden.size(); ++i) {
@@ -81,7 +75,6 @@ class Greedy {
         h = p_.model.block(b, h, sequences_[i]);
       sum += sequence_loss(p_.model, h, sequences_[i]) * static_cast<double>(h.size(0));
     }
-    before.restore(p_.model);
     return sum;
   }
 
@@ -90,21 +83,20 @@ class Greedy {
   std::vector<const Group*> left_;
 };
 
-void search(const Probe& p, const Listeners& stats) {
+void search(const Probe& p, Heard<GreedyRemoval> heard) {
   at::NoGradGuard no_grad;
   for (const Group* g : p.groups)
     if (g->units != 1 || g->at_least != 0)
       fail("{}: sleb takes out whole blocks or sublayers, not single units of them", g->name);
   Greedy greedy(p);
   greedy.run();
-  for (const auto& [layer, list] : stats)
-    for (auto* s : list) {
-      static_cast<GreedyRemoval*>(s)->ranks = greedy.ranks;
-      static_cast<GreedyRemoval*>(s)->losses = greedy.losses;
-    }
+  for (const auto& [layer, s] : heard) {
+    s->ranks = greedy.ranks;
+    s->losses = greedy.losses;
+  }
 }
 
-const Pass kSearch{Pass::Global, search};
+const Pass kSearch = pass_of<GreedyRemoval>(Pass::Global, search);
 
 const Pass& GreedyRemoval::pass() {
   return kSearch;
@@ -112,21 +104,23 @@ const Pass& GreedyRemoval::pass() {
 
 class Sleb : public Criterion {
  public:
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured || !p.depth())
-      fail("sleb: takes out whole blocks or sublayers; use pattern=blocks");
+  Ranks accepts() const override {
+    return {{.weights = false,
+             .nm = false,
+             .units = {"block", "attention", "mlp"},
+             .input = Input::Text}};
   }
   Needs needs() const override { return {need<GreedyRemoval>()}; }
-  Tensor score(const View& view, const Stats&) const override {
-    return at::zeros_like(view.weight, at::kFloat);
-  }
   Tensor units(const Group& group, const Stats& stats) const override {
     const auto& found = stats.get<GreedyRemoval>(*group.slices.front().layer).ranks;
     return at::tensor({static_cast<double>(found.at(group.name))}, at::kDouble);
   }
 };
 
-BENCH_REGISTER(Criterion, Sleb, "sleb", "greedy: the block without which the loss is smallest");
+BENCH_REGISTER(Criterion, Sleb, "sleb",
+               .doc = "greedy: the block without which the loss is smallest",
+               .source = "Song et al. 2024, arXiv 2402.09025", .year = 2024,
+               .data = About::Data::Unlabelled, .how = About::How::Searched);
 
 }  // namespace
 }  // namespace bench

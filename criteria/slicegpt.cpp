@@ -1,57 +1,92 @@
 // SliceGPT (Ashkboos et al. 2024, arXiv 2401.15024): the residual stream is turned to its principal
-// components at every norm, and the last of them are cut away through the whole model. Components
-// stand in descending order of their eigenvalues, so that a component's score is its place.
-#include "measure/calibrated.h"
+// components at every norm (the stage slicegpt_turn), and the last of them are cut away through the
+// whole model. Components stand in descending order of their eigenvalues, so that a component's
+// score is its place.
 #include "core/criterion.h"
+#include "core/selection.h"
+#include "core/stage.h"
 #include "core/stream.h"
 
 namespace bench {
 namespace {
 
+Schema width_schema() {
+  return {key("round", 8, "tie=reference: the width that stays is rounded down to a multiple")
+              .at_least(1)};
+}
+
+/// run_slicegpt.py:217-219.
+int64_t rounded_width(int64_t width, double target, int64_t round) {
+  const auto kept = static_cast<int64_t>((1 - target) * static_cast<double>(width));
+  return std::max(kept - kept % round, int64_t{1});
+}
+
 class SliceGpt : public Criterion {
  public:
-  static Schema schema() {
-    return {key("round", 8, "tie=reference: the width that stays is rounded down to a multiple")
-                .at_least(1)};
-  }
+  static Schema schema() { return width_schema(); }
   explicit SliceGpt(const Config& c) : round_(c.get<int64_t>("round")) {}
-
-  void check(const Pattern& p) const override {
-    if (p.kind != Pattern::Structured || p.groups != std::vector<std::string>{"hidden"})
-      fail("slicegpt: cuts components of the residual stream; use pattern=hidden");
-    if (p.exempt_first || p.exempt_last || p.of_parameters)
-      fail("slicegpt: cuts the whole stream; exempt blocks and target_of=parameters do not apply");
-  }
-  Needs needs() const override { return {need<Calibrated>()}; }
-
-  void prepare(Model& model, Calibration& data, const Pattern& p, double target) const override {
-    const auto width = model.groups("hidden").front().units;
-    turn_stream(
-        model, data,
-        p.reference_ties ? rounded(width, target) : width - removed_units(width, 1, target));
-  }
-
-  Tensor score(const View& view, const Stats&) const override {
-    return at::zeros_like(view.weight, at::kFloat);
+  Ranks accepts() const override {
+    Ranks a{{.weights = false,
+             .nm = false,
+             .units = {"hidden"},
+             .input = Input::Text,
+             .exempt = false}};
+    a.selection = "slicegpt";
+    a.selection_settings = Value(Value::Map{{"round", Value(round_)}});
+    a.stage = "slicegpt_turn";
+    return a;
   }
   Tensor units(const Group& group, const Stats&) const override {
     return at::arange(group.units, 0, -1, at::kDouble);
   }
-  Tensor reference_units(const Group& group, const Tensor& score, double ratio) const override {
-    return select_units(score, group.units - rounded(group.units, ratio));
-  }
 
  private:
-  /// run_slicegpt.py:217-219.
-  int64_t rounded(int64_t width, double target) const {
-    const auto kept = static_cast<int64_t>((1 - target) * static_cast<double>(width));
-    return std::max(kept - kept % round_, int64_t{1});
-  }
-
   int64_t round_;
 };
 
-BENCH_REGISTER(Criterion, SliceGpt, "slicegpt", "principal components of the residual stream");
+class RoundedWidth : public Selection {
+ public:
+  static Schema schema() { return width_schema(); }
+  explicit RoundedWidth(const Config& c) : round_(c.get<int64_t>("round")) {}
+  Tensor units(const Group& group, const Tensor& score, Share share) const override {
+    if (share.count >= 0) return Selection::units(group, score, share);
+    return select_units(score, group.units - rounded_width(group.units, share.ratio, round_));
+  }
+
+ private:
+  int64_t round_;
+};
+
+/// Turns the stream and leaves only the components that the target keeps different from zero, so
+/// that each place is turned on what the places before left.
+class Turn : public Stage {
+ public:
+  static Schema schema() { return width_schema(); }
+  explicit Turn(const Config& c) : round_(c.get<int64_t>("round")) {}
+  Accepts accepts() const override {
+    return {.weights = false, .nm = false, .units = {"hidden"}, .input = Input::Text, .exempt = false};
+  }
+  bool calibrates() const override { return true; }
+  void apply(StageContext& c) const override {
+    const auto width = c.model.groups("hidden").front().units;
+    const auto kept = c.method.pattern.reference_ties ? rounded_width(width, c.target, round_)
+                                                      : width - removed_units(width, 1, c.target);
+    turn_stream(c.model, c.calibration(), kept);
+  }
+
+ private:
+  int64_t round_;
+};
+
+constexpr const char* kPaper = "Ashkboos et al. 2024, arXiv 2401.15024";
+BENCH_REGISTER(Criterion, SliceGpt, "slicegpt", .doc = "principal components of the residual stream",
+               .source = kPaper, .year = 2024, .data = About::Data::Unlabelled);
+BENCH_REGISTER(Selection, RoundedWidth, "slicegpt",
+               .doc = "the width that stays is rounded down to a multiple", .source = kPaper,
+               .year = 2024);
+BENCH_REGISTER(Stage, Turn, "slicegpt_turn",
+               .doc = "turns the residual stream to its principal components", .source = kPaper,
+               .year = 2024, .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

@@ -4,7 +4,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/criterion.h"
-#include "tensor/rows.h"
 #include "measure/sensitivity.h"
 
 namespace bench {
@@ -19,29 +18,25 @@ struct Sensitivity : Statistic {
   Tensor score;  // as matrix(), over the sum of all layers that are pruned
 };
 
-void measure(const Probe& p, const Listeners& stats) {
-  SingleThread alone;
-  for (const auto& [train, all] : by_mode<Sensitivity>(stats)) {
-    WeightLeaves leaves(p.model, p.layers);
-    std::vector<Tensor> sum;
-    for (auto batch : split(p.data.batches)) {
-      batch.batch_statistics = train;
-      add_to(sum, torch::autograd::grad({p.model.loss(batch)}, leaves.all));
-    }
-    at::NoGradGuard no_grad;
-    std::vector<Tensor> scores;
-    auto total = at::zeros({}, at::kDouble);
-    for (size_t i = 0; i < sum.size(); ++i) {
-      scores.push_back((sum[i] * leaves.all[i]).abs().flatten(1).detach());
-      total += scores.back().sum(at::kDouble).cpu();
-    }
-    const auto norm = std::max(total.item<double>(), 1e-300);
-    for (size_t i = 0; i < scores.size(); ++i)
-      for (auto* s : all.at(leaves.layers[i])) s->score = scores[i] / norm;
+void measure(const Probe& p, Heard<Sensitivity> heard) {
+  const WeightLeaves leaves(p.model, heard);
+  std::vector<Tensor> sum;
+  for (auto batch : split(p.data.batches)) {
+    batch.batch_statistics = heard.front().second->train;
+    add_to(sum, torch::autograd::grad({p.model.loss(batch)}, leaves.all));
   }
+  at::NoGradGuard no_grad;
+  std::vector<Tensor> scores;
+  auto total = at::zeros({}, at::kDouble);
+  for (size_t i = 0; i < sum.size(); ++i) {
+    scores.push_back((sum[i] * leaves.all[i]).abs().flatten(1).detach());
+    total += scores.back().sum(at::kDouble).cpu();
+  }
+  const auto norm = std::max(total.item<double>(), 1e-300);
+  for (size_t i = 0; i < scores.size(); ++i) heard[i].second->score = scores[i] / norm;
 }
 
-const Pass kSnip{Pass::Global, measure};
+const Pass kSnip = pass_of<Sensitivity>(Pass::Global, measure, Pass::One);
 const Pass& Sensitivity::pass() {
   return kSnip;
 }
@@ -59,7 +54,9 @@ class Snip : public Criterion {
   bool train_;
 };
 
-BENCH_REGISTER(Criterion, Snip, "snip", "|w g| before training: connection sensitivity");
+BENCH_REGISTER(Criterion, Snip, "snip", .doc = "|w g| before training: connection sensitivity",
+               .source = "Lee et al. 2019, arXiv 1810.02340", .year = 2019,
+               .when = About::When::Before, .data = About::Data::Labelled);
 
 }  // namespace
 }  // namespace bench

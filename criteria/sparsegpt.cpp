@@ -2,8 +2,8 @@
 // of the inverse of the damped Hessian (2/N) X^T X. With `update: obs` and reselect it is the
 // published method; the update alone repairs the mask of any criterion
 // (sparsegpt/sparsegpt.py:48-138).
-#include "measure/statistics.h"
 #include "core/update.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {
@@ -47,40 +47,37 @@ class Obs : public Update {
         slab_(c.get<int64_t>("slab")),
         reselect_(c.get<bool>("reselect")) {}
 
+  Accepts accepts() const override { return {.slab = slab_, .use = "update.slab"}; }
   Needs needs() const override { return {need<InputGram>()}; }
 
-  void check(const Pattern& p) const override {
-    if (p.kind == Pattern::NM && slab_ % p.of != 0)
-      fail("update.slab: {} columns do not split into groups of {}; use a multiple", slab_, p.of);
-  }
-
-  void apply(Layer& layer, Tensor& mask, const Pattern& pattern, const Reselect& reselect,
-             const Stats& stats) const override {
+  void apply(Site& site) const override {
     SingleThread alone;
-    const auto& gram = stats.get<InputGram>(layer);
+    const auto& pattern = site.pattern;
+    const auto& gram = site.stats.get<InputGram>(site.layer);
     const auto& u = gram.inverse_factor(damping_);
-    auto w = layer.matrix().to(at::kFloat).clone();
+    auto w = site.layer.matrix().to(at::kFloat).clone();
     w.masked_fill_(gram.dead().unsqueeze(0), 0);
-    mask = mask.clone();
+    auto mask = site.mask.clone();
     const bool again = reselect_ && pattern.kind != Pattern::Structured;
     for (int64_t begin = 0; begin < w.size(1); begin += slab_) {
       const int64_t end = std::min(begin + slab_, w.size(1));
       auto slab = w.slice(1, begin, end);
       if (again && pattern.kind == Pattern::Unstructured)
-        mask.slice(1, begin, end).copy_(reselect(slab.clone(), begin, end));
+        mask.slice(1, begin, end).copy_(site.choose(slab.clone(), begin, end));
       const auto error =
           sweep(slab, mask.slice(1, begin, end), u.slice(0, begin, end).slice(1, begin, end),
-                again && pattern.kind == Pattern::NM ? pattern.of : 0, begin, reselect);
+                again && pattern.kind == Pattern::NM ? pattern.of : 0, begin, site);
       if (end < w.size(1)) w.slice(1, end) -= error.mm(u.slice(0, begin, end).slice(1, end));
     }
-    layer.set_matrix(w.masked_fill(~mask, 0));
+    site.mask = mask;
+    site.layer.set_matrix(w.masked_fill(~mask, 0));
   }
 
  private:
   /// One slab in place; returns E [out, slab]. group > 0: the mask of every `group` columns is
   /// chosen when the sweep gets there. Transposed copies make a column contiguous.
   static Tensor sweep(Tensor& slab, Tensor mask, const Tensor& u, int64_t group, int64_t begin,
-                      const Reselect& reselect) {
+                      const Site& site) {
     auto columns = slab.t().contiguous();  // [slab, out]
     auto keep = mask.t().contiguous();
     auto errors = at::zeros_like(columns);
@@ -90,7 +87,7 @@ class Obs : public Update {
       if (group > 0 && i % group == 0) {
         const auto to = std::min(i + group, columns.size(0));
         const auto chosen =
-            reselect(columns.slice(0, i, to).t().contiguous(), begin + i, begin + to);
+            site.choose(columns.slice(0, i, to).t().contiguous(), begin + i, begin + to);
         keep.slice(0, i, to).copy_(chosen.t());
       }
       const auto w = columns[i];
@@ -109,9 +106,13 @@ class Obs : public Update {
   bool reselect_;
 };
 
-BENCH_REGISTER(Criterion, SparseGpt, "sparsegpt", "W^2 over the conditional inverse Hessian");
+constexpr const char* kPaper = "Frantar and Alistarh 2023, arXiv 2301.00774";
+BENCH_REGISTER(Criterion, SparseGpt, "sparsegpt",
+               .doc = "W^2 over the conditional inverse Hessian", .source = kPaper, .year = 2023,
+               .data = About::Data::Unlabelled);
 BENCH_REGISTER(Update, Obs, "obs",
-               "spreads the error of removed weights over those to their right");
+               .doc = "spreads the error of removed weights over those to their right",
+               .source = kPaper, .year = 2023, .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

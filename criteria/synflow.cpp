@@ -6,7 +6,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/criterion.h"
-#include "tensor/rows.h"
 #include "measure/sensitivity.h"
 
 namespace bench {
@@ -15,49 +14,41 @@ namespace {
 struct Flow : Statistic {
   static constexpr const char* kName = "synflow";
   static const Pass& pass();
-  Flow(const Layer&, int wide_) : train(wide_ != 0) {}
+  Flow(const Layer&, int wide_) : wide(wide_ != 0) {}
   Values values() const override { return {{"score", score}}; }
-  bool train;    // float64
+  bool wide;     // float64
   Tensor score;  // as matrix()
 };
 
-void measure(const Probe& p, const Listeners& stats) {
-  SingleThread alone;
+void measure(const Probe& p, Heard<Flow> heard) {
   if (p.data.batches.empty()) fail("synflow takes the input's size from the data; there is none");
-  for (const auto& [wide, all] : by_mode<Flow>(stats)) {
-    const Snapshot before(p.model);
-    struct Restore {
-      const Snapshot& before;
-      Model& model;
-      ~Restore() { before.restore(model); }
-    } restore{before, p.model};
-    for (auto& t : p.model.tensors())
-      if (t.tensor->defined() && t.tensor->is_floating_point())
-        *t.tensor = t.tensor->to(wide ? at::kDouble : at::kFloat).abs();
-    WeightLeaves leaves(p.model, p.layers);
-    const auto one = samples({p.data.batches.front()}).front();
-    auto hidden = at::ones_like(p.model.stem(one)).detach();
-    for (int64_t b = 0; b < p.model.block_count(); ++b) hidden = p.model.block(b, hidden, one);
-    const auto g =
-        torch::autograd::grad({p.model.head(hidden, one).sum()}, leaves.all, {}, {}, false, true);
-    at::NoGradGuard no_grad;
-    std::vector<Tensor> scores;
-    double largest = 0;
-    for (size_t i = 0; i < g.size(); ++i) {
-      scores.push_back(
-          (g[i].defined() ? (g[i] * leaves.all[i]).abs() : at::zeros_like(leaves.all[i]))
-              .flatten(1)
-              .detach());
-      largest = std::max(largest, scores.back().max().item<double>());
-    }
-    // Scores are float32 from here on: a common factor keeps products of float64 in its range.
-    const double scale = wide && largest > 0 ? 1 / largest : 1;
-    for (size_t i = 0; i < scores.size(); ++i)
-      for (auto* s : all.at(leaves.layers[i])) s->score = scores[i] * scale;
+  const bool wide = heard.front().second->wide;
+  Borrowed borrowed;
+  for (auto& t : p.model.tensors())
+    if (t.tensor->defined() && t.tensor->is_floating_point())
+      borrowed.tensor(*t.tensor) = t.tensor->to(wide ? at::kDouble : at::kFloat).abs();
+  const WeightLeaves leaves(p.model, heard);
+  const auto one = samples({p.data.batches.front()}).front();
+  auto hidden = at::ones_like(p.model.stem(one)).detach();
+  for (int64_t b = 0; b < p.model.block_count(); ++b) hidden = p.model.block(b, hidden, one);
+  const auto g =
+      torch::autograd::grad({p.model.head(hidden, one).sum()}, leaves.all, {}, {}, false, true);
+  at::NoGradGuard no_grad;
+  std::vector<Tensor> scores;
+  double largest = 0;
+  for (size_t i = 0; i < g.size(); ++i) {
+    scores.push_back(
+        (g[i].defined() ? (g[i] * leaves.all[i]).abs() : at::zeros_like(leaves.all[i]))
+            .flatten(1)
+            .detach());
+    largest = std::max(largest, scores.back().max().item<double>());
   }
+  // Scores are float32 from here on: a common factor keeps products of float64 in its range.
+  const double scale = wide && largest > 0 ? 1 / largest : 1;
+  for (size_t i = 0; i < scores.size(); ++i) heard[i].second->score = scores[i] * scale;
 }
 
-const Pass kFlow{Pass::Global, measure};
+const Pass kFlow = pass_of<Flow>(Pass::Global, measure, Pass::One);
 const Pass& Flow::pass() {
   return kFlow;
 }
@@ -78,7 +69,9 @@ class SynFlow : public Criterion {
   bool wide_;
 };
 
-BENCH_REGISTER(Criterion, SynFlow, "synflow", "|theta dR/dtheta|: synaptic flow, data-free");
+BENCH_REGISTER(Criterion, SynFlow, "synflow", .doc = "|theta dR/dtheta|: synaptic flow",
+               .source = "Tanaka et al. 2020, arXiv 2006.05467", .year = 2020,
+               .when = About::When::Before);
 
 }  // namespace
 }  // namespace bench

@@ -2,9 +2,10 @@
 // output row; and its variant, which removes the same share of each row's score mass instead of its
 // weights (wanda/lib/prune.py:97-103, 178-196).
 #include "core/criterion.h"
-#include "measure/statistics.h"
+#include "core/selection.h"
 #include "kernels/select.h"
 #include "kernels/twins.h"
+#include "measure/statistics.h"
 
 namespace bench {
 namespace {
@@ -27,7 +28,7 @@ Tensor wanda_score(const View& view, const Stats& stats) {
 
 class Wanda : public Criterion {
  public:
-  Contest contest() const override { return Contest::Row; }
+  Ranks accepts() const override { return {{}, Contest::Row}; }
   Needs needs() const override { return {need<InputMoments>()}; }
   Tensor score(const View& view, const Stats& stats) const override {
     return wanda_score(view, stats);
@@ -39,13 +40,10 @@ class Wanda : public Criterion {
 /// alpha.
 class WandaVariant : public Criterion {
  public:
-  Contest contest() const override { return Contest::Layer; }
-  Needs needs() const override { return {need<InputMoments>()}; }
-
-  void check(const Pattern& pattern) const override {
-    if (pattern.kind != Pattern::Unstructured || pattern.contest == Contest::Row)
-      fail("wanda_variant chooses a different share in each row; it needs pattern=unstructured");
+  Ranks accepts() const override {
+    return {{.nm = false, .units = {}, .per_row = false}, Contest::Layer, "wanda_variant"};
   }
+  Needs needs() const override { return {need<InputMoments>()}; }
 
   Tensor score(const View& view, const Stats& stats) const override {
     const auto s = wanda_score(view, stats);
@@ -54,26 +52,39 @@ class WandaVariant : public Criterion {
     const auto share = mass / mass.slice(1, -1).clamp_min(1e-300);
     return at::empty_like(share).scatter_(1, order, share).to(at::kFloat);
   }
+};
 
-  Tensor reference_mask(const Tensor& share, Contest, double ratio) const override {
-    double low = 0, high = 0.8, alpha = 0.4;  // main: bisection until within 1e-3
-    auto keep = share > alpha;
+/// main.py's bisection for alpha on shares of score mass, until within 1e-3.
+class Bisection : public Selection {
+ public:
+  Tensor mask(const Tensor& mass, Contest contest, Share share) const override {
+    if (share.count >= 0) return Selection::mask(mass, contest, share);
+    double low = 0, high = 0.8, alpha = 0.4;
+    auto keep = mass > alpha;
     const auto removed = [&] { return 1.0 - keep.to(at::kDouble).mean().item<double>(); };
-    while (std::abs(removed() - ratio) > 1e-3 && high - low >= 1e-3) {
-      if (removed() > ratio)
+    while (std::abs(removed() - share.ratio) > 1e-3 && high - low >= 1e-3) {
+      if (removed() > share.ratio)
         high = alpha;
       else
         low = alpha;
       alpha = (low + high) / 2;
-      keep = share > alpha;
+      keep = mass > alpha;
     }
     return keep;
   }
 };
 
-BENCH_REGISTER(Criterion, Wanda, "wanda", "|W| times the norm of the input column, per row");
+BENCH_REGISTER(Criterion, Wanda, "wanda",
+               .doc = "|W| times the norm of the input column, per row",
+               .source = "Sun et al. 2023, arXiv 2306.11695", .year = 2023,
+               .data = About::Data::Unlabelled);
 BENCH_REGISTER(Criterion, WandaVariant, "wanda_variant",
-               "Wanda's score, the same share of score mass removed in each row");
+               .doc = "Wanda's score, the same share of score mass removed in each row",
+               .source = "Sun et al. 2023, arXiv 2306.11695", .year = 2023,
+               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Selection, Bisection, "wanda_variant",
+               .doc = "bisection for a threshold on shares of score mass, until within 1e-3",
+               .source = "Sun et al. 2023, arXiv 2306.11695 (lib/prune.py)", .year = 2023);
 
 }  // namespace
 }  // namespace bench

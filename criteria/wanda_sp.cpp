@@ -2,8 +2,6 @@
 // units scores them: mean over outputs of Wanda's |W| sqrt(sum_t x^2 / N), or the norm of the
 // column; a head is the sum over its columns (FLAP/lib/prune.py, prune_wanda_sp,
 // prune_magnitude_sp).
-#include <algorithm>
-
 #include "core/criterion.h"
 #include "measure/statistics.h"
 
@@ -12,12 +10,10 @@ namespace {
 
 class ByReader : public Criterion {
  public:
-  void check(const Pattern& p) const override {
-    const auto inner = [](const std::string& kind) { return kind == "head" || kind == "neuron"; };
-    if (p.kind != Pattern::Structured || !std::all_of(p.groups.begin(), p.groups.end(), inner))
-      fail(
-          "wanda_sp, magnitude_sp: score heads and neurons by the layer that reads them; "
-          "use pattern=heads_neurons");
+  Ranks accepts() const override {
+    return {{.weights = false, .nm = false, .units = {"head", "neuron"}},
+            Contest::Layer,
+            "below_index"};
   }
 
   Tensor units(const Group& group, const Stats& stats) const override {
@@ -25,12 +21,6 @@ class ByReader : public Criterion {
       if (s.dim == Slice::In)
         return columns(*s.layer, stats).reshape({s.stretches, group.units, s.width}).sum(2).sum(0);
     fail("{}: no layer reads its units", group.name);
-  }
-
-  /// The authors' rule: everything below the score at index int(ratio * units) goes.
-  Tensor reference_units(const Group&, const Tensor& score, double ratio) const override {
-    const auto sorted = std::get<0>(at::sort(score));
-    return score >= sorted[removed_weights(score.numel(), ratio)];
   }
 
  private:
@@ -61,8 +51,11 @@ class MagnitudeSp : public ByReader {
   }
 };
 
-BENCH_REGISTER(Criterion, WandaSp, "wanda_sp", "Wanda's scores summed by head and neuron");
-BENCH_REGISTER(Criterion, MagnitudeSp, "magnitude_sp", "column norms summed by head and neuron");
+constexpr const char* kPaper = "An et al. 2024, arXiv 2312.11983";
+BENCH_REGISTER(Criterion, WandaSp, "wanda_sp", .doc = "Wanda's scores summed by head and neuron",
+               .source = kPaper, .year = 2024, .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, MagnitudeSp, "magnitude_sp",
+               .doc = "column norms summed by head and neuron", .source = kPaper, .year = 2024);
 
 }  // namespace
 }  // namespace bench

@@ -58,6 +58,9 @@ Json provenance(const Trial& t, const Outcome& outcome, bool whole) {
             {"started", t.started},
             {"finished", t.finished}};
   json["metrics"] = metrics_of(outcome, whole);
+  if (!outcome.failed_tasks.empty()) json["failed_tasks"] = Json::array();
+  for (const auto& f : outcome.failed_tasks)
+    json["failed_tasks"].push_back({{"task", f.task}, {"why", f.why}});
   Json phases = Json::array(), sparsity = Json::array(), verdicts = Json::array();
   for (const auto& p : outcome.phases) {
     phases.push_back({{"phase", p.phase},

@@ -1,4 +1,6 @@
 // The rows of one finished trial. Every list keeps its order.
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "results/database.h"
@@ -79,6 +81,10 @@ Pairs read_pairs(sqlite::Statement query, int64_t trial) {
 }  // namespace
 
 void write_outcome(sqlite::Connection& db, int64_t trial, const Outcome& outcome) {
+  // Rows of an earlier run, where one of its tasks had failed.
+  for (const char* table : {"metric", "item_scores", "phase", "mask", "verdict", "hash", "note",
+                            "environment", "failed_task"})
+    db.prepare(fmt::format("DELETE FROM {} WHERE trial = ?1", table).c_str()).with(trial).run();
   write_metrics(db, trial, outcome.metrics);
   int64_t position = 0;
   auto phase = db.prepare("INSERT INTO phase VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
@@ -98,6 +104,9 @@ void write_outcome(sqlite::Connection& db, int64_t trial, const Outcome& outcome
   for (const auto& v : outcome.verdicts) {
     verdict.with(trial, position++, v.rule, v.ok, v.detail).run();
   }
+  position = 0;
+  auto failed = db.prepare("INSERT INTO failed_task VALUES (?1, ?2, ?3, ?4)");
+  for (const auto& f : outcome.failed_tasks) failed.with(trial, position++, f.task, f.why).run();
   write_pairs(db.prepare("INSERT INTO hash VALUES (?1, ?2, ?3, ?4)"), trial, outcome.hashes);
   write_pairs(db.prepare("INSERT INTO note VALUES (?1, ?2, ?3, ?4)"), trial, outcome.notes);
   write_pairs(db.prepare("INSERT INTO environment VALUES (?1, ?2, ?3, ?4)"), trial,
@@ -129,6 +138,9 @@ Outcome read_outcome(sqlite::Connection& db, int64_t trial, bool with_items) {
   while (verdict.step()) {
     outcome.verdicts.push_back({verdict.text(0), verdict.integer(1) != 0, verdict.text(2)});
   }
+  auto failed = db.prepare("SELECT task, why FROM failed_task WHERE trial = ?1 ORDER BY position");
+  failed.with(trial);
+  while (failed.step()) outcome.failed_tasks.push_back({failed.text(0), failed.text(1)});
   outcome.hashes = read_pairs(
       db.prepare("SELECT name, value FROM hash WHERE trial = ?1 ORDER BY position"), trial);
   outcome.notes = read_pairs(

@@ -24,6 +24,12 @@ struct MetricRow {
   std::string items_hash;    // rows may be compared item by item only where it is equal
 };
 
+/// A task that could not be measured: the other tasks of its trial stand.
+struct FailedTask {
+  std::string task;  // its key in the configuration
+  std::string why;   // one sentence
+};
+
 struct PhaseRow {
   std::string phase;  // load, calibrate, prune, evaluate
   double seconds = 0;
@@ -48,6 +54,7 @@ struct VerdictRow {
 /// What a finished trial found; written whole, in one transaction, or not at all.
 struct Outcome {
   std::vector<MetricRow> metrics;
+  std::vector<FailedTask> failed_tasks;
   std::vector<PhaseRow> phases;
   std::vector<SparsityRow> sparsity;
   std::vector<VerdictRow> verdicts;

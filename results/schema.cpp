@@ -117,6 +117,15 @@ CREATE TABLE environment (
   PRIMARY KEY (trial, position)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+CREATE TABLE failed_task (
+  trial INTEGER NOT NULL REFERENCES trial (number),
+  position INTEGER NOT NULL,
+  task TEXT NOT NULL,
+  why TEXT NOT NULL,
+  PRIMARY KEY (trial, position)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

@@ -147,7 +147,8 @@ std::optional<Trial> Store::claim(const Wish& wish) {
         "SELECT t.number, t.id FROM json_each(?1) AS wished CROSS JOIN trial AS t "
         "ON t.id = wished.value WHERE t.state IN ('pending', 'interrupted') "
         "OR (t.state = 'running' AND t.lease < ?3) "
-        "OR (?4 AND t.state = 'failed' AND t.finished < ?5) "
+        "OR (?4 AND t.finished < ?5 AND (t.state = 'failed' OR (t.state = 'done' AND EXISTS "
+        "(SELECT 1 FROM failed_task AS f WHERE f.trial = t.number)))) "
         "ORDER BY t.share_key <> ?2, t.number LIMIT 1");
     if (!find.with(ids, wish.share_key, time, wish.retry_failed, wish.since).step()) return {};
     const int64_t number = find.integer(0);

@@ -28,8 +28,8 @@ class Store {
   /// The next trial of `ids` that nobody has done: pending ones, interrupted ones, and running ones
   /// whose lease ran out. Prefers an equal share_key, then the order of submission. One
   /// transaction: two workers never get the same one. The lease lasts lease_seconds unless
-  /// heartbeat() renews it. With retry_failed, failed trials count as not done (each is tried once
-  /// per `since`).
+  /// heartbeat() renews it. With retry_failed, failed trials and those with a failed task count as
+  /// not done (each is tried once per `since`); new rows replace the old ones.
   struct Wish {
     std::vector<std::string> ids;
     std::string worker, share_key;
@@ -57,6 +57,12 @@ class Store {
     MetricRow metric;
   };
   std::vector<MetricOf> metrics() const;
+  /// Tasks that failed in finished trials.
+  struct FailedTaskOf {
+    std::string trial;
+    FailedTask task;
+  };
+  std::vector<FailedTaskOf> failed_tasks() const;
   struct VerdictOf {
     std::string trial;
     VerdictRow verdict;

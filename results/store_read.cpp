@@ -109,6 +109,16 @@ std::vector<Store::MetricOf> Store::metrics() const {
   return rows;
 }
 
+std::vector<Store::FailedTaskOf> Store::failed_tasks() const {
+  const std::lock_guard lock(db_->mutex);
+  auto query = db_->connection.prepare(
+      "SELECT t.id, f.task, f.why FROM failed_task AS f JOIN trial AS t ON t.number = f.trial "
+      "WHERE t.state = 'done' ORDER BY f.trial, f.position");
+  std::vector<FailedTaskOf> rows;
+  while (query.step()) rows.push_back({query.text(0), {query.text(1), query.text(2)}});
+  return rows;
+}
+
 std::vector<Store::VerdictOf> Store::broken_verdicts() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(

@@ -1,4 +1,5 @@
 // export: a trial's model as a Hugging Face folder, read again and scored again before it counts.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -106,6 +107,18 @@ Rescored check(const Recorded& r, PrunedModel& pruned, const std::string& weight
 
 }  // namespace
 
+namespace {
+
+/// Channels of the residual stream, as the pattern asks for them.
+bool prunes_hidden(const Value& config) {
+  const auto* groups = config.find("pattern")->find("groups");
+  if (!groups || !groups->is_list()) return false;
+  return std::any_of(groups->list().begin(), groups->list().end(),
+                     [](const Value& g) { return g == Value("hidden"); });
+}
+
+}  // namespace
+
 int export_trial(const Arguments& words_in) {
   const Words words(words_in);
   const bool padded = words.has("--padded"), compact = words.has("--compact");
@@ -115,6 +128,11 @@ int export_trial(const Arguments& words_in) {
   if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)))
     fail("export: {} is there already; name another folder", folder.string());
   const bool shrunk = std::get<bool>(r.config.find("shrink")->data);
+  if (padded && shrunk && prunes_hidden(r.config))
+    fail(
+        "export: --padded cannot hold a narrower residual stream: with zeros in their place its "
+        "norms "
+        "would still divide by all channels; leave the flag out, or give --compact");
   if (padded) r.config.set("shrink", false);
   Workbench bench;
   auto pruned = pruned_model(r.config, bench);

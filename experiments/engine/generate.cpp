@@ -33,9 +33,8 @@ std::vector<Prompt> read_prompts(const Arguments& arguments) {
 Sequence encode(const Prompt& prompt, const Tokenizer& tokenizer, const Protocol& how,
                 int64_t max_length, int64_t most) {
   try {
-    const auto ids =
-        encode_prompt(prompt.text, tokenizer, how, std::numeric_limits<int64_t>::max(), most);
-    if (static_cast<int64_t>(ids.size()) + most > max_length)
+    const auto ids = encode_prompt(prompt.text, tokenizer, how, kEndless, 0);
+    if (most > max_length - static_cast<int64_t>(ids.size()))
       fail(
           "the prompt has {} tokens and {} may follow, more than the model's {}; shorten it, or "
           "give a smaller --max-new-tokens",
@@ -51,9 +50,9 @@ Sequence encode(const Prompt& prompt, const Tokenizer& tokenizer, const Protocol
 int generate(const Arguments& a) {
   const Words words(a);
   const auto& how = protocol(words.get("--protocol", "lm-eval@0.4.13"), "loglikelihood");
-  const GenerationRule rule{words.number("--max-new-tokens", 64, 1), words.all("--until"),
-                            !words.has("--ignore-eos")};
   const auto loaded = language_model(words.arguments().at(0));
+  const GenerationRule rule{words.number("--max-new-tokens", 64, 1), words.all("--until"),
+                            loaded.checkpoint.ends(), !words.has("--ignore-eos")};
   const auto tokenizer = loaded.checkpoint.tokenizer(words.get("--tokenizer", how.tokenizer));
   const auto prompts = read_prompts(words.arguments());
   std::vector<Sequence> ids;

@@ -3,33 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "walk/pruner.h"
-#include "core/task.h"
+#include "data/data.h"
 #include "engine/verbs.h"
 #include "models/checkpoint.h"
-#include "data/data.h"
 #include "trial/trial.h"
 
 namespace bench::engine {
-namespace {
-
-template <class T>
-void print_plugins(const char* kind) {
-  std::cout << kind << "\n";
-  for (const auto& [name, plugin] : Registry<T>::instance().all())
-    std::cout << fmt::format("  {:<18} {}\n", name, plugin.doc);
-}
-
-}  // namespace
-
-int criteria(const Arguments& a) {
-  if (a.size() != 1) fail("criteria: takes no argument");
-  print_plugins<Criterion>("criteria");
-  print_plugins<Allocator>("allocators");
-  print_plugins<Update>("updates");
-  print_plugins<Task>("tasks");
-  return 0;
-}
 
 int explain(const Arguments& a) {
   std::string key, format = "text";
@@ -49,7 +28,7 @@ int tokenize(const Arguments& a) {
   if (a.size() < 2 || a.size() > 3)
     fail("tokenize: usage: bench tokenize MODEL [VARIANT] < in.jsonl > out.jsonl");
   const auto path = resolve_model(a[1], model_folders());
-  const auto tokenizer = read_checkpoint(path).tokenizer(a.size() == 3 ? a[2] : "auto");
+  const auto tokenizer = tokenizer_at(path, a.size() == 3 ? a[2] : "auto");
   size_t line = 0;
   for (std::string row; std::getline(std::cin, row);) {
     ++line;
@@ -58,7 +37,13 @@ int tokenize(const Arguments& a) {
     if (!in.is_object() || !in.contains("text") || !in["text"].is_string())
       fail("standard input:{}: is no JSON object with a field 'text'", line);
     const auto text = in["text"].get<std::string>();
-    const auto ids = tokenizer->encode(text, false);
+    const auto ids = [&] {
+      try {
+        return tokenizer->encode(text, false);
+      } catch (const Error& e) {
+        fail("standard input:{}: {}", line, e.what());
+      }
+    }();
     std::cout << nlohmann::json{{"text", text},
                                 {"ids", ids},
                                 {"ids_special", tokenizer->encode(text, true)},

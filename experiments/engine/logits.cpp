@@ -14,6 +14,18 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// Ids are lists within a list: what nests deeper, or is no JSON, is discarded.
+Json parsed(const std::string& text) {
+  constexpr int kDeepest = 4;
+  bool deep = false;
+  const auto watch = [&](int depth, Json::parse_event_t, Json&) {
+    deep = deep || depth > kDeepest;
+    return !deep;
+  };
+  auto json = Json::parse(text, watch, false);
+  return deep ? Json(Json::value_t::discarded) : json;
+}
+
 Sequence sequence_of(const Json& list, const std::string& where) {
   Sequence ids;
   for (const auto& id : list) {
@@ -60,7 +72,7 @@ std::vector<Sequence> read_ids(const std::string& file) {
   if (file.ends_with(".safetensors")) return from_tensor(file);
   const auto text = read_file(file);
   std::vector<Sequence> all;
-  const auto whole = Json::parse(text, nullptr, false);
+  const auto whole = parsed(text);
   if (!whole.is_discarded()) {
     add(all, whole, file);
     return all;
@@ -68,7 +80,7 @@ std::vector<Sequence> read_ids(const std::string& file) {
   std::istringstream in(text);
   for (const auto& line : input_lines(in)) {
     const auto where = fmt::format("{}:{}", file, line.number);
-    const auto json = Json::parse(line.text, nullptr, false);
+    const auto json = parsed(line.text);
     if (json.is_discarded()) fail("{}: is no JSON; each line is a list of ids", where);
     add(all, json, where);
   }

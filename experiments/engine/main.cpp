@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "base/near.h"
+#include "base/printable.h"
+#include "base/reason.h"
 #include "engine/verbs.h"
 
 namespace {
@@ -16,7 +18,8 @@ int answer(const std::vector<std::string>& arguments) {
   try {
     return bench::engine::dispatch(arguments);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "bench: %s\n", e.what());
+    const auto reason = bench::reason_of(e);
+    std::fprintf(stderr, "bench: %s\n", bench::printable_lines(reason.text).c_str());
     return 2;
   }
 }
@@ -24,8 +27,14 @@ int answer(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int code = answer({argv + 1, argv + argc});
+  int code = answer({argv + 1, argv + argc});
   std::cout.flush();
-  std::fflush(nullptr);
+  const bool written = std::cout.good() && std::fflush(stdout) == 0 && !std::ferror(stdout);
+  if (!written && code == 0) {
+    std::fprintf(stderr,
+                 "bench: standard output cannot be written; check the disk or the program that "
+                 "reads it\n");
+    code = 1;
+  }
   std::_Exit(code);  // LibTorch would take its tables of operators apart, one by one
 }

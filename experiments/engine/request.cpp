@@ -39,6 +39,8 @@ std::unique_ptr<Task> asked_task(const Words& words) {
   if (words.has("--protocol")) settings.set("protocol", Value::List{words.get("--protocol")});
   if (words.has("--tokenizer")) settings.set("tokenizer", words.get("--tokenizer"));
   if (words.has("--documents")) settings.set("documents", words.get("--documents"));
+  if (words.has("--fewshot-documents"))
+    settings.set("fewshot_documents", words.get("--fewshot-documents"));
   if (words.has("--fewshot")) settings.set("fewshot", words.number("--fewshot", 0, 0));
   if (words.has("--window")) settings.set("window", words.number("--window", 0, 1));
   std::vector<std::string> mistakes;
@@ -83,6 +85,8 @@ Json describe(const SentRequest& r, size_t count) {
   out["tokenizer"] = {{"variant", r.tokenizer->variant()}, {"hash", r.tokenizer->hash()}};
   if (!r.left_out.empty()) {
     out["left_out"] = r.left_out;
+    out["context"] = r.context;
+    out["continuation"] = r.continuation;
     return out;
   }
   const auto bos = r.tokenizer->bos();

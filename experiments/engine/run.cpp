@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "engine/verbs.h"
 #include "fleet/runner.h"
 
@@ -79,11 +80,16 @@ int run(const Arguments& a) {
   WorkerSource workers;  // before anything else: what a worker inherits is then small
   const auto planned = plan_or_fail(request);
   const auto result = run_trials(planned.trials, request.options, workers);
-  std::cerr << fmt::format("{} trials: {} done ({} before), {} failed; {} duplicates dropped; {}\n",
-                           planned.trials.size(), result.done, result.already, result.failed,
-                           planned.duplicates, request.options.db);
+  const auto tasks = result.failed_tasks
+                         ? fmt::format(" with {} failed task{}", result.failed_tasks,
+                                       result.failed_tasks == 1 ? "" : "s")
+                         : "";
+  std::cerr << fmt::format(
+      "{} trials: {} done{} ({} before), {} failed; {} duplicates dropped; {}\n",
+      planned.trials.size(), result.done, tasks, result.already, result.failed, planned.duplicates,
+      printable(request.options.db));
   const int printed = request.report ? print_report(request.options.db) : 0;
-  return result.failed > 0 ? 1 : printed;
+  return result.failed + result.failed_tasks > 0 ? 1 : printed;
 }
 
 int plan(const Arguments& a) {
@@ -93,9 +99,11 @@ int plan(const Arguments& a) {
                            "pattern", "sparsity", "tasks");
   for (const auto& t : planned.trials) {
     std::string tasks;
-    for (const auto& e : t.config.find("task")->map()) tasks += (tasks.empty() ? "" : ", ") + e.key;
-    std::cout << fmt::format("{:<17} {:<16} {:<18} {:<14} {:>8.4g}  {}\n", t.spec.id, t.spec.model,
-                             t.spec.method, t.spec.pattern, t.spec.sparsity, tasks);
+    for (const auto& e : t.config.find("task")->map())
+      tasks += (tasks.empty() ? "" : ", ") + printable(e.key);
+    std::cout << fmt::format("{:<17} {:<16} {:<18} {:<14} {:>8.4g}  {}\n", t.spec.id,
+                             printable(t.spec.model), printable(t.spec.method),
+                             printable(t.spec.pattern), t.spec.sparsity, tasks);
   }
   std::cout << fmt::format("{} trials, {} duplicates dropped\n", planned.trials.size(),
                            planned.duplicates);

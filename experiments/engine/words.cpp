@@ -66,7 +66,16 @@ std::vector<Line> input_lines(std::istream& in) {
 }
 
 nlohmann::json object_of(const Line& line, const std::string& fields) {
-  auto object = nlohmann::json::parse(line.text, nullptr, false);
+  constexpr int kDeepest = 16;
+  bool deep = false;
+  auto object = nlohmann::json::parse(
+      line.text,
+      [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+        deep = deep || depth > kDeepest;
+        return !deep;
+      },
+      false);
+  if (deep) object = nlohmann::json(nlohmann::json::value_t::discarded);
   if (object.is_discarded())
     fail("standard input:{}: is no JSON; each line is an object such as {}", line.number, fields);
   if (!object.is_object())

@@ -6,6 +6,8 @@
 
 #include <cstdio>
 
+#include "base/printable.h"
+
 namespace bench {
 namespace {
 
@@ -20,8 +22,8 @@ std::string clock_text(double seconds) {
 RunProgress::RunProgress(const std::vector<TrialPlan>& trials)
     : total_(static_cast<int64_t>(trials.size())), terminal_(isatty(STDERR_FILENO) != 0) {
   for (const auto& t : trials)
-    names_[t.spec.id] =
-        fmt::format("{} {} {} {:g}", t.spec.model, t.spec.method, t.spec.pattern, t.spec.sparsity);
+    names_[t.spec.id] = printable(
+        fmt::format("{} {} {} {:g}", t.spec.model, t.spec.method, t.spec.pattern, t.spec.sparsity));
 }
 
 void RunProgress::already(int64_t done) {
@@ -35,7 +37,8 @@ void RunProgress::start(const std::string& worker, const std::string& trial) {
 
 void RunProgress::step(const std::string& worker, const std::string& phase, int64_t done,
                        int64_t of) {
-  doing_[worker] = fmt::format("{} [{} {}/{}]", names_[trials_[worker]], phase, done, of);
+  doing_[worker] =
+      fmt::format("{} [{} {}/{}]", names_[trials_[worker]], printable(phase), done, of);
 }
 
 void RunProgress::finish(const std::string& worker, const std::string& trial,
@@ -46,7 +49,14 @@ void RunProgress::finish(const std::string& worker, const std::string& trial,
   if (why.empty()) return;
   wipe();
   std::fprintf(stderr, "failed: %s (trial %s): %s\n", names_[trial].c_str(), trial.c_str(),
-               why.c_str());
+               printable_lines(why).c_str());
+}
+
+void RunProgress::failed_task(const std::string& trial, const std::string& task,
+                              const std::string& why) {
+  wipe();
+  std::fprintf(stderr, "failed: task %s of %s (trial %s): %s\n", printable(task).c_str(),
+               names_[trial].c_str(), trial.c_str(), printable_lines(why).c_str());
 }
 
 void RunProgress::tick() {

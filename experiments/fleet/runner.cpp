@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -34,7 +35,7 @@ struct Worker : WorkerProcess {
   std::string unread, trial;  // trial: the one it runs now
   Clock::time_point started;
   double limit = 0;
-  bool over_limit = false;
+  bool over_limit = false, spoke = false;
 };
 
 /// The list that workers claim from, in a file that is gone when the run ends.
@@ -108,8 +109,17 @@ class Fleet {
   }
 
  private:
-  bool finished() const {
-    return result_.done + result_.failed >= static_cast<int64_t>(trials_.size());
+  bool finished() const { return open_ <= 0; }
+
+  /// A worker that ends before it said anything could not start; the same would happen again.
+  void count_empty_start(const Worker& w, int status) {
+    constexpr int kMost = 3;
+    if (w.spoke || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) return;
+    if (++empty_starts_ < kMost) return;
+    trouble_ = fmt::format(
+        "{} workers in a row ended before they could begin ({}); what they said stands above: look "
+        "at the temporary folder, the database {} and the memory",
+        kMost, death(status, false, 0), options_.db);
   }
 
   void release_the_dead() {
@@ -120,14 +130,19 @@ class Fleet {
   void count_done() {
     std::map<std::string, std::string> states;
     for (const auto& t : store_.trials()) states[t.id] = t.state;
-    result_.done = result_.failed = 0;
+    std::map<std::string, int64_t> failed_tasks;
+    for (const auto& f : store_.failed_tasks()) ++failed_tasks[f.trial];
+    result_.done = result_.failed = result_.failed_tasks = 0;
+    int64_t partly = 0;
     for (const auto& t : trials_) {
       const auto& state = states[t.spec.id];
       result_.done += state == "done";
       result_.failed += state == "failed";
+      result_.failed_tasks += failed_tasks[t.spec.id];
+      partly += failed_tasks[t.spec.id] > 0;
     }
-    open_ = static_cast<int64_t>(trials_.size()) - result_.done -
-            (options_.retry_failed && !ran_ ? 0 : result_.failed);
+    open_ = static_cast<int64_t>(trials_.size()) - result_.done - result_.failed;
+    if (options_.retry_failed && !ran_) open_ += result_.failed + partly;
     progress_.already(result_.done);
   }
 
@@ -177,7 +192,9 @@ class Fleet {
     for (size_t end; (end = w.unread.find('\n')) != std::string::npos; w.unread.erase(0, end + 1)) {
       const auto event = Json::parse(w.unread.substr(0, end), nullptr, false);
       if (!event.is_object()) continue;
+      w.spoke = true;
       const auto kind = event.value("event", ""), id = event.value("id", "");
+      empty_starts_ = 0;
       if (kind == "start") {
         w.trial = id;
         w.started = Clock::now();
@@ -186,6 +203,8 @@ class Fleet {
       } else if (kind == "progress") {
         progress_.step(w.name, event.value("phase", ""), event.value("done", int64_t{0}),
                        event.value("of", int64_t{1}));
+      } else if (kind == "task") {
+        progress_.failed_task(id, event.value("task", ""), event.value("why", ""));
       } else {
         w.trial.clear();
         if (kind == "database") trouble_ = event.value("why", "");
@@ -201,6 +220,7 @@ class Fleet {
     if (waitpid(w.pid, &status, WNOHANG) != w.pid) return false;
     hear(w);
     close(w.out);
+    count_empty_start(w, status);
     if (!w.trial.empty()) {
       const auto why = death(status, w.over_limit, w.limit);
       store_.fail(w.trial, w.name, why);
@@ -221,6 +241,7 @@ class Fleet {
   RunResult result_;
   int64_t open_ = 0;
   bool ran_ = false;
+  int empty_starts_ = 0;
   std::string trouble_;  // what a worker said of the database before it gave up
 };
 
@@ -241,6 +262,8 @@ Schema launcher_schema() {
 
 RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options,
                      WorkerSource& workers) {
+  if (options.db.starts_with(":") || options.db.starts_with("file:"))
+    fail("--db {}: workers share the database as a file; give the path of one", options.db);
   const auto folder = std::filesystem::path(options.db).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder);
   return Fleet(trials, options, workers).run();

@@ -17,6 +17,7 @@ Schema launcher_schema();
 
 struct RunResult {
   int64_t done = 0, failed = 0, new_trials = 0, already = 0;
+  int64_t failed_tasks = 0;  // of trials that are done
 };
 
 /// Runs every trial that nobody has done, each in a worker process: a trial that crashes, runs out

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/reason.h"
 #include "hydra/yaml/yaml.h"
 #include "data/data.h"
 #include "fleet/process_name.h"
@@ -29,7 +30,13 @@ void tell(const Json& event) {
   std::fflush(stdout);
 }
 
-/// Renews the lease of one trial until the end of the scope.
+[[noreturn]] void lost(const std::string& id) {
+  tell({{"event", "lost"}, {"id", id}});
+  std::_Exit(0);
+}
+
+/// Renews the lease of one trial until the end of the scope. A lost lease ends the process: the
+/// trial is another worker's now.
 class Heart {
  public:
   Heart(const std::string& db, std::string id, std::string worker)
@@ -38,7 +45,7 @@ class Heart {
           while (!stop_.wait_for(lock, std::chrono::duration<double>(kLease / 3),
                                  [&] { return over_; }))
             try {
-              Store(db).heartbeat(id, worker, kLease);
+              if (!Store(db).heartbeat(id, worker, kLease)) lost(id);
             } catch (const std::exception&) {
               // A busy database is tried again at the next beat; finish() has the last word.
             }
@@ -68,23 +75,24 @@ std::optional<Outcome> attempt(const Trial& trial, Workbench& bench, std::string
     return run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
       tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
     });
-  } catch (const std::bad_alloc&) {
-    why = "out of memory";
   } catch (const std::exception& e) {
-    why = e.what();
-    why = why.substr(0, why.find("\nException raised from"));  // LibTorch appends its stack
+    why = reason_of(e).text;
   }
   return std::nullopt;
 }
 
 bool run_one(Store& store, const std::string& db, const Trial& trial, const std::string& worker,
              Workbench& bench) {
-  const Heart heart(db, trial.id, worker);
   std::string why;
-  const auto outcome = attempt(trial, bench, why);
+  const auto outcome = [&] {
+    const Heart heart(db, trial.id, worker);  // ends before the row is written: then no lease is
+    return attempt(trial, bench, why);
+  }();
   try {
     if (outcome) {
       const bool kept = store.finish(trial.id, worker, *outcome);
+      for (const auto& f : outcome->failed_tasks)
+        if (kept) tell({{"event", "task"}, {"id", trial.id}, {"task", f.task}, {"why", f.why}});
       tell({{"event", kept ? "done" : "lost"}, {"id", trial.id}});
     } else {
       store.fail(trial.id, worker, why);
@@ -92,7 +100,7 @@ bool run_one(Store& store, const std::string& db, const Trial& trial, const std:
     }
   } catch (const std::exception& e) {
     // The database's trouble is not the trial's: it stays to be done.
-    tell({{"event", "database"}, {"id", trial.id}, {"why", e.what()}});
+    tell({{"event", "database"}, {"id", trial.id}, {"why", reason_of(e).text}});
     throw;
   }
   return outcome.has_value();

@@ -16,6 +16,8 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/printable.h"
+#include "base/reason.h"
 #include "tensor/tensor.h"
 #include "fleet/process_name.h"
 #include "fleet/runner.h"
@@ -62,7 +64,7 @@ std::string read_line(int from) {
     at::set_num_threads(std::atoi(threads.c_str()));
     code = work(wish_file);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "bench: %s\n", e.what());
+    std::fprintf(stderr, "bench: %s\n", printable_lines(reason_of(e).text).c_str());
   }
   std::fflush(nullptr);
   std::_Exit(code);

@@ -21,6 +21,7 @@ std::vector<Flag> request_flags() {
           kTokenizer,
           {"--fewshot", "N", "request: examples before the document"},
           {"--documents", "PATH", "request: a data file in place of the task's"},
+          {"--fewshot-documents", "PATH", "request: a data file of examples"},
           {"--window", "N", "request: tokens of a window"},
           {"--count", "N", "request: how many tokens to show (default: 12)"}};
 }

@@ -4,6 +4,8 @@
 #include <exception>
 
 #include "base/near.h"
+#include "base/printable.h"
+#include "base/reason.h"
 #include "front/verbs.h"
 
 namespace bench::front {
@@ -59,10 +61,10 @@ int main(int argc, char** argv) {
   try {
     return bench::front::dispatch({argv + 1, argv + argc});
   } catch (const bench::front::Usage& e) {
-    std::fprintf(stderr, "bench: %s\n", e.what());
+    std::fprintf(stderr, "bench: %s\n", bench::printable_lines(e.what()).c_str());
     return 2;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "bench: %s\n", e.what());
+    std::fprintf(stderr, "bench: %s\n", bench::printable_lines(bench::reason_of(e).text).c_str());
     return 1;
   }
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/near.h"
+#include "base/regular_file.h"
 #include "front/verbs.h"
 #include "reports/escape.h"
 #include "reports/leaderboard.h"
@@ -34,6 +35,7 @@ bool among(const std::vector<std::string>& names, const std::string& name) {
 void write_file(const std::string& path, const std::string& text) {
   namespace fs = std::filesystem;
   std::error_code error;
+  require_replaceable(path);
   const fs::path folder = fs::path(path).parent_path();
   if (!folder.empty()) fs::create_directories(folder, error);
   const std::string beside = path + ".new";

@@ -17,7 +17,8 @@ namespace {
 /// An override, not the name of a file: a file may be called a=b.yaml.
 bool is_override(const std::string& word) {
   if (word.empty() || word[0] == '~') return true;
-  return word.find('=') != std::string::npos && !fs::exists(word);
+  std::error_code too_long;  // for a name of a file: then it is none
+  return word.find('=') != std::string::npos && !fs::exists(word, too_long);
 }
 
 fs::path default_folder() {

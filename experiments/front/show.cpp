@@ -77,6 +77,9 @@ std::string measured(const Outcome& o) {
                        printable(m.protocol), printable(m.name), number(m.value), error, m.n,
                        printable(m.unit));
   }
+  if (!o.failed_tasks.empty()) out += heading("failed tasks");
+  for (const auto& f : o.failed_tasks)
+    out += fmt::format("  {:<24}  {}\n", printable(f.task), printable(f.why));
   if (!o.sparsity.empty()) out += heading("sparsity (zeros of all; masked)");
   for (const auto& s : o.sparsity) {
     out += fmt::format("  {:<8}  {:<7}  {:<44}  {}  of {}; {}\n", printable(s.stage),

@@ -8,7 +8,7 @@
 // same.
 #include "base/digest.h"
 #include "measure/cost.h"
-#include "core/lenses.h"
+#include "core/borrowed.h"
 #include "tensor/rows.h"
 #include "data/data.h"
 #include "data/images.h"
@@ -71,12 +71,12 @@ class Dynamic : public Task {
     source_.check();
     other_.check();
   }
-  bool reads(bool images) const override { return images; }
+  Accepts accepts() const override { return {.input = Input::Images}; }
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
     auto gates = found(c.model);
-    Lenses lenses;
+    Borrowed lenses;
     const auto all = read_images(source_, 0, limit_), calibration = read_images(other_, 0, images_);
     std::vector<Metric> out{accuracy(c, "acc", all)};
     watch(gates, lenses);
@@ -88,7 +88,7 @@ class Dynamic : public Task {
     out.push_back(accuracy(c, "acc_random", all));
     apply(gates, true, lenses);
     out.push_back(accuracy(c, "acc_dynamic", all));
-    lenses.clear();
+    lenses.give_back();
     out.push_back(cost(c, gates, all));
     return out;
   }
@@ -112,24 +112,24 @@ class Dynamic : public Task {
     return all;
   }
 
-  static void watch(std::vector<Gate>& gates, Lenses& lenses) {
+  static void watch(std::vector<Gate>& gates, Borrowed& lenses) {
     for (auto& g : gates) {
       g.sum = at::zeros({g.units}, g.writer->weight.options());
-      lenses.hang(*g.writer, [&g](const Layer& l, const Tensor& x) {
+      lenses.lens(*g.writer, [&g](const Layer& l, const Tensor& x) {
         for (const auto& one : promise(l, x).split(1)) g.sum = g.sum + one[0];
         return without_lens(l, x);
       });
     }
   }
 
-  static void apply(std::vector<Gate>& gates, bool by_image, Lenses& lenses) {
+  static void apply(std::vector<Gate>& gates, bool by_image, Borrowed& lenses) {
     for (auto& g : gates) {
-      lenses.hang(*g.writer, [&g, by_image](const Layer& l, const Tensor& x) {
+      lenses.lens(*g.writer, [&g, by_image](const Layer& l, const Tensor& x) {
         if (by_image) g.keep = highest(promise(l, x), g.kept);
         return without_lens(l, x);
       });
       // A norm and a ReLU lie between: what is not kept is zero where it is read.
-      lenses.hang(*g.reader, [&g](const Layer& l, const Tensor& x) {
+      lenses.lens(*g.reader, [&g](const Layer& l, const Tensor& x) {
         return without_lens(l, masked(x, g.keep));
       });
     }
@@ -160,7 +160,7 @@ class Dynamic : public Task {
     one.images = all.images.narrow(0, 0, 1);
     const auto positions = output_positions(c.model, one);
     const auto full = static_cast<double>(cost_of(c.model, positions).macs);
-    const Snapshot before(c.model);
+    const Restored before(c.model);
     for (const auto& g : gates) {
       auto rows = at::ones({g.writer->rows(), g.writer->columns()}, at::kBool);
       rows.narrow(0, g.kept, g.units - g.kept).fill_(false);
@@ -171,7 +171,6 @@ class Dynamic : public Task {
       g.reader->set_mask(columns.to(g.reader->weight.device()));
     }
     Metric m{label_, "macs_left", static_cast<double>(cost_of(c.model, positions).macs) / full};
-    before.restore(c.model);
     m.n = 1;
     m.unit = "share";
     m.protocol = protocol();
@@ -187,7 +186,7 @@ class Dynamic : public Task {
 };
 
 BENCH_REGISTER(Task, Dynamic, "dynamic",
-               "study: a fixed mask of channels against one for each image, at equal cost");
+               .doc = "study: a fixed mask of channels against one for each image, at equal cost");
 
 }  // namespace
 }  // namespace bench

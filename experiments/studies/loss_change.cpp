@@ -15,6 +15,7 @@
 #include "core/task.h"
 #include "data/data.h"
 #include "data/images.h"
+#include "measure/passes.h"
 #include "stages/training.h"
 #include "studies/rank.h"
 
@@ -54,7 +55,7 @@ class LossChange : public Task {
     for (const auto& e : estimators_) estimator(e);
   }
 
-  bool reads(bool images) const override { return images; }
+  Accepts accepts() const override { return {.input = Input::Images}; }
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
@@ -242,7 +243,7 @@ class LossChange : public Task {
   std::vector<std::string> estimators_;
 };
 
-BENCH_REGISTER(Task, LossChange, "loss_change", "study: scores against loss changes of channels");
+BENCH_REGISTER(Task, LossChange, "loss_change", .doc = "study: scores against loss changes of channels");
 
 }  // namespace
 }  // namespace bench

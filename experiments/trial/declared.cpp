@@ -17,7 +17,7 @@ void add_plugins(std::vector<Declared>& parts, const std::string& kind, const st
   parts.push_back(
       {kind, doc, {required("name", Key::Type::String, "which one").one_of(registry.names())}});
   for (const auto& [name, plugin] : registry.all())
-    parts.push_back({kind + "." + name, plugin.doc, plugin.schema});
+    parts.push_back({kind + "." + name, plugin.about.doc, plugin.schema});
 }
 
 }  // namespace
@@ -27,7 +27,9 @@ Schema trial_schema() {
       required("model", Key::Type::Map, "what is pruned (configs/model)"),
       optional("criterion", Key::Type::Map, "how much each weight matters (configs/criterion)"),
       optional("allocator", Key::Type::Map, "how the target is split (configs/allocator)"),
-      optional("update", Key::Type::Map, "how layers are repaired; none (configs/update)"),
+      optional("update", Key::Type::Any,
+               "how layers are repaired: one, or a list of which each goes on from what the one "
+               "before left; none (configs/update)"),
       optional("pattern", Key::Type::Map, "what may be removed (configs/pattern)"),
       optional("data", Key::Type::Map, "calibration data (configs/data)"),
       optional("before", Key::Type::Map, "stages before pruning: label -> stage (configs/stage)"),
@@ -79,7 +81,9 @@ std::vector<Declared> declared_keys() {
       {"model", "What is pruned.", model_schema()}};
   add_plugins<Criterion>(parts, "criterion", "How much each weight matters.");
   add_plugins<Allocator>(parts, "allocator", "How the target is split over layers or groups.");
-  add_plugins<Update>(parts, "update", "How layers are repaired; `name: none` repairs nothing.");
+  add_plugins<Update>(parts, "update",
+                      "How layers are repaired; `name: none` repairs nothing, a list is gone "
+                      "through in order.");
   add_plugins<Stage>(parts, "stage", "Before and after pruning: label -> stage.");
   parts.push_back({"schedule", "How the target is reached.", schedule_schema()});
   parts.push_back({"pattern", "What may be removed.", Pattern::schema()});

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/reason.h"
 #include "tensor/device.h"
 #include "data/calibration.h"
 #include "data/data.h"
@@ -145,6 +146,7 @@ class Runner {
     const auto target = std::get<double>(config_.find("sparsity")->data);
     StageContext context{*loaded_->model, method, target, device_, kept_, {}, {}, ""};
     context.tokenizer = [&] { return tokenizer("slow4"); };
+    context.calibration = [&] { return calibrated(false); };
     context.write_model = [&](const std::string& folder) {
       write_hub_folder(*loaded_->model, loaded_->checkpoint, true, folder);
     };
@@ -194,17 +196,16 @@ class Runner {
 
   std::vector<Removed> prune_to(const Method& method, double target, bool with_calibration) {
     auto& model = *loaded_->model;
-    const bool measures = !method.needs().empty() || method.pattern.budget != "weights";
+    const bool measures = method.measures() || method.pattern.budget != "weights";
     Calibration data = measures ? calibrated(with_calibration) : Calibration();
     Phase phase(out_, "prune", device_);
-    WorkbenchShelf shelf(bench_, loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
-    // Statistics are shared by trials that find the model as it was loaded.
+    WorkbenchShelf shelf(bench_, *loaded_->dense,
+                         loaded_->weights + "|" + data.hash + "|" + device_.str() + "|");
     auto removed = prune(
-        model, method, removable_target(model, method.pattern, target), data,
-        has_stages(config_) ? nullptr : &shelf,
+        model, method, removable_target(model, method.pattern, target), data, &shelf,
         [&](int64_t done, int64_t of) { say("prune", done, of); }, onlooker());
     show_other_weights();
-    judge_.stage(model, method.pattern, method.update ? "update" : "prune");
+    judge_.stage(model, method.pattern, method.updates.empty() ? "prune" : "update");
     return removed;
   }
 
@@ -212,13 +213,12 @@ class Runner {
     Model& model = *loaded_->model;
     const auto& pattern = method.pattern;
     record_sparsity(out_, model, "prune");
-    const auto contest =
-        pattern.contest == Contest::Method ? method.criterion->contest() : pattern.contest;
+    const auto contest = method.contest();
     judge_.add({judge_sparsity(
         pattern.budget == "weights"
             ? reached(model, pattern, contest, removable_target(model, pattern, target), removed)
             : reached_budget(model, pattern, target, removed, calibration()->batches.front()))});
-    judge_.add(judge_seeds(config_, !method.needs().empty()));
+    judge_.add(judge_seeds(config_, method.measures() || stages_calibrate(config_)));
     if (std::get<bool>(config_.find("shrink")->data)) {
       for (const auto& r : removed) shrink(r.group, r.keep);
       judge_.stage(model, pattern, "shrink");
@@ -241,20 +241,34 @@ class Runner {
               auto model = build_model(loaded_->checkpoint);
               model->to(device_);
               return model;
-            }};
+            },
+            loaded_->checkpoint.ends()};
+  }
+
+  /// All numbers of a task or none.
+  std::vector<Metric> measured(const std::string& label, const Task& task) {
+    auto metrics = task.run(context(label));
+    for (const auto& m : metrics)
+      if (!std::isfinite(m.value))
+        fail("task {}: {} is no number: the {} model is broken, or too large for the arithmetic",
+             label, m.name, is_dense(config_) && !has_stages(config_) ? "dense" : "pruned");
+    return metrics;
   }
 
   void measure() {
     Phase phase(out_, "evaluate", device_);
     show_logits();
-    for (const auto& [label, task] : tasks_from(config_)) {
-      for (auto& m : task->run(context(label))) {
-        if (!std::isfinite(m.value))
-          fail("task {}: {} is no number: the pruned model is broken", label, m.name);
-        out_.metrics.push_back({m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
-                                m.higher_is_better, std::move(m.items), m.items_hash});
+    for (const auto& [label, task] : tasks_from(config_)) try {
+        for (auto& m : measured(label, *task))
+          out_.metrics.push_back({m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
+                                  m.higher_is_better, std::move(m.items), m.items_hash});
+      } catch (const std::exception& e) {
+        const auto reason = reason_of(e);
+        if (reason.memory) throw;  // of the process, not of the task
+        out_.failed_tasks.push_back({label, reason.text});
       }
-    }
+    if (out_.metrics.empty() && !out_.failed_tasks.empty())
+      fail("{}", out_.failed_tasks.front().why);
     if (is_dense(config_) && !has_stages(config_)) judge_.gates();
   }
 

@@ -46,9 +46,28 @@ bool has_stages(const Value& config) {
 
 void check_stages(const Value& config, const Method& method) {
   for (const std::string part : kParts)
-    for (const auto& [label, stage] : stages_from(config, part)) stage->check(method);
+    for (const auto& [label, stage] : stages_from(config, part)) {
+      check(stage->accepts(), fmt::format("stage {}.{}", part, label), method.pattern);
+      stage->check(method);
+    }
   if (method.pattern.kind == Pattern::NM && targets_of(config).size() > 1)
     fail("schedule: an n:m pattern removes the same share at once; leave out `schedule`");
+}
+
+bool stages_calibrate(const Value& config) {
+  for (const std::string part : kParts)
+    for (const auto& [label, stage] : stages_from(config, part))
+      if (stage->calibrates()) return true;
+  return false;
+}
+
+void check_required_stage(const Value& config, const Method& method) {
+  const auto wanted = method.criterion->accepts().stage;
+  if (wanted.empty()) return;
+  for (const auto& [label, stage, line] : stages_of(config, "before"))
+    if (const Value* name = stage.find("name"); name && name->string() == wanted) return;
+  fail("{}: its scores need the stage {} before the pruning; add +stage@before.turn={}",
+       method.criterion.name, wanted, wanted);
 }
 
 void add_stage_identity(const Value& config, Value& identity) {

@@ -18,6 +18,10 @@ Stages stages_from(const Value& config, const std::string& part);
 bool has_stages(const Value& config);
 /// Checks every stage, its data included.
 void check_stages(const Value& config, const Method& method);
+/// Whether one of them reads the trial's calibration data.
+bool stages_calibrate(const Value& config);
+/// Throws Error where the criterion needs a stage that `before` does not hold.
+void check_required_stage(const Value& config, const Method& method);
 /// What of them and of the schedule is part of the trial's identity: settings and bytes of files.
 void add_stage_identity(const Value& config, Value& identity);
 /// "exponential100+train+rewind": schedule and labels for the method's name in tables.

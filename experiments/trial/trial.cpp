@@ -1,4 +1,5 @@
 #include "trial/trial.h"
+#include "base/reason.h"
 
 #include <set>
 
@@ -41,27 +42,72 @@ void note(std::vector<std::string>& mistakes, F&& check) {
   try {
     check();
   } catch (const std::exception& e) {
-    mistakes.emplace_back(e.what());
+    mistakes.push_back(reason_of(e).text);
+  }
+}
+
+/// Each update completed by its own schema; what is none is left out.
+void complete_updates(Value& config, std::vector<std::string>& mistakes) {
+  Value* given = config.find("update");
+  const auto complete = [&](Value& one, const std::string& path) {
+    if (!is_none(one)) one = Registry<Update>::instance().complete(one, path, mistakes);
+  };
+  if (given->is_map()) return complete(*given, "update");
+  if (!given->is_list()) {
+    mistakes.emplace_back("update: one map with a name, or a list of them");
+    return;
+  }
+  for (size_t i = 0; i < given->list().size(); ++i)
+    complete(given->list()[i], fmt::format("update[{}]", i));
+}
+
+/// What the family of a model says without its weights: its groups, and what goes into it.
+void check_groups(const Value& config, const ModelFamily& family, const Method& method,
+                  std::vector<std::string>& mistakes) {
+  const auto& pattern = method.pattern;
+  if (pattern.kind != Pattern::Structured) return;
+  const auto& kinds = family.group_kinds;
+  for (const auto& kind : pattern.groups) {
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
+      mistakes.push_back(fmt::format("pattern.groups: {} has no '{}' groups{}",
+                                     config.find("model")->find("name")->string(), kind,
+                                     suggestion(kind, kinds)));
+    else if (across_blocks(kind) && method.propagation != Propagation::Dense)
+      mistakes.push_back(fmt::format(
+          "pattern.groups: '{}' groups span several blocks; they need propagation=dense", kind));
   }
 }
 
 void check_model(const Value& config, std::vector<std::string>& mistakes) {
   note(mistakes, [&] {
     const auto path = model_path(config);
+    const auto name = config.find("model")->find("name")->string();
     const auto& family = model_family(model_type_of(path), path.string());
-    const auto pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
-    const auto& kinds = family.group_kinds;
-    if (!is_dense(config) && pattern.kind == Pattern::Structured)
-      for (const auto& kind : pattern.groups)
-        if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
-          fail("pattern.groups: {} has no '{}' groups{}",
-               config.find("model")->find("name")->string(), kind, suggestion(kind, kinds));
+    const auto input = family.images ? Input::Images : Input::Text;
+    if (!is_dense(config)) {
+      const auto method = method_from(config);
+      check_groups(config, family, method, mistakes);
+      for (auto& m : method.mistakes(input, name)) mistakes.push_back(std::move(m));
+    }
     for (const auto& [label, task] : tasks_from(config))
-      if (!task->reads(family.images))
-        fail("task.{}: {} cannot measure a model of {}", label,
-             config.find("task")->find(label)->find("name")->string(),
-             family.images ? "images" : "text");
+      note(mistakes, [&, &l = label, &t = *task] {
+        const auto kind = config.find("task")->find(l)->find("name")->string();
+        check(t.accepts(), fmt::format("task.{}: {}", l, kind), input, name);
+      });
+    for (const std::string part : {"before", "after"})
+      for (const auto& [label, stage] : stages_from(config, part))
+        note(mistakes, [&, &l = label, &s = *stage] {
+          check(s.accepts(), fmt::format("stage {}.{}", part, l), input, name);
+        });
   });
+}
+
+/// Files of a model's folder that any reader looks at: a README changes no number.
+bool is_read(const std::filesystem::path& file) {
+  static const std::set<std::string> kEndings{".json", ".safetensors", ".gguf", ".bin",  ".model",
+                                              ".th",   ".pth",         ".pt",   ".ckpt", ".tar"};
+  const auto name = file.filename().string();
+  return name == "merges.txt" || kEndings.contains(file.extension().string());
 }
 
 /// The bytes that a model is: digests of its files, from the manifest where it is shipped.
@@ -71,7 +117,7 @@ std::string model_digest(const std::filesystem::path& path) {
   std::string all;
   std::set<std::filesystem::path> files;
   for (const auto& f : std::filesystem::directory_iterator(path))
-    if (f.is_regular_file()) files.insert(f.path());
+    if (f.is_regular_file() && is_read(f.path())) files.insert(f.path());
   for (const auto& f : files) all += f.filename().string() + " " + sha256_file(f.string()) + "\n";
   return sha256_hex(all);
 }
@@ -81,6 +127,18 @@ std::string cached_digest(const std::filesystem::path& path) {
   auto& slot = known[path.string()];
   if (slot.empty()) slot = model_digest(path);
   return slot;
+}
+
+/// Digests of what a task reads beside the shipped data, whose bytes are known: with another file
+/// it is another trial.
+Value own_files(const Value& config, const std::string& label) {
+  Value all{Value::Map{}};
+  for (const auto& [name, task] : tasks_from(config)) {
+    if (name != label) continue;
+    for (const auto& file : task->files())
+      if (shipped_digest(file).empty()) all.set(file, data_digest(file));
+  }
+  return all;
 }
 
 Value identity_of(const Value& config) {
@@ -95,12 +153,15 @@ Value identity_of(const Value& config) {
       id.set(e.key, e.value);
   if (!dense) {
     const auto method = method_from(config);
-    const Value* update = config.find("update");
     id.set("criterion", Registry<Criterion>::instance().canonical(*config.find("criterion")));
     id.set("allocator", Registry<Allocator>::instance().canonical(*config.find("allocator")));
-    if (!is_none(*update)) id.set("update", Registry<Update>::instance().canonical(*update));
+    Value::List updates;
+    for (const auto& u : updates_of(config))
+      updates.push_back(Registry<Update>::instance().canonical(u));
+    if (updates.size() == 1) id.set("update", updates.front());
+    if (updates.size() > 1) id.set("update", Value(updates));
     id.set("pattern", Pattern::schema().canonical(*config.find("pattern")));
-    if (!method.needs().empty()) {  // where nothing is measured, the data changes nothing
+    if (method.measures() || stages_calibrate(config)) {  // where nothing is measured, the data changes nothing
       const auto data = *config.find("data");
       id.set("data", calibration_schema().canonical(data));
       id.set("data_bytes", data_digest(data.find("file")->string()));
@@ -115,6 +176,8 @@ Value identity_of(const Value& config) {
     for (const char* file : {"text", "file"})
       if (const Value* f = task.find(file))
         canonical.set("bytes", data_digest(f->string()));
+    if (const auto bytes = own_files(config, label); !bytes.map().empty())
+      canonical.set("files", bytes);
     tasks.set(label, canonical);
   }
   id.set("tasks", tasks);
@@ -127,8 +190,7 @@ std::string method_label(const Value& config) {
   const Value* given = config.find("method");
   if (given && given->is_string() && !given->string().empty()) return given->string();
   auto label = config.find("criterion")->find("name")->string();
-  if (!is_none(*config.find("update")))
-    label += "+" + config.find("update")->find("name")->string();
+  for (const auto& u : updates_of(config)) label += "+" + u.find("name")->string();
   const auto allocator = config.find("allocator")->find("name")->string();
   if (allocator != "uniform") label += "/" + allocator;
   return stages.empty() ? label : label + "+" + stages;
@@ -176,12 +238,26 @@ std::filesystem::path model_path(const Value& config) {
   return resolve_model(name, model_folders());
 }
 
+std::vector<Value> updates_of(const Value& config) {
+  const Value& given = *config.find("update");
+  std::vector<Value> all;
+  for (const auto& one : given.is_list() ? given.list() : Value::List{given})
+    if (!is_none(one)) all.push_back(one);
+  return all;
+}
+
 Method method_from(const Value& config) {
   Method how;
-  how.criterion = Registry<Criterion>::instance().make(*config.find("criterion"), "criterion");
-  how.allocator = Registry<Allocator>::instance().make(*config.find("allocator"), "allocator");
-  if (const Value& update = *config.find("update"); !is_none(update))
-    how.update = Registry<Update>::instance().make(update, "update");
+  const auto name = [](const Value& part, const char* kind) {
+    return fmt::format("{} {}", kind, part.find("name")->string());
+  };
+  const Value &criterion = *config.find("criterion"), &allocator = *config.find("allocator");
+  how.criterion = {Registry<Criterion>::instance().make(criterion, "criterion"),
+                   name(criterion, "criterion")};
+  how.allocator = {Registry<Allocator>::instance().make(allocator, "allocator"),
+                   name(allocator, "allocator")};
+  for (const auto& u : updates_of(config))
+    how.updates.emplace_back(Registry<Update>::instance().make(u, "update"), name(u, "update"));
   how.pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
   const auto walk = config.find("propagation")->string();
   how.propagation = walk == "dense"        ? Propagation::Dense
@@ -215,7 +291,7 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   fill("data", Value(Value::Map{}));
   complete_plugin<Criterion>(c, "criterion", mistakes);
   complete_plugin<Allocator>(c, "allocator", mistakes);
-  if (!is_none(*c.find("update"))) complete_plugin<Update>(c, "update", mistakes);
+  complete_updates(c, mistakes);
   *c.find("model") = model_schema().complete(*c.find("model"), "model", mistakes);
   *c.find("pattern") = Pattern::schema().complete(*c.find("pattern"), "pattern", mistakes);
   *c.find("data") = calibration_schema().complete(*c.find("data"), "data", mistakes);
@@ -232,8 +308,12 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   if (!is_dense(c))
     note(mistakes, [&] {
       const auto method = method_from(c);
-      method.check();
-      if (!method.needs().empty()) check_calibration(Config(*c.find("data"), "data"));
+      for (auto& m : method.mistakes())
+        if (std::find(mistakes.begin(), mistakes.end(), m) == mistakes.end())
+          mistakes.push_back(std::move(m));
+      note(mistakes, [&] { check_required_stage(c, method); });
+      if (method.measures() || stages_calibrate(c))
+        check_calibration(Config(*c.find("data"), "data"));
       if (c.find("shrink")->data == Value(true).data && method.pattern.kind != Pattern::Structured)
         fail("shrink: only a structured pattern removes whole units");
     });

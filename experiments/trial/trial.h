@@ -5,7 +5,7 @@
 
 #include "hydra/compose/compose.h"
 #include "config/reference.h"
-#include "walk/pruner.h"
+#include "core/method.h"
 #include "core/task.h"
 #include "results/result.h"
 
@@ -40,6 +40,8 @@ Planned plan_jobs(const std::vector<Job>& jobs);
 /// Nothing is pruned: sparsity 0 under a pattern that removes only what it is asked to.
 bool is_dense(const Value& config);
 Method method_from(const Value& config);
+/// `update` of a configuration, which may be absent, one, or a list of them.
+std::vector<Value> updates_of(const Value& config);
 std::vector<std::pair<std::string, std::unique_ptr<Task>>> tasks_from(const Value& config);
 std::filesystem::path model_path(const Value& config);
 

@@ -49,17 +49,21 @@ class Workbench {
   int64_t budget_, held_ = 0;
 };
 
-/// Statistics of the dense model, shared under a prefix that names model and data.
+/// Statistics of a model as it was loaded, shared under a prefix that names its weights and the
+/// data. A model that stands otherwise gets its own, and nothing is kept.
 class WorkbenchShelf : public Shelf {
  public:
-  WorkbenchShelf(Workbench& bench, std::string prefix)
-      : bench_(bench), prefix_(std::move(prefix)) {}
-  std::shared_ptr<const Stats> stats(const std::string& key, const MakeStats& make) override {
+  WorkbenchShelf(Workbench& bench, const Snapshot& loaded, std::string prefix)
+      : bench_(bench), loaded_(loaded), prefix_(std::move(prefix)) {}
+  std::shared_ptr<const Stats> stats(const std::string& key, Model& model,
+                                     const MakeStats& make) override {
+    if (!loaded_.holds(model)) return make();
     return std::static_pointer_cast<const Stats>(bench_.get(prefix_ + key, [&] { return make(); }));
   }
 
  private:
   Workbench& bench_;
+  const Snapshot& loaded_;
   std::string prefix_;
 };
 

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace bench {
 
@@ -48,6 +49,7 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::string sha256_file(const std::string& path) {
+  require_regular(path);
   std::ifstream in(path, std::ios::binary);
   if (!in) fail("cannot read {} to compute its SHA-256; check the path and its permissions", path);
   Sha256 digest;

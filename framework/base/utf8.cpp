@@ -1,8 +1,10 @@
 #include "base/utf8.h"
 
-#include <utf8proc.h>
+#include <algorithm>
+#include <initializer_list>
 
 #include "base/error.h"
+#include "base/unicode.h"
 
 namespace bench::text {
 
@@ -29,8 +31,9 @@ size_t well_formed(std::string_view text, size_t at, size_t& bad) {
   return length;
 }
 
-utf8proc_category_t category(uint32_t code) {
-  return utf8proc_category(static_cast<utf8proc_int32_t>(code));
+bool of(uint32_t code, std::initializer_list<std::string_view> categories) {
+  const auto kind = general_category(code);
+  return std::find(categories.begin(), categories.end(), kind) != categories.end();
 }
 
 }  // namespace
@@ -104,15 +107,11 @@ size_t count_chars(std::string_view text) {
 bool is_white_space(uint32_t code) {
   if (code < 0x80) return code == ' ' || (code >= 9 && code <= 13);
   if (code == 0x85) return true;
-  const auto kind = category(code);
-  return kind == UTF8PROC_CATEGORY_ZS || kind == UTF8PROC_CATEGORY_ZL ||
-         kind == UTF8PROC_CATEGORY_ZP;
+  return of(code, {"Zs", "Zl", "Zp"});
 }
 
 bool is_numeric(uint32_t code) {
-  const auto kind = category(code);
-  return kind == UTF8PROC_CATEGORY_ND || kind == UTF8PROC_CATEGORY_NL ||
-         kind == UTF8PROC_CATEGORY_NO;
+  return of(code, {"Nd", "Nl", "No"});
 }
 
 bool is_punctuation(uint32_t code) {
@@ -120,16 +119,14 @@ bool is_punctuation(uint32_t code) {
     return (code >= 33 && code <= 47) || (code >= 58 && code <= 64) || (code >= 91 && code <= 96) ||
            (code >= 123 && code <= 126);
   }
-  const auto kind = category(code);
-  return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO;
+  return general_category(code).starts_with('P');
 }
 
 bool is_word(uint32_t code) {
-  const auto kind = category(code);
-  // Letters and marks are the categories from LU to ME; U+200C and U+200D are the join controls.
-  const bool letter = (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_ME) ||
-                      kind == UTF8PROC_CATEGORY_ND || kind == UTF8PROC_CATEGORY_NL ||
-                      kind == UTF8PROC_CATEGORY_PC || code == 0x200C || code == 0x200D;
+  const auto kind = general_category(code);
+  // U+200C and U+200D are the join controls.
+  const bool letter = kind[0] == 'L' || kind[0] == 'M' || kind == "Nd" || kind == "Nl" ||
+                      kind == "Pc" || code == 0x200C || code == 0x200D;
   // Letters in circles and squares are Alphabetic, though of category So.
   const bool enclosed =
       (code >= 0x24B6 && code <= 0x24E9) || (code >= 0x1F130 && code <= 0x1F149) ||
@@ -145,8 +142,7 @@ std::string lower_case(std::string_view text) {
     if (code == 0x130) {  // the one letter whose lower case is two (SpecialCasing.txt)
       lower += "i\xCC\x87";
     } else {
-      append_code_point(
-          lower, static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code))));
+      append_code_point(lower, simple_lower(code));
     }
   }
   return lower;

@@ -35,7 +35,7 @@ std::string lossy_utf8(std::string_view bytes);
 /// Number of characters in valid UTF-8.
 size_t count_chars(std::string_view text);
 
-// Properties of a code point, by the Unicode tables of utf8proc.
+// Properties of a code point, in the Unicode of base/unicode.h.
 bool is_white_space(uint32_t code);  ///< White_Space
 bool is_numeric(uint32_t code);      ///< Nd, Nl, No
 bool is_punctuation(uint32_t code);  ///< P*, and all of ASCII's !"#$%&'()*+,-./:;<=>?@[\]^_`{|}~

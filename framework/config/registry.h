@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/near.h"
+#include "config/about.h"
 #include "config/config.h"
 
 namespace bench {
@@ -16,7 +17,7 @@ template <class T>
 class Registry {
  public:
   struct Plugin {
-    std::string doc;
+    About about;
     Schema schema;  // without `name`
     std::unique_ptr<T> (*make)(const Config&);
   };
@@ -102,11 +103,11 @@ class Registry {
 };
 
 template <class T, std::derived_from<T> Impl>
-bool enroll(const char* name, const char* doc) {
+bool enroll(const char* name, About about) {
   Schema schema;
   if constexpr (requires { Impl::schema(); }) schema = Impl::schema();
   return Registry<T>::instance().add(name,
-                                     {doc, schema, [](const Config& config) -> std::unique_ptr<T> {
+                                     {std::move(about), schema, [](const Config& config) -> std::unique_ptr<T> {
                                         if constexpr (std::constructible_from<Impl, const Config&>)
                                           return std::make_unique<Impl>(config);
                                         else
@@ -114,9 +115,11 @@ bool enroll(const char* name, const char* doc) {
                                       }});
 }
 
-/// BENCH_REGISTER(Criterion, Wanda, "wanda", "one sentence");  at file scope of the plugin's .cpp.
-/// Impl may have `static Schema schema()` and a constructor from `const Config&`.
-#define BENCH_REGISTER(Interface, Impl, name, doc) \
-  [[maybe_unused]] const bool registered_##Impl = ::bench::enroll<Interface, Impl>(name, doc)
+/// BENCH_REGISTER(Criterion, Wanda, "wanda", .doc = "one sentence", .source = "...", .year = 2023);
+/// at file scope of the plugin's .cpp: the rest are the fields of About, in their order. Impl may
+/// have `static Schema schema()` and a constructor from `const Config&`.
+#define BENCH_REGISTER(Interface, Impl, name, ...) \
+  [[maybe_unused]] const bool registered_##Impl =  \
+      ::bench::enroll<Interface, Impl>(name, ::bench::About{__VA_ARGS__})
 
 }  // namespace bench

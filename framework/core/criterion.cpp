@@ -2,6 +2,10 @@
 
 namespace bench {
 
+Tensor Criterion::score(const View& view, const Stats&) const {
+  fail("{}: this criterion scores whole units and has no score of single weights", view.layer.name);
+}
+
 Tensor Criterion::units(const Group& group, const Stats& stats) const {
   std::vector<Tensor> members;
   for (const auto& s : group.slices)
@@ -9,18 +13,16 @@ Tensor Criterion::units(const Group& group, const Stats& stats) const {
   return reduce_members(group, members, "sum");
 }
 
-Tensor Criterion::reference_mask(const Tensor& score, Contest contest, double ratio) const {
-  if (contest == Contest::Row) return select(score, contest, ratio);
-  return select_threshold(score, ratio);
-}
-
-Tensor Criterion::reference_units(const Group& group, const Tensor& score, double ratio) const {
-  return select_units(score, removed_units(group.units, group.unit_width, ratio, group.at_least));
-}
-
 Tensor member_channels(const Group& group, const Slice& slice, const Tensor& element_scores) {
   const auto along = element_scores.sum(1 - slice.dim, false, at::kDouble);
   return group.to_channels(slice, along);
+}
+
+Tensor follower_channels(const Follower& follower, const Tensor& values) {
+  std::vector<int64_t> others;
+  for (int64_t d = 0; d < values.dim(); ++d)
+    if (d != follower.dim) others.push_back(d);
+  return others.empty() ? values.to(at::kDouble) : values.sum(others, false, at::kDouble);
 }
 
 Tensor reduce_members(const Group& group, const std::vector<Tensor>& members,

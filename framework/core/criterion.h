@@ -1,6 +1,6 @@
 #pragma once
 #include "config/registry.h"
-#include "core/pattern.h"
+#include "core/accepts.h"
 #include "core/statistic.h"
 
 namespace bench {
@@ -19,35 +19,34 @@ struct View {
   Tensor columns(const Tensor& per_column) const { return per_column.slice(0, begin, end); }
 };
 
+/// What a criterion takes, and what it asks for where the pattern leaves it to the method.
+struct Ranks : Accepts {
+  Contest contest = Contest::Layer;      // against what a weight competes
+  std::string selection = "threshold";   // its authors' rule (`tie: reference`), a Selection's name
+  Value selection_settings = Value(Value::Map{});
+  std::string stage = {};                // one without which its scores mean nothing, in `before`
+};
+
 /// Says how much each weight of a layer, or each unit of a group, matters. Higher is kept.
 class Criterion {
  public:
   virtual ~Criterion() = default;
-  /// Throws Error if it cannot rank what the pattern removes; called while a sweep is planned.
-  virtual void check(const Pattern& /*pattern*/) const {}
-  /// What a weight competes against where the pattern leaves it to the method.
-  virtual Contest contest() const { return Contest::Layer; }
+  virtual Ranks accepts() const { return {}; }
   /// Statistics that score() and units() read. Data-free criteria need none.
   virtual Needs needs() const { return {}; }
-  /// Brings the model into the form whose units are scored (SliceGPT turns the residual stream),
-  /// once, before anything is measured. By default nothing.
-  virtual void prepare(Model& /*model*/, Calibration& /*data*/, const Pattern& /*pattern*/,
-                       double /*target*/) const {}
-  /// [out, end - begin], float32.
-  virtual Tensor score(const View& view, const Stats& stats) const = 0;
+  /// [out, end - begin], float32. A criterion of units alone (accepts().weights and .nm false) has
+  /// none; units() must then be its own.
+  virtual Tensor score(const View& view, const Stats& stats) const;
   /// [units] of a structured pattern. By default the sum of the element scores of all members.
   virtual Tensor units(const Group& group, const Stats& stats) const;
-  /// The authors' own mask rule (`tie: reference`) of one layer or slab. By default: a threshold
-  /// with
-  /// <= per layer, a stable sort per row.
-  virtual Tensor reference_mask(const Tensor& score, Contest contest, double ratio) const;
-  /// The authors' own choice of units (`tie: reference`), bool [units]. By default removed_units()
-  /// of the lowest.
-  virtual Tensor reference_units(const Group& group, const Tensor& score, double ratio) const;
 };
 
 /// |row sums| or |column sums| of a member's element scores, as the channels of its group.
 Tensor member_channels(const Group& group, const Slice& slice, const Tensor& element_scores);
+
+/// What a follower (a norm's scale, an embedding) holds for each channel of its group: elementwise
+/// values summed over everything else, float64.
+Tensor follower_channels(const Follower& follower, const Tensor& values);
 
 /// Reduces stacked members [members, channels] over members, then sums each unit's channels ->
 /// [units]. how: sum, mean, max, prod, first, second.

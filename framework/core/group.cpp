@@ -162,4 +162,8 @@ void mask_followers(const Group& group, const Tensor& keep) {
   }
 }
 
+bool across_blocks(const std::string& kind) {
+  return kind == "hidden" || kind == "channel";
+}
+
 }  // namespace bench

@@ -45,6 +45,9 @@ struct Follower {
   std::function<Tensor(int64_t units)> made = {};  // the values of a model made with so many units
 };
 
+/// Whether groups of that kind may span several blocks: channels of a residual stream.
+bool across_blocks(const std::string& kind);
+
 /// Slices of layers that can only go together: unit u is one neuron, head, channel or block.
 struct Group {
   std::string name;

@@ -4,27 +4,74 @@
 
 namespace bench {
 
-void Method::check() const {
-  criterion->check(pattern);
-  allocator->check(pattern);
-  if (update) update->check(pattern);
+namespace {
+
+/// Runs a check; what it throws becomes a sentence of the list.
+template <class F>
+void note(std::vector<std::string>& all, F&& check) {
+  try {
+    check();
+  } catch (const Error& e) {
+    all.emplace_back(e.what());
+  }
+}
+
+/// f(accepts, who) of every part.
+template <class F>
+void each_part(const Method& m, F&& f) {
+  f(Accepts(m.criterion->accepts()), m.criterion.name);
+  f(m.allocator->accepts(), m.allocator.name);
+  for (const auto& u : m.updates) f(u->accepts(), u.name);
+}
+
+}  // namespace
+
+std::vector<std::string> Method::mistakes() const {
+  std::vector<std::string> all;
   const std::set<std::string> kinds(pattern.groups.begin(), pattern.groups.end());
   if (pattern.depth() && kinds.size() > 1 && kinds != std::set<std::string>{"attention", "mlp"})
-    fail(
+    all.emplace_back(
         "pattern.groups: a block or sublayer goes as a whole; without other kinds use [block], "
         "[attention], [mlp] or [attention, mlp]");
   if (pattern.kind == Pattern::Structured && propagation == Propagation::PerLinear)
-    fail(
+    all.emplace_back(
         "propagation per_linear: a structured pattern removes slices of several layers at once; "
-        "use "
-        "sequential_block or dense");
+        "use sequential_block or dense");
+  each_part(*this, [&](const Accepts& a, const std::string& who) {
+    note(all, [&] { bench::check(a, who, pattern); });
+  });
+  return all;
+}
+
+std::vector<std::string> Method::mistakes(Input input, const std::string& model) const {
+  auto all = mistakes();
+  each_part(*this, [&](const Accepts& a, const std::string& who) {
+    note(all, [&] { bench::check(a, who, input, model); });
+  });
+  return all;
+}
+
+void Method::check() const {
+  const auto all = mistakes();
+  if (!all.empty()) fail("{}", all.front());
 }
 
 Needs Method::needs() const {
   auto all = criterion->needs();
-  if (update)
-    for (auto& n : update->needs()) all.push_back(std::move(n));
+  for (const auto& u : updates)
+    for (auto& n : u->needs()) all.push_back(std::move(n));
   return all;
+}
+
+Contest Method::contest() const {
+  return pattern.contest == Contest::Method ? criterion->accepts().contest : pattern.contest;
+}
+
+std::unique_ptr<Selection> Method::selection() const {
+  const auto own = criterion->accepts();
+  return pattern.reference_ties
+             ? Registry<Selection>::instance().create(own.selection, own.selection_settings)
+             : Registry<Selection>::instance().create("exact");
 }
 
 std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {

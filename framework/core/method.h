@@ -14,16 +14,44 @@ enum class Propagation {
 
 /// One way to prune: everything but the model, the data and the target.
 struct Method {
-  std::unique_ptr<Criterion> criterion;
-  std::unique_ptr<Allocator> allocator;
-  std::unique_ptr<Update> update;  // null: weights are only masked
+  /// A part with the name under which sentences call it: "criterion wanda".
+  template <class T>
+  struct Named {
+    Named() = default;
+    Named(std::unique_ptr<T> p, std::string n = "this method") : part(std::move(p)), name(std::move(n)) {}
+    const T* operator->() const { return part.get(); }
+    const T& operator*() const { return *part; }
+    std::unique_ptr<T> part;
+    std::string name;
+  };
+  Named<Criterion> criterion;
+  Named<Allocator> allocator;
+  std::vector<Named<Update>> updates;  // in their order; none: weights are only masked
   Pattern pattern;
   Propagation propagation = Propagation::SequentialBlock;
 
-  /// Throws Error for combinations that cannot work; needs no model.
+  /// Every combination that cannot work, a sentence each; needs no model.
+  std::vector<std::string> mistakes() const;
+  /// What the model adds to that: its input, and groups that span blocks.
+  std::vector<std::string> mistakes(Input input, const std::string& model) const;
+  /// Throws the first of them.
   void check() const;
+  /// Whether anything is measured on calibration data.
+  bool measures() const { return !needs().empty() || !allocator->needs().empty(); }
+  /// Of the criterion and the updates.
   Needs needs() const;
+  /// Against what a weight competes: the pattern's word, or the criterion's own.
+  Contest contest() const;
+  /// How scores become masks: exact counts, or the criterion's authors' rule (`tie: reference`).
+  std::unique_ptr<Selection> selection() const;
 };
+
+/// A plugin by its name in the registry, with default settings unless others are given.
+template <class T>
+Method::Named<T> named(const std::string& kind, const std::string& name,
+                       Value settings = Value(Value::Map{})) {
+  return {Registry<T>::instance().create(name, std::move(settings)), kind + " " + name};
+}
 
 /// The units of one group that stay: what shrink() needs.
 struct Removed {

@@ -63,6 +63,17 @@ void Snapshot::restore(Model& model) const {
   for (Layer* l : model.layers()) l->mask = masks_[i++];
 }
 
+bool Snapshot::holds(Model& model) const {
+  const auto all = model.tensors();
+  const auto layers = model.layers();
+  if (all.size() != tensors_.size() || layers.size() != masks_.size()) return false;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (!all[i].tensor->is_same(tensors_[i])) return false;
+  for (size_t i = 0; i < layers.size(); ++i)
+    if (!layers[i]->mask.is_same(masks_[i])) return false;
+  return true;
+}
+
 namespace {
 
 /// Rows that predict something: all but the last token of each sequence, with what they predict.

@@ -4,11 +4,9 @@
 
 #include "core/batch.h"
 #include "core/group.h"
+#include "core/input.h"
 
 namespace bench {
-
-/// What a model reads.
-enum class Input { Text, Images, LabelledText };
 
 /// What turns features into logits: weight [classes, width], undefined where the features are the
 /// logits. A logit l becomes cap * tanh(l / cap), where there is a cap.
@@ -81,9 +79,24 @@ class Snapshot {
  public:
   explicit Snapshot(Model& model);
   void restore(Model& model) const;
+  /// Whether the model stands as it did: the same handles, hence the same bits.
+  bool holds(Model& model) const;
 
  private:
   std::vector<Tensor> tensors_, masks_;
+};
+
+/// A model that is as it was again at the end of the scope, however it ends.
+class Restored {
+ public:
+  explicit Restored(Model& model) : model_(model), before_(model) {}
+  ~Restored() { before_.restore(model_); }
+  Restored(const Restored&) = delete;
+  Restored& operator=(const Restored&) = delete;
+
+ private:
+  Model& model_;
+  Snapshot before_;
 };
 
 /// The losses of Model::loss by kind.

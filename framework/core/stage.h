@@ -28,6 +28,8 @@ struct StageContext {
   std::function<std::shared_ptr<const Tokenizer>()> tokenizer = {};
   /// Writes the model as it stands as a folder that loads again; may be empty.
   std::function<void(const std::string& folder)> write_model = {};
+  /// The trial's calibration data, on the device: of stages that say so (calibrates()).
+  std::function<Calibration()> calibration = {};
 };
 
 /// Model in, model out: training, recalibration, rewinding. Masks that are there are obeyed: what
@@ -36,9 +38,12 @@ struct StageContext {
 class Stage {
  public:
   virtual ~Stage() = default;
-  /// Throws Error for missing data and for patterns it cannot serve; called while a sweep is
-  /// planned.
+  virtual Accepts accepts() const { return {}; }
+  /// Throws Error for missing data and for settings that do not go together with the method's;
+  /// called while a sweep is planned.
   virtual void check(const Method&) const {}
+  /// Whether it reads the trial's calibration data, which then is part of the trial's identity.
+  virtual bool calibrates() const { return false; }
   /// Files that change its result: their bytes are part of the trial's identity.
   virtual std::vector<std::string> files() const { return {}; }
   virtual void apply(StageContext& context) const = 0;

@@ -2,11 +2,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "core/model.h"
+#include "core/pattern.h"
 
 namespace bench {
 
@@ -49,8 +51,6 @@ class Statistic {
   virtual void on_follower(const Follower& /*which*/, const Tensor& /*g*/, double /*share*/) {}
 };
 
-using Listeners = std::map<Layer*, std::vector<Statistic*>>;
-
 /// What a pass may look at.
 struct Probe {
   Model& model;
@@ -58,19 +58,41 @@ struct Probe {
   const Calibration& data;
   std::vector<Layer*> layers;  // those that are going to be pruned; no other layer has statistics
   std::vector<const Group*> groups = {};  // whose units compete; none where weights do
+  const Pattern* pattern = nullptr;       // what is going to be removed, and how much of it: for
+  double target = 0;                      // passes that search (Pass::aimed)
 };
+
+/// Who listens: layers with their statistics of one type, in the order of Probe::layers.
+template <class T>
+using Heard = std::span<const std::pair<Layer*, T*>>;
 
 /// How to run the model so that statistics see something. Stateless: settings live in the
 /// statistic, and a pass is only ever handed the statistics that asked for it. It leaves no trace
-/// in the model.
+/// in the model (core/borrowed.h).
 struct Pass {
   enum Reach {
     Local,  // runs inside a scope, from the hidden states that stand before it
     Global  // runs the whole model, before the walk
-  } reach;
-  void (*run)(const Probe&, const Listeners&);
+  } reach = Global;
+  enum Threads { All, One } threads = All;  // One: the order of its sums would depend on them
+  bool aimed = false;                       // what it finds depends on pattern and target
+  /// Fires events to statistics of any kind at once; otherwise one run a kind, so that all that
+  /// are handed to it have the same settings.
+  bool events = false;
+  std::function<void(const Probe&, Heard<Statistic>)> run;
 };
-extern const Pass kForwardPass, kBackwardPass;
+
+/// A pass of statistics of one type: run(probe, heard) is called once for each of their settings.
+template <class T>
+Pass pass_of(Pass::Reach reach, void (*run)(const Probe&, Heard<T>),
+             Pass::Threads threads = Pass::All, bool aimed = false) {
+  return {reach, threads, aimed, /*events=*/false,
+          [run](const Probe& probe, Heard<Statistic> heard) {
+            std::vector<std::pair<Layer*, T*>> typed;
+            for (const auto& [layer, s] : heard) typed.emplace_back(layer, static_cast<T*>(s));
+            run(probe, typed);
+          }};
+}
 
 /// A statistic is asked for by its type and settings: no registry. Equal keys are one statistic.
 struct StatisticKind {
@@ -119,9 +141,5 @@ class Stats {
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Statistic>> all_;
   std::shared_ptr<const Stats> behind_;
 };
-
-/// Runs each distinct pass of that reach once and returns what it showed, in front of `behind`.
-std::shared_ptr<Stats> collect(const Probe& probe, const Needs& needs, Pass::Reach reach,
-                               std::shared_ptr<const Stats> behind = nullptr);
 
 }  // namespace bench

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/registry.h"
+#include "core/accepts.h"
 #include "core/model.h"
 #include "tokenizers/tokenizer.h"
 
@@ -63,6 +64,7 @@ struct TaskContext {
   at::Device device = at::kCPU;
   std::function<void(const Evidence&)> evidence;  // may be empty; called once for each protocol
   std::function<std::unique_ptr<Model>()> dense;  // the model as it was before pruning, once more
+  std::vector<int64_t> ends;  // ids that end a generated answer, by the model's files
 
   template <class T>
   std::shared_ptr<const T> once(const std::string& key,
@@ -93,8 +95,10 @@ class Task {
   virtual ~Task() = default;
   /// Missing data, unknown protocols: found while a sweep is planned.
   virtual void check() const {}
-  /// Whether it can measure a model of images, or one of text.
-  virtual bool reads(bool images) const { return !images; }
+  /// Files that its numbers depend on: names of shipped data, or paths.
+  virtual std::vector<std::string> files() const { return {}; }
+  /// What goes into the models that it can measure.
+  virtual Accepts accepts() const { return {.input = Input::Text}; }
   virtual std::vector<Metric> run(const TaskContext& context) const = 0;
   /// What run() sends, in its order, without running the model: of the first `items`, 0 for all.
   /// Tasks that send no text show nothing.

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/regular_file.h"
 #include "base/near.h"
 
 namespace bench {
@@ -124,6 +125,7 @@ void check_shipped(const fs::path& folder) {
 }
 
 std::string read_file(const fs::path& file) {
+  require_regular(file);
   std::ifstream in(file, std::ios::binary);
   if (!in) fail("{}: cannot be opened", file.string());
   std::ostringstream text;

@@ -1,9 +1,9 @@
 #include "data/text_source.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/data.h"
+#include "jinja/json_value.h"
 
 namespace bench {
 namespace {
@@ -38,8 +38,9 @@ std::vector<std::string> stories(const std::string& text) {
   return all;
 }
 
-std::vector<std::string> json_lines(const std::string& file, const std::string& text) {
+std::vector<std::string> json_lines(const std::string& file, std::string text) {
   std::vector<std::string> all;
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);  // a mark, no part of the first line
   size_t line = 0;
   for (size_t at = 0; at < text.size();) {
     const auto end = std::min(text.find('\n', at), text.size());
@@ -47,15 +48,27 @@ std::vector<std::string> json_lines(const std::string& file, const std::string& 
     const auto row = text.substr(at, end - at);
     at = end + 1;
     if (stripped(row).empty()) continue;
-    const auto json = nlohmann::json::parse(row, nullptr, false);
-    if (!json.is_object() || !json.contains("text") || !json["text"].is_string())
+    const auto json = value_of_json(row, fmt::format("{}:{}", file, line));
+    const auto* field = json.find("text");
+    if (!field || !field->is_string())
       fail("{}:{}: is no JSON object with a field 'text'", file, line);
-    all.push_back(json["text"].get<std::string>());
+    all.push_back(field->string());
   }
   return all;
 }
 
 }  // namespace
+
+std::string read_utf8(const std::filesystem::path& file) {
+  auto text = read_file(file);
+  check_utf8(file, text);
+  return text;
+}
+
+void check_utf8(const std::filesystem::path& file, const std::string& text) {
+  if (const auto bad = text::invalid_utf8(text); bad != std::string::npos)
+    fail("{}: is not valid UTF-8 at byte {}; convert it to UTF-8", file.string(), bad);
+}
 
 std::string guess_format(const std::string& file) {
   if (file.ends_with(".jsonl")) return "jsonl";
@@ -66,7 +79,7 @@ std::string guess_format(const std::string& file) {
 
 std::vector<std::string> read_documents(const std::string& name, const std::string& format) {
   const auto file = data_file(name);
-  const auto text = read_file(file);
+  const auto text = read_utf8(file);
   const auto kind = format == "auto" ? guess_format(name) : format;
   if (kind == "wikitext") return wikitext_rows(text);
   if (kind == "stories") return stories(text);

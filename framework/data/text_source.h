@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,5 +15,9 @@ std::vector<std::string> read_documents(const std::string& file, const std::stri
 std::string guess_format(const std::string& file);
 
 std::string join(const std::vector<std::string>& parts, const std::string& between);
+
+/// A whole file of text; an Error names it and the byte where it is not valid UTF-8.
+std::string read_utf8(const std::filesystem::path& file);
+void check_utf8(const std::filesystem::path& file, const std::string& text);
 
 }  // namespace bench

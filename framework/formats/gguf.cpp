@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include "base/error.h"
 #include "formats/gguf_blocks.h"
@@ -150,26 +151,105 @@ const Json& need(const MappedFile& file, const Json& meta, const std::string& ke
   return *it;
 }
 
-Json config_of(const MappedFile& file, const Json& meta, bool tied) {
-  const auto llama = [&](const std::string& key) { return need(file, meta, "llama." + key); };
+/// Keys of a LLaMA whose one value changes nothing; another value does, and is refused.
+bool changes_nothing(const std::string& key, const Json& value) {
+  static const std::map<std::string, Json> kNeutral{
+      {"attention.causal", true}, {"use_parallel_residual", false},
+      {"expert_count", 0},        {"expert_used_count", 0},
+      {"attention.clamp_kqv", 0}, {"attention.max_alibi_bias", 0},
+      {"attention.scale", 0},     {"pooling_type", 0},
+      {"logit_scale", 1},         {"embedding_scale", 1},
+      {"residual_scale", 1},      {"rope.scale_linear", 1}};
+  if (key == "tensor_data_layout") return true;  // how the file came to be
+  const auto it = kNeutral.find(key);
+  return it != kNeutral.end() && it->second == value;
+}
+
+/// rope_freqs.weight divides the frequencies: longrope of one set of factors.
+void set_rope(const MappedFile& file, const Json& meta, const Tensor& divisors, Json& c) {
+  const auto type = meta.value("llama.rope.scaling.type", Json("none"));
+  const auto factor = meta.value("llama.rope.scaling.factor", Json(1.0));
+  if (type != "none" && type != "linear")
+    fail("{}: llama.rope.scaling.type = {} is not supported; none and linear are", file.path(),
+         shown(type));
+  if (type == "linear") c["rope_scaling"] = {{"rope_type", "linear"}, {"factor", factor}};
+  if (!divisors.defined()) return;
+  if (type == "linear") fail("{}: has rope_freqs and a linear scaling; one of them", file.path());
+  const auto flat = divisors.reshape({-1}).contiguous();
+  const auto* p = flat.const_data_ptr<float>();
+  const Json list = std::vector<float>(p, p + flat.numel());
+  c["rope_scaling"] = {{"rope_type", "longrope"},
+                       {"long_factor", list},
+                       {"short_factor", list},
+                       {"attention_factor", 1.0},
+                       {"original_max_position_embeddings", c["max_position_embeddings"]}};
+}
+
+/// A whole number that an array or a tensor has to be sized by.
+Json counted(const MappedFile& file, const Json& meta, const std::string& key, int64_t most) {
+  return whole(file, key, need(file, meta, key), 1, most);
+}
+
+/// What Hugging Face's config.json would say. Every key llama.* is obeyed or refused by name.
+Json config_of(const MappedFile& file, const Json& meta, bool tied, const Tensor& divisors) {
   if (need(file, meta, "general.architecture") != "llama")
     fail("{}: architecture {} is not supported; llama is", file.path(),
          shown(meta["general.architecture"]));
+  // The tensors are in the file: no width can be larger than its bytes, no count than its tensors.
+  constexpr int64_t kMostWidth = 1 << 22, kMostBlocks = 1 << 16;
+  const auto llama = [&](const std::string& key, int64_t most) {
+    return counted(file, meta, "llama." + key, most);
+  };
   Json c;
   c["model_type"] = "llama";
-  c["hidden_size"] = llama("embedding_length");
-  c["intermediate_size"] = llama("feed_forward_length");
-  c["num_hidden_layers"] = llama("block_count");
-  c["num_attention_heads"] = llama("attention.head_count");
-  c["num_key_value_heads"] = meta.value("llama.attention.head_count_kv", c["num_attention_heads"]);
-  c["max_position_embeddings"] = llama("context_length");
-  c["rms_norm_eps"] = llama("attention.layer_norm_rms_epsilon");
+  c["hidden_size"] = llama("embedding_length", kMostWidth);
+  c["intermediate_size"] = llama("feed_forward_length", kMostWidth);
+  c["num_hidden_layers"] = llama("block_count", kMostBlocks);
+  c["num_attention_heads"] = llama("attention.head_count", kMostBlocks);
+  c["num_key_value_heads"] = meta.contains("llama.attention.head_count_kv")
+                                 ? llama("attention.head_count_kv", kMostBlocks)
+                                 : c["num_attention_heads"];
+  c["max_position_embeddings"] = llama("context_length", int64_t{1} << 31);
+  c["rms_norm_eps"] = need(file, meta, "llama.attention.layer_norm_rms_epsilon");
   c["rope_theta"] = meta.value("llama.rope.freq_base", Json(10000.0));
   c["vocab_size"] = need(file, meta, "tokenizer.ggml.tokens").size();
   c["tie_word_embeddings"] = tied;
   c["hidden_act"] = "silu";
+  const auto width = c["hidden_size"].get<int64_t>() / c["num_attention_heads"].get<int64_t>();
+  const auto head = meta.contains("llama.attention.key_length")
+                        ? llama("attention.key_length", kMostWidth).get<int64_t>()
+                        : width;
+  c["head_dim"] = head;
+  const auto equals = [&](const std::string& key, int64_t expected, const char* what) {
+    if (const auto it = meta.find("llama." + key); it != meta.end() && *it != expected)
+      fail("{}: llama.{} = {}, where only {} ({}) is supported", file.path(), key, shown(*it),
+           expected, what);
+  };
+  equals("attention.value_length", head, "the keys' length");
+  equals("rope.dimension_count", head, "a head's length");
+  equals("vocab_size", static_cast<int64_t>(c["vocab_size"]), "the number of tokens");
+  set_rope(file, meta, divisors, c);
+  static const std::set<std::string> kObeyed{"embedding_length",
+                                             "feed_forward_length",
+                                             "block_count",
+                                             "attention.head_count",
+                                             "attention.head_count_kv",
+                                             "context_length",
+                                             "attention.layer_norm_rms_epsilon",
+                                             "rope.freq_base",
+                                             "attention.key_length",
+                                             "attention.value_length",
+                                             "rope.dimension_count",
+                                             "vocab_size",
+                                             "rope.scaling.type",
+                                             "rope.scaling.factor",
+                                             "rope.scaling.original_context_length",
+                                             "rope.scaling.finetuned"};
   for (const auto& [key, value] : meta.items())
-    if (key.rfind("llama.rope.scaling", 0) == 0) fail("{}: {} is not supported", file.path(), key);
+    if (key.starts_with("llama.") && !kObeyed.contains(key.substr(6)) &&
+        !changes_nothing(key.substr(6), value))
+      fail("{}: the key {} = {} may change what the model computes, and is not supported",
+           file.path(), key, shown(value));
   return c;
 }
 
@@ -194,10 +274,11 @@ std::string hf_name(const MappedFile& file, const std::string& name) {
 
 /// GGUF rotates neighbouring pairs, Hugging Face the two halves of a head: even rows, then odd
 /// ones.
-Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads) {
-  if (t.dim() != 2 || t.size(0) % (2 * heads) != 0)
+Tensor unpermute(const MappedFile& file, const Tensor& t, int64_t heads, bool bias) {
+  if (t.dim() != (bias ? 1 : 2) || t.size(0) % (2 * heads) != 0)
     fail("{}: q or k does not split into heads", file.path());
-  return t.reshape({heads, t.size(0) / heads / 2, 2, t.size(1)})
+  return t
+      .reshape({heads, t.size(0) / heads / 2, 2, -1})  // a bias is one column
       .transpose(1, 2)
       .reshape(t.sizes())
       .contiguous();
@@ -210,22 +291,35 @@ int64_t heads_of(const MappedFile& file, const Json& config, const char* key) {
 
 BpeVocabulary vocabulary_of(const MappedFile& file, const Json& meta) {
   BpeVocabulary v;
-  if (need(file, meta, "tokenizer.ggml.model") != "gpt2")
-    fail("{}: tokenizer model {} is not supported; gpt2 is", file.path(),
-         shown(meta["tokenizer.ggml.model"]));
+  const auto& kind = need(file, meta, "tokenizer.ggml.model");
+  if (kind != "llama" && kind != "gpt2")
+    fail("{}: tokenizer model {} is not supported; gpt2 and llama are", file.path(), shown(kind));
+  // Merges without scores are byte-level BPE, whatever the file calls it.
+  const bool scored = meta.contains("tokenizer.ggml.scores");
+  const bool merged = meta.contains("tokenizer.ggml.merges");
+  v.model = kind == "llama" && (scored || !merged) ? "llama" : "gpt2";
   try {
     v.tokens = need(file, meta, "tokenizer.ggml.tokens").get<std::vector<std::string>>();
-    v.merges = need(file, meta, "tokenizer.ggml.merges").get<std::vector<std::string>>();
+    if (v.model == "llama")
+      v.scores = need(file, meta, "tokenizer.ggml.scores").get<std::vector<float>>();
+    else
+      v.merges = need(file, meta, "tokenizer.ggml.merges").get<std::vector<std::string>>();
     if (meta.contains("tokenizer.ggml.token_type"))
       for (const auto& type : meta["tokenizer.ggml.token_type"])
         v.types.push_back(static_cast<int>(
             whole(file, "tokenizer.ggml.token_type", type, 0, INT32_MAX)));
     v.pre = meta.value("tokenizer.ggml.pre", "default");
     for (auto [role, key] : {std::pair(&v.bos, "tokenizer.ggml.bos_token_id"),
-                             {&v.eos, "tokenizer.ggml.eos_token_id"}})
+                             {&v.eos, "tokenizer.ggml.eos_token_id"},
+                             {&v.unk, "tokenizer.ggml.unknown_token_id"}})
       if (const auto it = meta.find(key); it != meta.end())
         *role = whole(file, key, *it, 0, INT32_MAX);
-    v.add_bos = meta.value("tokenizer.ggml.add_bos_token", false);
+    if (const auto it = meta.find("tokenizer.ggml.add_bos_token"); it != meta.end())
+      v.add_bos = it->get<bool>();
+    v.add_eos = meta.value("tokenizer.ggml.add_eos_token", false);
+    v.add_space_prefix = meta.value("tokenizer.ggml.add_space_prefix", v.model == "llama");
+    if (meta.value("tokenizer.ggml.remove_extra_whitespaces", false))
+      fail("{}: tokenizer.ggml.remove_extra_whitespaces is not supported", file.path());
   } catch (const Json::exception& e) {
     fail("{}: its tokenizer is malformed: {}", file.path(), e.what());
   }
@@ -233,6 +327,10 @@ BpeVocabulary vocabulary_of(const MappedFile& file, const Json& meta) {
 }
 
 }  // namespace
+
+namespace {
+constexpr const char* kRopeDivisors = "rope_freqs.weight";
+}
 
 Gguf read_gguf(const std::string& path) {
   const auto file = MappedFile::open(path);
@@ -255,19 +353,36 @@ Gguf read_gguf(const std::string& path) {
       it == meta.end() ? 32 : whole(*file, "general.alignment", *it, 1, 65536));
   const uint64_t data = (in.at() + alignment - 1) / alignment * alignment;
   Gguf out;
-  const bool tied = std::none_of(infos.begin(), infos.end(),
-                                 [](const Info& i) { return i.name == "output.weight"; });
-  out.config = config_of(*file, meta, tied);
-  for (const auto& info : infos) {
+  const auto has = [&](const std::string& ending) {
+    return std::any_of(infos.begin(), infos.end(),
+                       [&](const Info& i) { return i.name.ends_with(ending); });
+  };
+  const auto has_exactly = [&](const std::string& name) {
+    return std::any_of(infos.begin(), infos.end(), [&](const Info& i) { return i.name == name; });
+  };
+  const auto read = [&](const Info& info) {
     if (info.offset > file->size())
       fail("{}: tensor {} runs past the end of the file, which may be truncated", path, info.name);
-    auto t = dequantise(*file, info.name, info.type, info.shape, data + info.offset);
+    return dequantise(*file, info.name, info.type, info.shape, data + info.offset);
+  };
+  Tensor divisors;
+  for (const auto& info : infos)
+    if (info.name == kRopeDivisors) divisors = read(info);
+  out.config = config_of(*file, meta, !has_exactly("output.weight"), divisors);
+  out.config["attention_bias"] = has("attn_q.bias") || has("attn_output.bias");
+  out.config["mlp_bias"] = has("ffn_up.bias");
+  for (const auto& info : infos) {
+    if (info.name == kRopeDivisors) continue;
+    auto t = read(info);
     const auto name = hf_name(*file, info.name);
-    if (name.ends_with("q_proj.weight"))
-      t = unpermute(*file, t, heads_of(*file, out.config, "num_attention_heads"));
-    if (name.ends_with("k_proj.weight"))
-      t = unpermute(*file, t, heads_of(*file, out.config, "num_key_value_heads"));
-    out.tensors.emplace(name, std::move(t));
+    if (name.find("q_proj.") != std::string::npos)
+      t = unpermute(*file, t, heads_of(*file, out.config, "num_attention_heads"),
+                    name.ends_with(".bias"));
+    if (name.find("k_proj.") != std::string::npos)
+      t = unpermute(*file, t, heads_of(*file, out.config, "num_key_value_heads"),
+                    name.ends_with(".bias"));
+    if (!out.tensors.emplace(name, std::move(t)).second)
+      fail("{}: holds the tensor {} twice", path, info.name);
   }
   out.vocabulary = vocabulary_of(*file, meta);
   return out;

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace bench {
 
@@ -18,6 +19,7 @@ struct GzipReader::File {
 };
 
 GzipReader::GzipReader(const std::filesystem::path& file) : name_(file.string()) {
+  require_regular(file);
   const auto handle = gzopen(file.c_str(), "rb");
   if (!handle) fail("{}: cannot be opened", name_);
   file_ = std::make_unique<File>(File{handle});

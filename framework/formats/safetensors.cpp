@@ -8,6 +8,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/regular_file.h"
+#include "tokenizers/json_file.h"
 #include "formats/mapped_file.h"
 #include "formats/safetensors_file.h"
 
@@ -129,10 +131,14 @@ std::map<std::string, std::string> read_safetensors_metadata(const std::string& 
 }
 
 TensorMap read_safetensors_index(const std::string& index_path) {
-  std::ifstream in(index_path);
-  const auto json = Json::parse(in, nullptr, false);
+  return read_index(index_path, read_safetensors);
+}
+
+TensorMap read_index(const std::string& index_path,
+                     const std::function<TensorMap(const std::string&)>& read) {
+  const auto json = text::parse_json(text::read_bytes(index_path), index_path);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object())
-    fail("{}: is no safetensors index: weight_map is missing", index_path);
+    fail("{}: is no index of shards: weight_map is missing", index_path);
   const auto folder = std::filesystem::path(index_path).parent_path();
   std::map<std::string, TensorMap> shards;
   TensorMap tensors;
@@ -141,7 +147,7 @@ TensorMap read_safetensors_index(const std::string& index_path) {
     const auto file = shard.get<std::string>();
     if (std::filesystem::path(file).has_parent_path())
       fail("{}: shard {} must be a plain file name", index_path, file);
-    if (!shards.count(file)) shards[file] = read_safetensors((folder / file).string());
+    if (!shards.count(file)) shards[file] = read((folder / file).string());
     const auto it = shards[file].find(name);
     if (it == shards[file].end()) fail("{}: {} is not in its shard {}", index_path, name, file);
     tensors.emplace(name, it->second);
@@ -169,6 +175,7 @@ SafetensorsFile::SafetensorsFile(std::string path, const std::vector<Entry>& ent
   auto text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // keeps the data aligned
   const uint64_t length = text.size();
+  require_replaceable(path_);
   out_.open(partial_, std::ios::binary);
   out_.write(reinterpret_cast<const char*>(&length), 8);
   out_.write(text.data(), static_cast<std::streamsize>(text.size()));

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ TensorMap read_safetensors(const std::string& path);
 std::map<std::string, std::string> read_safetensors_metadata(const std::string& path);
 /// All shards that a `*.safetensors.index.json` names.
 TensorMap read_safetensors_index(const std::string& index_path);
+/// The same for shards of any kind: `read` reads one.
+TensorMap read_index(const std::string& index_path,
+                     const std::function<TensorMap(const std::string&)>& read);
 /// Written beside, then renamed: a file is whole or not there.
 void write_safetensors(const std::string& path, const TensorMap& tensors,
                        const std::map<std::string, std::string>& metadata = {});

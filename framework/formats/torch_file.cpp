@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "formats/mapped_file.h"
 #include "formats/pickle.h"
+#include "formats/state_dict.h"
 
 namespace bench {
 namespace {
@@ -104,20 +105,28 @@ class Reader {
   }
 
   TensorMap tensors() {
-    const PickleNode* dict = &pickle_->root();
-    for (const char* key : {"state_dict", "model"})
-      if (const auto* inner = dict->get(key); inner && inner->kind == PickleNode::Dict) {
-        dict = inner;
-        break;
-      }
-    if (dict->kind != PickleNode::Dict) fail("{}: holds no state dict", where());
+    const auto is_tensor = [](const PickleNode& n) {
+      const auto* v = parameter(&n);
+      return v->kind == PickleNode::Call && v->items.size() > 1 &&
+             v->items[1]->kind == PickleNode::Persistent;
+    };
+    const auto& dict = find_state_dict(pickle_->root(), is_tensor, where());
     TensorMap all;
-    for (size_t i = 0; i + 1 < dict->items.size(); i += 2) {
-      const auto* value = parameter(dict->items[i + 1]);
-      if (dict->items[i]->kind != PickleNode::Text || value->kind != PickleNode::Call) continue;
-      auto name = dict->items[i]->text;
-      if (name.starts_with("module.")) name = name.substr(7);
-      all[name] = rebuild(*value, name);
+    // Names may share a storage (tied weights), each has a copy of its own here.
+    uint64_t left = 8 * file_->size() + (uint64_t{16} << 20);
+    for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
+      const auto* value = parameter(dict.items[i + 1]);
+      if (dict.items[i]->kind != PickleNode::Text || value->kind != PickleNode::Call) continue;
+      const auto name = unwrapped_name(dict.items[i]->text);
+      auto tensor = rebuild(*value, name);
+      const auto bytes = static_cast<uint64_t>(tensor.numel()) *
+                         static_cast<uint64_t>(elementSize(tensor.scalar_type()));
+      if (bytes > left)
+        fail("{}: its names hold many times the bytes of the file: one storage under many names",
+             where());
+      left -= bytes;
+      if (!all.emplace(name, std::move(tensor)).second)
+        fail("{}: holds {} twice, with and without the words of a wrapper", where(), name);
     }
     if (all.empty()) fail("{}: its state dict holds no tensor", where());
     return all;

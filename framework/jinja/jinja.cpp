@@ -34,7 +34,10 @@ class Rendering {
           run_for(s, out);
           break;
         case Statement::Kind::Set:
-          bind(scopes_.back(), s.names, value(s.expression));
+          if (s.text.empty())
+            bind(scopes_.back(), s.names, value(s.expression));
+          else
+            set_attribute(s.names[0], s.text, value(s.expression));
           break;
       }
     }
@@ -101,6 +104,18 @@ class Rendering {
     auto parts = iterate(v);
     if (parts.size() != names.size()) fail("{} values for {} names", parts.size(), names.size());
     for (size_t i = 0; i < names.size(); ++i) scope[names[i]] = std::move(parts[i]);
+  }
+
+  /// {% set ns.x = ... %}: the namespace is that of the block that made it.
+  void set_attribute(const std::string& name, const std::string& attribute, Value v) {
+    for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+      const auto it = scope->find(name);
+      if (it == scope->end()) continue;
+      if (!it->second.is_map()) break;
+      it->second.set(attribute, std::move(v));
+      return;
+    }
+    fail("'{}' is no namespace; write {{% set {} = namespace() %}} before", name, name);
   }
 
   void run_if(const Statement& s, std::string& out) {
@@ -179,7 +194,16 @@ class Rendering {
     if (callee.kind == Node::Kind::Attribute)
       return call_method(value(callee.kids[0]), callee.text, a, budget_);
     if (callee.kind == Node::Kind::Name && callee.text == "range") return range(a);
-    fail("only methods and range() can be called here");
+    if (callee.kind == Node::Kind::Name && (callee.text == "namespace" || callee.text == "dict"))
+      return map_of(a);
+    fail("only methods, range(), dict() and namespace() can be called here");
+  }
+  /// dict(...) and namespace(...): a map, and what is named.
+  Value map_of(const Arguments& a) {
+    Value out = a.values.empty() ? Value(Value::Map{}) : a.values[0];
+    if (!out.is_map()) fail("dict() and namespace() take a dictionary, or names");
+    for (const auto& [name, v] : a.named) out.set(name, v);
+    return out;
   }
   Value range(const Arguments& a) {
     const auto first = a.integer(0, "start", 0);

@@ -45,7 +45,7 @@ using Statements = std::vector<Statement>;
 struct Statement {
   enum class Kind { Text, Output, If, For, Set };
   Kind kind = Kind::Text;
-  std::string text;                  // Text
+  std::string text;                  // Text; Set: the attribute of a namespace, if any
   Node expression;                   // Output, Set: value; For: what is iterated
   std::vector<std::string> names;    // Set, For: targets
   std::vector<Node> conditions;      // If: one per branch; For: the filter, if any

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "jinja/jinja_values.h"
+#include "jinja/python_json.h"
 #include "jinja/python_regex.h"
 #include "jinja/python_string.h"
 #include "base/utf8.h"
@@ -36,6 +37,14 @@ Value to_number(const Value& v, const Arguments& a, bool whole) {
   }
   if (!v.is_string()) return fallback;
   const auto text = strip(v.string());
+  if (whole && a.find(1, "base")) {
+    const auto base = a.integer(1, "base", 10);
+    if (base < 2 || base > 36) fail("int: the base {} is not supported", base);
+    char* end = nullptr;
+    const auto i = std::strtoll(text.c_str(), &end, static_cast<int>(base));
+    return text.empty() || *end != 0 ? fallback : Value(static_cast<int64_t>(i));
+  }
+  if (text.find_first_of("xXpP") != std::string::npos) return fallback;  // strtod's, not Python's
   char* end = nullptr;
   const double d = std::strtod(text.c_str(), &end);
   if (text.empty() || *end != 0 || !std::isfinite(d)) return fallback;
@@ -46,8 +55,15 @@ Value to_number(const Value& v, const Arguments& a, bool whole) {
 Value rounded(const Value& v, const Arguments& a) {
   const auto n = number(v);
   if (!n) fail("round: needs a number");
-  const double scale = std::pow(10.0, static_cast<double>(a.integer(0, "precision", 0)));
+  const auto precision = a.integer(0, "precision", 0);
   const auto method = a.string(1, "method", "common");
+  if (method != "common" && method != "ceil" && method != "floor")
+    fail("round: method must be common, ceil or floor, not {}", method);
+  // Python's round() of a whole number is whole, of a float the nearest decimal of its exact value.
+  if (method == "common" && !v.is_float() && precision >= 0) return integer(v, "round");
+  if (method == "common" && precision >= 0 && precision < 300)
+    return std::strtod(fmt::format("{:.{}f}", *n, precision).c_str(), nullptr);
+  const double scale = std::pow(10.0, static_cast<double>(precision));
   const double x = *n * scale;
   return (method == "ceil"    ? std::ceil(x)
           : method == "floor" ? std::floor(x)
@@ -88,7 +104,7 @@ Value mapped(const Value& v, const Arguments& a, Budget& budget) {
 }
 
 /// select, reject, selectattr, rejectattr.
-Value selected(const Value& v, const Arguments& a, bool keep, bool attribute) {
+Value selected(const Value& v, const Arguments& a, bool keep, bool attribute, Budget& budget) {
   Arguments rest = a;
   std::string field, test;
   const auto take = [&] {
@@ -104,16 +120,18 @@ Value selected(const Value& v, const Arguments& a, bool keep, bool attribute) {
   Value::List out;
   for (const auto& item : iterate(v)) {
     const auto value = attribute ? path(item, field) : item;
+    for (const auto& other : rest.values) budget.spend(other);  // a test may look at all of it
     if ((test.empty() ? truth(value) : apply_test(test, value, rest)) == keep) out.push_back(item);
   }
   return out;
 }
 
-Value unique(const Value& v) {
+Value unique(const Value& v, Budget& budget) {
   Value::List out;
   for (const auto& item : iterate(v)) {
-    if (out.size() > 2000) fail("unique: of too many items");
-    if (!contains(Value(out), item)) out.push_back(item);
+    budget.spend(out.size());
+    const auto same = [&](const Value& other) { return equal(other, item); };
+    if (std::none_of(out.begin(), out.end(), same)) out.push_back(item);
   }
   return out;
 }
@@ -207,21 +225,21 @@ const std::map<std::string, Filter>& filters() {
       {"max", FILTER(extreme(v, a, true))},
       {"min", FILTER(extreme(v, a, false))},
       {"regex_replace", FILTER(regex_replaced(v, a))},
-      {"reject", FILTER(selected(v, a, false, false))},
-      {"rejectattr", FILTER(selected(v, a, false, true))},
+      {"reject", FILTER(selected(v, a, false, false, b))},
+      {"rejectattr", FILTER(selected(v, a, false, true, b))},
       {"replace", FILTER(call_method(Value(to_text(v)), "replace", a, b))},
       {"reverse", FILTER(reversed(v))},
       {"round", FILTER(rounded(v, a))},
       {"safe", FILTER(v)},
-      {"select", FILTER(selected(v, a, true, false))},
-      {"selectattr", FILTER(selected(v, a, true, true))},
+      {"select", FILTER(selected(v, a, true, false, b))},
+      {"selectattr", FILTER(selected(v, a, true, true, b))},
       {"sort", FILTER(sorted(v, a))},
       {"string", FILTER(to_text(v))},
       {"sum", FILTER(total(v, a, b))},
       {"title", FILTER(titled(to_text(v)))},
-      {"tojson", FILTER(to_json(v))},
+      {"tojson", FILTER(html_json(v, a.integer(0, "indent", -1)))},
       {"trim", FILTER(call_method(Value(to_text(v)), "strip", a, b))},
-      {"unique", FILTER(unique(v))},
+      {"unique", FILTER(unique(v, b))},
       {"upper", FILTER(upper_case(to_text(v)))}};
   return all;
 }

@@ -1,5 +1,6 @@
 #include "jinja/jinja_lexer.h"
 
+#include <cctype>
 #include <charconv>
 
 #include "base/error.h"
@@ -65,23 +66,60 @@ class Lexer {
     return {Token::Kind::Name, std::move(word), {}};
   }
 
+  bool digit_at(size_t at) const { return at < source_.size() && is_digit(source_[at]); }
+  /// Digits, with single underscores between them.
+  void digits(std::string& out) {
+    for (; digit_at(at_) || (at_ < source_.size() && source_[at_] == '_' && digit_at(at_ + 1));
+         ++at_)
+      if (source_[at_] != '_') out += source_[at_];
+  }
+
+  /// As jinja2/lexer.py: 1_000, 0x1f, 0o7, 0b1; 1.5, 1e10, 1.5e-3.
   Value number() {
-    const auto begin = at_;
-    while (at_ < source_.size() && is_digit(source_[at_])) ++at_;
+    std::string text;
+    int base = 10;
+    if (source_[at_] == '0' && at_ + 2 < source_.size()) {
+      const char mark = static_cast<char>(source_[at_ + 1] | 0x20);
+      base = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 10;
+    }
+    if (base != 10) {
+      at_ += 2;
+      while (at_ < source_.size() &&
+             (std::isxdigit(static_cast<unsigned char>(source_[at_])) || source_[at_] == '_'))
+        if (const char c = source_[at_++]; c != '_') text += c;
+      return whole_number(text, base);
+    }
+    digits(text);
     bool whole = true;
-    if (at_ + 1 < source_.size() && source_[at_] == '.' && is_digit(source_[at_ + 1])) {
+    if (at_ < source_.size() && source_[at_] == '.' && digit_at(at_ + 1)) {
       whole = false;
-      for (++at_; at_ < source_.size() && is_digit(source_[at_]);) ++at_;
+      text += source_[at_++];
+      digits(text);
     }
-    const char *from = source_.data() + begin, *to = source_.data() + at_;
-    if (whole) {
-      int64_t i = 0;
-      if (std::from_chars(from, to, i).ec != std::errc()) bad("a number that is too large");
-      return i;
+    if (at_ < source_.size() && (source_[at_] | 0x20) == 'e') {
+      const size_t sign =
+          at_ + 1 < source_.size() && (source_[at_ + 1] == '+' || source_[at_ + 1] == '-');
+      if (digit_at(at_ + 1 + sign)) {
+        whole = false;
+        text += 'e';
+        if (source_[at_ + 1] == '-') text += '-';
+        at_ += 1 + sign;
+        digits(text);
+      }
     }
+    if (whole) return whole_number(text, 10);
     double d = 0;
-    if (std::from_chars(from, to, d).ec != std::errc()) bad("a number that is too large");
+    if (std::from_chars(text.data(), text.data() + text.size(), d).ec != std::errc())
+      bad("a number that is too large");
     return d;
+  }
+
+  Value whole_number(const std::string& text, int base) {
+    int64_t i = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), i, base);
+    if (error != std::errc() || end != text.data() + text.size())
+      bad("a number that is none, or too large");
+    return i;
   }
 
   uint32_t hex(size_t digits) {

@@ -241,7 +241,13 @@ class Blocks {
     const auto text = rest(p.text);
     const auto equals = text.find('=');
     if (equals == std::string::npos) bad("{% set %} needs '='; blocks are not supported");
-    s->names = targets(text.substr(0, equals));
+    const auto name = strip(text.substr(0, equals));
+    if (const auto dot = name.find('.'); dot != std::string::npos) {  // of a namespace
+      s->names = targets(name.substr(0, dot));
+      s->text = targets(name.substr(dot + 1)).front();
+    } else {
+      s->names = targets(name);
+    }
     s->expression = parse_expression(text.substr(equals + 1), where_, p.line);
     return s;
   }

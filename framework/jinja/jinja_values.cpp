@@ -194,6 +194,8 @@ Value::List iterate(const Value& v) {
 }
 
 Value binary(const std::string& op, const Value& a, const Value& b, Budget& budget) {
+  budget.spend(a);  // comparisons look at all of it, too
+  budget.spend(b);
   if (op == "==") return equal(a, b);
   if (op == "!=") return !equal(a, b);
   if (op == "<") return less(a, b);
@@ -202,8 +204,6 @@ Value binary(const std::string& op, const Value& a, const Value& b, Budget& budg
   if (op == ">=") return less(b, a) || equal(a, b);
   if (op == "in") return contains(b, a);
   if (op == "not in") return !contains(b, a);
-  budget.spend(a);
-  budget.spend(b);
   if (op == "~") return to_text(a) + to_text(b);
   if (number(a) && number(b)) return numeric(op, a, b);
   if (op == "+" && a.is_string() && b.is_string()) return a.string() + b.string();

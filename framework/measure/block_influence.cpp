@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "core/lenses.h"
+#include "core/borrowed.h"
 
 namespace bench {
 namespace {
@@ -21,7 +21,7 @@ struct Outputs {
     for (const Group* g : groups) {
       if (g->kind == "block") continue;
       Layer* writer = writer_of(*g);
-      lenses.hang(*writer, [this, writer](const Layer& l, const Tensor& x) {
+      borrowed.lens(*writer, [this, writer](const Layer& l, const Tensor& x) {
         return added[writer] = without_lens(l, x);
       });
     }
@@ -34,7 +34,7 @@ struct Outputs {
   }
 
   std::map<const Layer*, Tensor> added;
-  Lenses lenses;
+  Borrowed borrowed;
 };
 
 double angle(const Tensor& in, const Tensor& out) {
@@ -91,20 +91,24 @@ class Measuring {
   Outputs outputs_;
 };
 
-void measure(const Probe& p, const Listeners& stats) {
+void measure(const Probe& p, Heard<BlockInfluence> heard) {
+  const auto of = measure_influence(p);
+  for (const auto& [layer, s] : heard) s->of = of;
+}
+
+const Pass kBlockPass = pass_of<BlockInfluence>(Pass::Global, measure);
+
+}  // namespace
+
+std::map<std::string, BlockInfluence::Of> measure_influence(const Probe& p) {
   at::NoGradGuard no_grad;
   for (const Group* g : p.groups)
     if (g->kind != "block" && g->kind != "attention" && g->kind != "mlp")
       fail("{}: {} is no block and no sublayer of one", g->name, g->kind);
   Measuring all(p);
   for (const auto& one : split(p.data.batches)) all.run(one);
-  for (const auto& [layer, list] : stats)
-    for (auto* s : list) static_cast<BlockInfluence*>(s)->of = all.of;
+  return all.of;
 }
-
-const Pass kBlockPass{Pass::Global, measure};
-
-}  // namespace
 
 const Pass& BlockInfluence::pass() {
   return kBlockPass;

@@ -22,4 +22,7 @@ struct BlockInfluence : Statistic {
   std::map<std::string, Of> of;
 };
 
+/// The same, measured at once, of the groups of a probe.
+std::map<std::string, BlockInfluence::Of> measure_influence(const Probe& probe);
+
 }  // namespace bench

@@ -1,6 +1,7 @@
 #include "measure/cost.h"
 
 #include "base/error.h"
+#include "core/borrowed.h"
 
 namespace bench {
 
@@ -14,14 +15,9 @@ std::map<const Layer*, int64_t> output_positions(Model& model, const Batch& batc
   auto one = batch;
   one.images = batch.images.narrow(0, 0, 1);
   one.batch_statistics = false;
-  struct Off {
-    Model& model;
-    ~Off() {
-      for (Layer* l : model.layers()) l->tap = nullptr;
-    }
-  } off{model};
+  Borrowed borrowed;
   for (Layer* l : model.layers())
-    l->tap = [&positions, l](const Tensor& x, const Tensor&) { positions[l] = x.size(0); };
+    borrowed.tap(*l, [&positions, l](const Tensor& x, const Tensor&) { positions[l] = x.size(0); });
   model.forward(one);
   return positions;
 }

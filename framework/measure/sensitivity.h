@@ -1,4 +1,5 @@
 #pragma once
+#include "core/borrowed.h"
 #include "core/criterion.h"
 
 namespace bench {
@@ -9,30 +10,33 @@ namespace bench {
 /// model (biases, norms) where they are asked for.
 class WeightLeaves {
  public:
-  WeightLeaves(Model& model, std::vector<Layer*> of, bool with_vectors = false)
-      : layers(std::move(of)), grad_(true), before_(model), model_(model) {
-    for (Layer* l : layers) take(l->weight);
+  template <class T>
+  WeightLeaves(Model& model, Heard<T> heard, bool with_vectors = false)
+      : WeightLeaves(model, layers_of(heard), with_vectors) {}
+  WeightLeaves(Model& model, const std::vector<Layer*>& layers, bool with_vectors = false)
+      : grad_(true) {
+    for (Layer* l : layers) all.push_back(borrowed_.leaf(l->weight));
     if (!with_vectors) return;
     for (auto& t : model.tensors())
       if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1) {
-        take(*t.tensor);
+        all.push_back(borrowed_.leaf(*t.tensor));
         vectors.push_back(t.name);
       }
   }
-  ~WeightLeaves() { before_.restore(model_); }
-  WeightLeaves(const WeightLeaves&) = delete;
-  WeightLeaves& operator=(const WeightLeaves&) = delete;
 
-  std::vector<Layer*> layers;
-  std::vector<Tensor> all;
-  std::vector<std::string> vectors;  // names of all[layers.size()] and on
+  std::vector<Tensor> all;           // in the order of those that are heard
+  std::vector<std::string> vectors;  // names of those behind the layers
 
  private:
-  void take(Tensor& t) { all.push_back(t = t.detach().requires_grad_()); }
+  template <class T>
+  static std::vector<Layer*> layers_of(Heard<T> heard) {
+    std::vector<Layer*> layers;
+    for (const auto& [layer, s] : heard) layers.push_back(layer);
+    return layers;
+  }
 
   at::AutoGradMode grad_;
-  Snapshot before_;
-  Model& model_;
+  Borrowed borrowed_;
 };
 
 inline void add_to(std::vector<Tensor>& sum, const std::vector<Tensor>& more) {
@@ -40,18 +44,6 @@ inline void add_to(std::vector<Tensor>& sum, const std::vector<Tensor>& more) {
     sum = more;
   else
     for (size_t i = 0; i < sum.size(); ++i) sum[i] = sum[i] + more[i];
-}
-
-/// Statistics by their flag `train`, then by layer: a pass runs once for each.
-template <class T>
-std::map<bool, std::map<Layer*, std::vector<T*>>> by_mode(const Listeners& stats) {
-  std::map<bool, std::map<Layer*, std::vector<T*>>> all;
-  for (const auto& [layer, list] : stats)
-    for (auto* s : list) {
-      auto* mine = static_cast<T*>(s);
-      all[mine->train][layer].push_back(mine);
-    }
-  return all;
 }
 
 inline Key mode_key() {

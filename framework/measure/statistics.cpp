@@ -2,8 +2,8 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
-#include "measure/sensitivity.h"
 #include "kernels/moments.h"
+#include "measure/sensitivity.h"
 
 namespace bench {
 
@@ -24,20 +24,17 @@ void InputMoments::on_input(const Tensor& x, int64_t n) {
 
 namespace {
 
-void sample_backward(const Probe& p, const Listeners& stats) {
-  SingleThread alone;
-  const WeightLeaves leaves(p.model, p.layers, /*with_vectors=*/true);
+void sample_backward(const Probe& p, Heard<GradientMoments> heard) {
+  const WeightLeaves leaves(p.model, heard, /*with_vectors=*/true);
   const auto sums = std::make_shared<GradientMoments::Vectors>();
   const auto last = std::make_shared<GradientMoments::Vectors>();
-  const auto n = p.layers.size();
+  const auto n = heard.size();
   for (const auto& one : samples(p.data.batches)) {
     const auto g = torch::autograd::grad({p.model.loss(one)}, leaves.all, {}, {}, false, true);
     at::NoGradGuard no_grad;
     for (size_t i = 0; i < n; ++i)
-      if (const auto it = stats.find(p.layers[i]); it != stats.end())
-        for (auto* s : it->second)
-          s->on_gradient(
-              g[i].defined() ? g[i].flatten(1) : at::zeros_like(leaves.all[i].flatten(1)), 1);
+      heard[i].second->on_gradient(
+          g[i].defined() ? g[i].flatten(1) : at::zeros_like(leaves.all[i].flatten(1)), 1);
     for (size_t i = 0; i < leaves.vectors.size(); ++i) {
       if (!g[n + i].defined()) continue;
       auto& sum = (*sums)[leaves.vectors[i]];
@@ -46,16 +43,19 @@ void sample_backward(const Probe& p, const Listeners& stats) {
       (*last)[leaves.vectors[i]] = square;
     }
   }
-  for (const auto& [layer, list] : stats)
-    for (auto* s : list) {
-      static_cast<GradientMoments*>(s)->vector_square_sum = sums;
-      static_cast<GradientMoments*>(s)->vector_last_square = last;
-    }
+  for (const auto& [layer, s] : heard) {
+    s->vector_square_sum = sums;
+    s->vector_last_square = last;
+  }
 }
+
+const Pass kSampleBackward = pass_of<GradientMoments>(Pass::Global, sample_backward, Pass::One);
 
 }  // namespace
 
-const Pass kSampleBackwardPass{Pass::Global, sample_backward};
+const Pass& GradientMoments::pass() {
+  return kSampleBackward;
+}
 
 void GradientMoments::on_gradient(const Tensor& g, double) {
   last_square = g.square();

@@ -1,6 +1,6 @@
 #pragma once
+#include "measure/passes.h"
 #include "tensor/rows.h"
-#include "core/statistic.h"
 
 namespace bench {
 
@@ -55,14 +55,11 @@ struct MeanGradient : Statistic {
   Tensor mean;
 };
 
-/// The gradient of each sample's (sequence's, image's) own mean loss; only GradientMoments.
-extern const Pass kSampleBackwardPass;
-
-/// Moments of the samples' own gradients, float32 [out, in*kh*kw]: the diagonal Fisher information
+/// Moments of the gradients of each sample's (sequence's, image's) own mean loss, float32 [out, in*kh*kw]: the diagonal Fisher information
 /// is square_sum / count.
 struct GradientMoments : Statistic {
   static constexpr const char* kName = "gradient_moments";
-  static const Pass& pass() { return kSampleBackwardPass; }
+  static const Pass& pass();
   explicit GradientMoments(const Layer& l)
       : square_sum(at::zeros_like(l.matrix()).detach()), abs_sum(at::zeros_like(square_sum)) {}
   void on_gradient(const Tensor& g, double share) override;
@@ -73,6 +70,35 @@ struct GradientMoments : Statistic {
   using Vectors = std::map<std::string, Tensor>;
   std::shared_ptr<Vectors> vector_square_sum, vector_last_square;
   int64_t count = 0;
+};
+
+/// Norms over sequences of c times the gradient of each one's mean loss (GBLM, Pruner-Zero). half:
+/// as their code keeps them, the l1 sum in float16 from the first sequence on, the l2 norm rounded
+/// to it at the end (GBLM-Pruner gradient_computation.py:119-157, 205-209).
+struct GradientNorms : Statistic {
+  static constexpr const char* kName = "gradient_norms";
+  static const Pass& pass() { return kBackwardPass; }
+  GradientNorms(const Layer& l, int squares_, int half_, double scale_)
+      : squares(squares_ != 0),
+        half(half_ != 0),
+        scale(scale_),
+        sum(at::zeros_like(l.matrix(), half && !squares ? at::kHalf : at::kFloat).detach()) {}
+  void on_gradient(const Tensor& g, double /*share*/) override {
+    const auto scaled = g.to(at::kFloat) * scale;
+    if (squares)
+      sum += scaled.square();
+    else
+      sum += scaled.abs().to(sum.scalar_type());
+  }
+  Values values() const override { return {{"norm", norm()}}; }
+  /// float32 [out, in]
+  Tensor norm() const {
+    const auto n = squares ? sum.sqrt() : sum;
+    return half ? n.to(at::kHalf).to(at::kFloat) : n;
+  }
+  bool squares, half;
+  double scale;
+  Tensor sum;
 };
 
 }  // namespace bench

@@ -4,11 +4,11 @@
 
 #include <set>
 
-#include "core/lenses.h"
-#include "tensor/rows.h"
-#include "measure/sequence_loss.h"
+#include "core/borrowed.h"
 #include "kernels/perturbed.h"
 #include "kernels/twins.h"
+#include "measure/sequence_loss.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {
@@ -43,9 +43,10 @@ Both perturbed(const Layer& l, uint64_t seed, Directions kind, float eps) {
 }
 
 /// The rows of the first half see W + eps z, those of the second W - eps z: one z serves both.
-void perturb(const Listeners& all, uint64_t seed, Directions kind, float eps, Lenses& lenses) {
-  for (const auto& [layer, list] : all)
-    lenses.hang(*layer, [=](const Layer& l, const Tensor& x) {
+void perturb(Heard<ZerothOrder> heard, uint64_t seed, Directions kind, float eps,
+             Borrowed& borrowed) {
+  for (const auto& [layer, s] : heard)
+    borrowed.lens(*layer, [=](const Layer& l, const Tensor& x) {
       const auto w = perturbed(l, seed, kind, eps);
       const int64_t half = x.size(0) / 2;
       return at::cat({linear_rows(x.narrow(0, 0, half), w.plus, l.bias),
@@ -62,25 +63,19 @@ struct Perturbed {
     std::set<const Tensor*> weights;
     for (Layer* l : model.layers()) {
       weights.insert(&l->weight);
-      lenses.hang(*l, [=](const Layer& layer, const Tensor& x) {
+      borrowed.lens(*l, [=](const Layer& layer, const Tensor& x) {
         auto w = direction(layer, seed, kind).mul_(eps);
         return linear_rows(x, w.add_(layer.weight), layer.bias);
       });
     }
     for (const auto& t : model.tensors()) {
       if (!t.parameter || !t.tensor->defined() || weights.count(t.tensor)) continue;
-      stored.emplace_back(t.tensor, *t.tensor);
-      *t.tensor = *t.tensor + direction_of(t.name, *t.tensor, seed, kind).mul_(eps);
+      borrowed.tensor(*t.tensor) =
+          *t.tensor + direction_of(t.name, *t.tensor, seed, kind).mul_(eps);
     }
   }
-  ~Perturbed() {
-    for (auto& [place, tensor] : stored) *place = tensor;
-  }
-  Perturbed(const Perturbed&) = delete;
-  Perturbed& operator=(const Perturbed&) = delete;
 
-  Lenses lenses;
-  std::vector<std::pair<Tensor*, Tensor>> stored;
+  Borrowed borrowed;
 };
 
 double loss_of(const Model& model, const Batch& one) {
@@ -108,48 +103,38 @@ Batch doubled(const Batch& one) {
 }
 
 /// Both losses with the scored weights perturbed, in one pass.
-void measure_scored(const Probe& p, const Listeners& stats, const ZerothOrder& how,
-                    const Batch& one, Difference& d) {
+void measure_scored(const Probe& p, Heard<ZerothOrder> heard, const Batch& one, Difference& d) {
+  const auto& how = *heard.front().second;
   const auto both = doubled(one);
   const int64_t n = one.ids.size(0);
-  Lenses lenses;
-  perturb(stats, d.seed, how.kind, static_cast<float>(how.eps), lenses);
+  Borrowed borrowed;
+  perturb(heard, d.seed, how.kind, static_cast<float>(how.eps), borrowed);
   const auto hidden = p.model.body(both);
   d.plus = sequence_loss(p.model, hidden.narrow(0, 0, n), one);
   d.minus = sequence_loss(p.model, hidden.narrow(0, n, n), one);
 }
 
-void measure(const Probe& p, const Listeners& stats) {
+void measure(const Probe& p, Heard<ZerothOrder> heard) {
   at::NoGradGuard no_grad;
-  for (const auto& [layer, list] : stats)
+  for (const auto& [layer, s] : heard)
     if (layer->is_conv()) fail("the zeroth-order gradient is made for models of text");
-  // A pass serves every kind that asked for it; each kind runs by itself.
-  std::map<std::string, std::vector<ZerothOrder*>> kinds;
-  for (const auto& [layer, list] : stats)
-    for (auto* s : list) {
-      auto* z = static_cast<ZerothOrder*>(s);
-      kinds[fmt::format("{}|{}|{}|{}|{}", z->count, z->eps, int(z->kind), z->seed, z->everything)]
-          .push_back(z);
-    }
   const auto sequences = split(p.data.batches);
-  for (auto& [name, all] : kinds) {
-    const auto& how = *all.front();
-    std::vector<Difference> found;
-    for (int64_t i = 0; i < how.count; ++i) {
-      const auto& one = sequences[static_cast<size_t>(i) % sequences.size()];
-      Difference d{how.seed + static_cast<uint64_t>(i)};
-      if (how.everything)
-        measure_everything(p, how, one, d);
-      else
-        measure_scored(p, stats, how, one, d);
-      d.p = (d.plus - d.minus) / (2 * how.eps);
-      found.push_back(d);
-    }
-    for (auto* s : all) s->differences = found;
+  const auto& how = *heard.front().second;
+  std::vector<Difference> found;
+  for (int64_t i = 0; i < how.count; ++i) {
+    const auto& one = sequences[static_cast<size_t>(i) % sequences.size()];
+    Difference d{how.seed + static_cast<uint64_t>(i)};
+    if (how.everything)
+      measure_everything(p, how, one, d);
+    else
+      measure_scored(p, heard, one, d);
+    d.p = (d.plus - d.minus) / (2 * how.eps);
+    found.push_back(d);
   }
+  for (const auto& [layer, s] : heard) s->differences = found;
 }
 
-const Pass kZerothOrderPass{Pass::Global, measure};
+const Pass kZerothOrderPass = pass_of<ZerothOrder>(Pass::Global, measure);
 
 }  // namespace
 

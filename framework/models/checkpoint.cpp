@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "base/near.h"
+#include "tokenizers/json_file.h"
 #include "formats/drawn.h"
 #include "formats/gguf.h"
 #include "formats/torch_file.h"
@@ -22,9 +24,7 @@ std::map<std::string, ModelFamily>& families() {
 }
 
 Json read_json(const fs::path& file) {
-  std::ifstream in(file);
-  if (!in) fail("{}: cannot be opened", file.string());
-  auto json = Json::parse(in, nullptr, false);
+  auto json = text::parse_json(text::read_bytes(file), file.string());
   if (!json.is_object()) fail("{}: is no JSON object", file.string());
   return json;
 }
@@ -32,7 +32,30 @@ Json read_json(const fs::path& file) {
 /// Files of torch.save, by the endings they go by.
 bool torch_saved(const fs::path& file) {
   const auto e = file.extension();
-  return e == ".th" || e == ".pth" || e == ".pt";
+  return e == ".th" || e == ".pth" || e == ".pt" || e == ".bin" || e == ".ckpt" || e == ".tar";
+}
+
+/// Without the first word of all names, where they share it; false where they do not.
+bool drop_first_word(TensorMap& tensors) {
+  if (tensors.empty()) return false;
+  const auto& any = tensors.begin()->first;
+  const auto word = any.substr(0, any.find('.') + 1);
+  if (word.empty()) return false;
+  TensorMap shorter;
+  for (const auto& [name, t] : tensors) {
+    if (!name.starts_with(word) || name.size() == word.size()) return false;
+    shorter.emplace(name.substr(word.size()), t);
+  }
+  tensors = std::move(shorter);
+  return true;
+}
+
+TensorMap read_weights(const Checkpoint& c, const fs::path& weights) {
+  const auto name = weights.filename().string(), file = weights.string();
+  if (name == "config.json") return drawn_tensors(c.config.at("drawn"), file);
+  if (name.ends_with(".bin.index.json")) return read_index(file, read_torch_file);
+  if (name.ends_with(".index.json")) return read_safetensors_index(file);
+  return torch_saved(weights) ? read_torch_file(file) : read_safetensors(file);
 }
 
 /// What a bare CNN file is, by its tensors' names.
@@ -69,14 +92,17 @@ Checkpoint from_folder(const fs::path& folder, const fs::path& weights) {
   Checkpoint c;
   c.folder = folder;
   if (fs::exists(folder / "config.json")) c.config = read_json(folder / "config.json");
-  const auto name = weights.filename().string();
-  c.tensors = name == "config.json" ? drawn_tensors(c.config.at("drawn"), weights.string())
-              : name.ends_with(".index.json") ? read_safetensors_index(weights.string())
-              : torch_saved(weights)          ? read_torch_file(weights.string())
-                                              : read_safetensors(weights.string());
+  c.tensors = read_weights(c, weights);
   c.type_ = c.config.is_object() ? c.config.value("model_type", std::string()) : std::string();
-  if (c.type_.empty()) c.type_ = guess_type(c.tensors);
-  if (c.type_.empty()) fail("{}: config.json is missing or has no model_type", folder.string());
+  // A class around the network gives all names a word in front (Lightning: "model.").
+  if (c.type_.empty())
+    for (c.type_ = guess_type(c.tensors); c.type_.empty() && drop_first_word(c.tensors);)
+      c.type_ = guess_type(c.tensors);
+  if (c.type_.empty())
+    fail(
+        "{}: config.json is missing or has no model_type, and the names of its tensors are those "
+        "of no known network (the first is {})",
+        weights.string(), c.tensors.empty() ? "none" : c.tensors.begin()->first);
   return c;
 }
 
@@ -97,8 +123,13 @@ fs::path hugging_face(const std::string& name) {
   ref >> revision;
   if (!revision.empty() && fs::exists(entry / "snapshots" / revision))
     return entry / "snapshots" / revision;
+  std::vector<fs::path> snapshots;
   if (fs::is_directory(entry / "snapshots"))
-    for (const auto& s : fs::directory_iterator(entry / "snapshots")) return s.path();
+    for (const auto& s : fs::directory_iterator(entry / "snapshots")) snapshots.push_back(s.path());
+  if (snapshots.size() == 1) return snapshots.front();
+  if (!snapshots.empty())
+    fail("model 'hf:{}': {} does not say which of {} snapshots is meant; give the folder of one",
+         name, (entry / "refs/main").string(), snapshots.size());
   fail(
       "model 'hf:{}': is not in the Hugging Face cache {}; nothing is downloaded by this program: "
       "fetch it with huggingface-cli, or give a folder",
@@ -109,12 +140,14 @@ fs::path hugging_face(const std::string& name) {
 
 Tensor Checkpoint::take_if(const std::string& name) const {
   auto it = tensors.find(name);
+  taken_.insert(name);
   // Files saved from the bare model omit the first word of the class's names.
   if (it == tensors.end())
     for (const std::string prefix : {"model.", "transformer."})
       if (it == tensors.end() && name.rfind(prefix, 0) == 0)
         it = tensors.find(name.substr(prefix.size()));
   if (it == tensors.end()) return {};
+  taken_.insert(it->first);
   return it->second.is_floating_point() ? it->second.to(at::kFloat) : it->second;
 }
 
@@ -122,6 +155,29 @@ Tensor Checkpoint::take(const std::string& name) const {
   auto t = take_if(name);
   if (!t.defined()) fail("{}: the tensor {} is missing", folder.string(), name);
   return t;
+}
+
+void Checkpoint::check_all_taken() const {
+  for (const auto& [name, t] : tensors)
+    if (!taken_.contains(name) && !name.ends_with("num_batches_tracked"))  // a counter of training
+      fail("{}: the tensor {} is none of a {}: the network is another one than its names suggest",
+           folder.string(), name, type_);
+}
+
+std::vector<int64_t> Checkpoint::ends() const {
+  const auto file = folder / "generation_config.json";
+  std::error_code ignored;
+  const bool there = fs::is_directory(folder, ignored) && fs::exists(file, ignored);
+  const auto generation = there ? read_json(file) : Json::object();
+  std::vector<int64_t> ids;
+  for (const auto* from : {&generation, &config}) {
+    if (!from->is_object() || !from->contains("eos_token_id")) continue;
+    const auto& eos = from->at("eos_token_id");
+    for (const auto& id : eos.is_array() ? eos : Json::array({eos}))
+      if (id.is_number_integer()) ids.push_back(id.get<int64_t>());
+    if (!ids.empty()) break;
+  }
+  return ids;
 }
 
 std::unique_ptr<Tokenizer> Checkpoint::tokenizer(const std::string& variant) const {
@@ -135,11 +191,17 @@ namespace {
 fs::path weights_at(const fs::path& path) {
   if (path.extension() == ".gguf" || path.extension() == ".safetensors" || torch_saved(path))
     return path;
-  for (const char* file : {"model.safetensors", "model.safetensors.index.json"})
+  for (const char* file : {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                           "pytorch_model.bin.index.json"})
     if (fs::exists(path / file)) return path / file;
+  std::set<fs::path> ggufs;
   if (fs::is_directory(path))
     for (const auto& f : fs::directory_iterator(path))
-      if (f.path().extension() == ".gguf") return f.path();
+      if (f.path().extension() == ".gguf") ggufs.insert(f.path());
+  if (ggufs.size() > 1)
+    fail("{}: holds {} .gguf files ({}, ...); name one of them", path.string(), ggufs.size(),
+         ggufs.begin()->filename().string());
+  if (!ggufs.empty()) return *ggufs.begin();
   if (const auto config = path / "config.json";
       fs::exists(config) && read_json(config).contains("drawn"))
     return config;
@@ -152,11 +214,16 @@ Checkpoint read_checkpoint(const fs::path& path) {
   const auto weights = weights_at(path);
   if (weights.empty())
     fail(
-        "{}: holds no model.safetensors, model.safetensors.index.json or .gguf file, and no "
+        "{}: holds no model.safetensors, pytorch_model.bin, index of either or .gguf file, and no "
         "config.json with 'drawn' weights",
         path.string());
   return weights.extension() == ".gguf" ? from_gguf(weights)
                                         : from_folder(weights.parent_path(), weights);
+}
+
+std::unique_ptr<Tokenizer> tokenizer_at(const fs::path& path, const std::string& variant) {
+  if (weights_at(path).extension() == ".gguf") return read_checkpoint(path).tokenizer(variant);
+  return load_tokenizer(fs::is_directory(path) ? path : path.parent_path(), variant);
 }
 
 fs::path resolve_model(const std::string& name, const std::vector<fs::path>& folders) {
@@ -216,7 +283,10 @@ std::string model_type_of(const fs::path& path) {
 std::unique_ptr<Model> build_model(const Checkpoint& c) {
   const auto& family = model_family(c.model_type(), c.folder.string());
   at::NoGradGuard no_grad;
-  return family.make(c);
+  c.forget_taken();
+  auto model = family.make(c);
+  if (family.images) c.check_all_taken();
+  return model;
 }
 
 }  // namespace bench

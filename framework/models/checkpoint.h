@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,19 +20,32 @@ struct Checkpoint {
   /// Its tokenizer, where one lies beside it. variant: text/tokenizer.h.
   std::unique_ptr<Tokenizer> tokenizer(const std::string& variant = "auto") const;
 
+  /// Ids that end a generated answer, as the files beside it say: generation_config.json, else
+  /// config.json; none where they are silent (the tokenizer's EOS ends one in any case).
+  std::vector<int64_t> ends() const;
+
   const std::string& model_type() const { return type_; }
   /// A tensor that must be there, as float32; an Error names it and the folder.
   Tensor take(const std::string& name) const;
   Tensor take_if(const std::string& name) const;  // undefined if it is not there
 
+  /// Every tensor is read or refused: an Error that names the first that no take() asked for.
+  void check_all_taken() const;
+  void forget_taken() const { taken_.clear(); }
+
   std::shared_ptr<const BpeVocabulary> vocabulary;  // from a GGUF file
   std::string type_;
+  mutable std::set<std::string> taken_;
 };
 
 /// A folder with config.json and model.safetensors (or an index and shards), a .safetensors file of
 /// a CNN with a config beside it, a .gguf file, or a config.json alone whose weights are drawn
 /// (io/drawn.h).
 Checkpoint read_checkpoint(const std::filesystem::path& path);
+
+/// The tokenizer of a folder, with weights or without, or of a .gguf file.
+std::unique_ptr<Tokenizer> tokenizer_at(const std::filesystem::path& path,
+                                        const std::string& variant = "auto");
 
 /// Where a model's name leads: a path that exists; `hf:org/name` in the local Hugging Face cache
 /// (no network); a name in one of the folders. Throws an Error that lists what was tried.

@@ -38,6 +38,12 @@ int64_t new_width(const std::vector<int64_t>& now, const std::vector<int64_t>& b
         "--padded writes every block as wide as before with zeros in it, --compact a folder that "
         "this program reads",
         where, *least, *most, things);
+  if (kind == "hidden" && key.empty())
+    fail(
+        "{}: transformers derives the size of a head of this family from the hidden size, so that "
+        "fewer hidden channels are no model of theirs, and zeros in their place would change every "
+        "norm: --compact writes a folder that this program reads",
+        where);
   if (key.empty() || (kind == "neuron" && key.find(' ') != std::string::npos))
     fail(
         "{}: transformers derives the {} of this family from {}, so that fewer are "

@@ -72,9 +72,17 @@ const std::set<std::string>& known_words() {
   return all;
 }
 
+/// A factor by which frequencies are divided.
+double divisor(const Json& s, double fallback, const std::string& where) {
+  const double factor = number(s, "factor", fallback, where);
+  if (!(factor > 0))
+    fail("{}: the factor {} of the rotary embedding is not above 0", where, factor);
+  return factor;
+}
+
 /// llama3 scaling (golden/README 1): long wavelengths are divided by the factor, short ones kept.
 Tensor scale_llama3(const Tensor& f, const Json& s, const std::string& where) {
-  const double factor = number(s, "factor", 8, where), low = number(s, "low_freq_factor", 1, where);
+  const double factor = divisor(s, 8, where), low = number(s, "low_freq_factor", 1, where);
   const double high = number(s, "high_freq_factor", 4, where);
   const double length = number(s, "original_max_position_embeddings", 8192, where);
   const auto wave = 2 * M_PI / f;
@@ -134,11 +142,11 @@ void Rope::scale(const Json& words, Source& source) {
   const auto said = words.value("rope_type", Json());
   const auto type = said.is_string() ? said.get<std::string>() : std::string("default");
   if (type == "linear") {
-    frequencies_ = frequencies_ / number(words, "factor", 1, where);
+    frequencies_ = frequencies_ / divisor(words, 1, where);
   } else if (type == "llama3") {
     frequencies_ = scale_llama3(frequencies_, words, where);
   } else if (type == "dynamic") {
-    grow_ = number(words, "factor", 1, where);
+    grow_ = divisor(words, 1, where);
     steady_ = source.size({"max_position_embeddings"});
   } else if (type == "yarn") {
     scale_yarn(words, source);
@@ -157,7 +165,7 @@ void Rope::scale_yarn(const Json& words, Source& source) {
   const auto where = source.where() + "/config.json";
   const double most = source.get<double>("max_position_embeddings", 2048);
   const double length = number(words, "original_max_position_embeddings", most, where);
-  const double s = number(words, "factor", most / length, where);
+  const double s = divisor(words, most / length, where);
   const auto r = static_cast<double>(rotary_);
   const auto turn = [&](double rotations) {
     return r * std::log(length / (2 * M_PI * rotations)) / (2 * std::log(theta_));
@@ -184,14 +192,15 @@ void Rope::scale_long(const Json& words, Source& source) {
   const double most = source.get<double>("max_position_embeddings", 2048);
   const double top = source.get<double>("original_max_position_embeddings", most);
   const double length = number(words, "original_max_position_embeddings", top, where);
-  const double s = number(words, "factor", most / length, where);
+  const double s = divisor(words, most / length, where);
   const auto stretched = [&](const char* key) {
     const auto list = words.value(key, Json());
     if (!list.is_array() || static_cast<int64_t>(list.size()) != rotary_ / 2)
       fail("{}: {} must be a list of {} numbers, one for each frequency", where, key, rotary_ / 2);
     std::vector<float> by;
     for (const auto& x : list) {
-      if (!x.is_number()) fail("{}: {} holds {}, which is no number", where, key, x.dump());
+      if (!x.is_number() || !(x.get<double>() > 0))
+        fail("{}: {} holds {}, which is no number above 0", where, key, x.dump());
       by.push_back(x.get<float>());
     }
     const auto exponent = at::arange(0, rotary_, 2, at::kFloat) / static_cast<double>(rotary_);

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <list>
 
-#include "core/lenses.h"
+#include "core/borrowed.h"
 #include "tensor/rows.h"
 #include "data/data.h"
 #include "kernels/philox.h"
@@ -10,11 +10,6 @@
 
 namespace bench {
 namespace {
-
-void text_only(const StageContext& c, const char* name) {
-  if (c.model.input() == Input::Images)
-    fail("stage {}: trains language models; this one reads images (stage=train)", name);
-}
 
 void report(const StageContext& c, const TextTrainer& t) {
   if (!c.record) return;
@@ -48,11 +43,11 @@ class Lora : public Stage {
         rank_(c.get<int64_t>("rank")),
         scale_(c.get<double>("alpha") / static_cast<double>(rank_)),
         dropout_(c.get<double>("dropout")) {}
+  Accepts accepts() const override { return {.input = Input::Text}; }
   void check(const Method&) const override { data_file(how_.file); }
   std::vector<std::string> files() const override { return {how_.file}; }
 
   void apply(StageContext& c) const override {
-    text_only(c, "lora");
     std::list<Adapter> adapters;
     std::vector<TextTrainer::Learned> learned;
     for (Layer* l : c.model.layers()) {
@@ -62,9 +57,9 @@ class Lora : public Stage {
       learned.push_back({l->name + ".lora_B", &a.b});
     }
     TextTrainer trainer(c, how_, learned);
-    Lenses lenses;
+    Borrowed borrowed;
     for (auto& a : adapters)
-      lenses.hang(*a.layer,
+      borrowed.lens(*a.layer,
                   [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); });
     trainer.run([] {});
     report(c, trainer);
@@ -110,11 +105,11 @@ class FineTune : public Stage {
  public:
   static Schema schema() { return TextTrainingSettings::schema(); }
   explicit FineTune(const Config& c) : how_(c) {}
+  Accepts accepts() const override { return {.input = Input::Text}; }
   void check(const Method&) const override { data_file(how_.file); }
   std::vector<std::string> files() const override { return {how_.file}; }
 
   void apply(StageContext& c) const override {
-    text_only(c, "finetune");
     std::vector<TextTrainer::Learned> learned;
     for (auto& t : c.model.tensors())
       if (t.parameter && t.tensor->defined() && t.tensor->numel() > 0)
@@ -131,8 +126,16 @@ class FineTune : public Stage {
   TextTrainingSettings how_;
 };
 
-BENCH_REGISTER(Stage, Lora, "lora", "low-rank adapters on a language model, merged inside masks");
-BENCH_REGISTER(Stage, FineTune, "finetune", "all parameters of a language model, masks obeyed");
+BENCH_REGISTER(Stage, Lora, "lora",
+               .doc = "low-rank adapters on a language model, merged inside masks",
+               .source = "Hu et al. 2021, arXiv 2106.09685", .year = 2021,
+               .when = About::When::Any, .data = About::Data::Unlabelled,
+               .how = About::How::Learned);
+BENCH_REGISTER(Stage, FineTune, "finetune",
+               .doc = "all parameters of a language model, masks obeyed",
+               .source = "Sun et al. 2023, arXiv 2306.11695", .year = 2023,
+               .when = About::When::Any, .data = About::Data::Unlabelled,
+               .how = About::How::Learned);
 
 }  // namespace
 }  // namespace bench

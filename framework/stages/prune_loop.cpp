@@ -7,8 +7,9 @@
 #include <limits>
 #include <utility>
 
+#include "core/borrowed.h"
 #include "measure/cost.h"
-#include "walk/pruner.h"
+#include "measure/passes.h"
 #include "stages/training.h"
 
 namespace bench {
@@ -201,9 +202,9 @@ class Loop : public TrainingHook {
     const auto folder = fs::path(how_.checkpoints) / name;
     auto partial = folder;
     partial += ".partial";
-    const Snapshot whole(c_.model);
-    std::vector<Tensor> gates;
-    for (Layer* l : c_.model.layers()) gates.push_back(std::exchange(l->gate, Tensor()));
+    const Restored whole(c_.model);
+    Borrowed borrowed;
+    for (Layer* l : c_.model.layers()) borrowed.gate(*l, {});
     for (size_t g = 0; g < groups_.size(); ++g) {
       set_masks(groups_[g], keep_[g]);
       shrink(groups_[g], keep_[g]);
@@ -212,9 +213,6 @@ class Loop : public TrainingHook {
     c_.write_model(partial.string());
     fs::remove_all(folder);  // of a run that was killed behind this mark
     fs::rename(partial, folder);
-    whole.restore(c_.model);
-    size_t i = 0;
-    for (Layer* l : c_.model.layers()) l->gate = gates[i++];
   }
 
   StageContext& c_;
@@ -251,11 +249,11 @@ class PruneLoop : public Stage {
                       .at_least(0)};
   }
   explicit PruneLoop(const Config& c) : how_(c), loop_(c) {}
+  Accepts accepts() const override {
+    return {.weights = false, .nm = false, .units = {"channel"}, .input = Input::Images};
+  }
   void check(const Method& m) const override {
     how_.source.check();
-    if (m.pattern.kind != Pattern::Structured ||
-        m.pattern.groups != std::vector<std::string>{"channel"})
-      fail("stage prune_loop removes channels; it needs pattern=channels");
     if (m.pattern.budget == "weights")
       fail(
           "stage prune_loop stops at a share of the model's cost; it needs pattern.budget=macs, "
@@ -263,7 +261,6 @@ class PruneLoop : public Stage {
   }
   std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
-    if (c.model.input() != Input::Images) fail("stage prune_loop: prunes networks of images");
     Trainer trainer(c, how_);
     Loop loop(c, loop_, trainer.data());
     const auto steps = trainer.run(&loop);
@@ -282,7 +279,11 @@ class PruneLoop : public Stage {
   LoopSettings loop_;
 };
 
-BENCH_REGISTER(Stage, PruneLoop, "prune_loop", "units go one by one while training goes on");
+BENCH_REGISTER(Stage, PruneLoop, "prune_loop",
+               .doc = "units go one by one while training goes on",
+               .source = "Cheng et al. 2023, arXiv 2308.06755", .year = 2023,
+               .when = About::When::During, .data = About::Data::Labelled,
+               .how = About::How::Learned);
 
 }  // namespace
 }  // namespace bench

@@ -51,11 +51,11 @@ class Gmp : public Stage {
  public:
   static Schema schema() { return TrainingSettings::schema() + window_schema(0.75); }
   explicit Gmp(const Config& c) : how_(c), window_(c) {}
-  void check(const Method& m) const override {
-    how_.source.check();
-    if (m.pattern.kind == Pattern::NM)
-      fail("stage gmp: n:m patterns have no ramp; prune at once and train behind it");
+  /// n:m patterns have no ramp.
+  Accepts accepts() const override {
+    return {.nm = false, .input = Input::Images, .use = "stage=train behind the pruning"};
   }
+  void check(const Method&) const override { how_.source.check(); }
   std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
     struct Ramp : TrainingHook {
@@ -144,11 +144,8 @@ class Dynamic : public Stage {
                       .range(0, 1)};
   }
   explicit Dynamic(const Config& c) : how_(c), window_(c), fraction_(c.get<double>("fraction")) {}
-  void check(const Method& m) const override {
-    how_.source.check();
-    if (m.pattern.kind != Pattern::Unstructured)
-      fail("stages rigl and set move single weights; they need pattern=unstructured");
-  }
+  Accepts accepts() const override { return {.nm = false, .units = {}, .input = Input::Images}; }
+  void check(const Method&) const override { how_.source.check(); }
   std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
     auto& model = c.model;
@@ -173,9 +170,20 @@ class Dynamic : public Stage {
 using RigL = Dynamic<true>;
 using Set = Dynamic<false>;
 
-BENCH_REGISTER(Stage, Gmp, "gmp", "training under a cubic ramp of the trial's own pruning");
-BENCH_REGISTER(Stage, RigL, "rigl", "sparse training: smallest weights go, largest gradients come");
-BENCH_REGISTER(Stage, Set, "set", "sparse training: smallest weights go, others come by chance");
+BENCH_REGISTER(Stage, Gmp, "gmp", .doc = "training under a cubic ramp of the trial's own pruning",
+               .source = "Zhu and Gupta 2017, arXiv 1710.01878", .year = 2017,
+               .when = About::When::During, .data = About::Data::Labelled,
+               .how = About::How::Learned);
+BENCH_REGISTER(Stage, RigL, "rigl",
+               .doc = "sparse training: smallest weights go, largest gradients come",
+               .source = "Evci et al. 2020, arXiv 1911.11134", .year = 2020,
+               .when = About::When::During, .data = About::Data::Labelled,
+               .how = About::How::Learned);
+BENCH_REGISTER(Stage, Set, "set",
+               .doc = "sparse training: smallest weights go, others come by chance",
+               .source = "Mocanu et al. 2018, arXiv 1707.04780", .year = 2018,
+               .when = About::When::During, .data = About::Data::Labelled,
+               .how = About::How::Learned);
 
 }  // namespace
 }  // namespace bench

@@ -23,6 +23,7 @@ class Train : public Stage {
   }
   explicit Train(const Config& c)
       : how_(c), keep_at_(c.get<int64_t>("keep_at")), keep_as_(c.get<std::string>("keep_as")) {}
+  Accepts accepts() const override { return {.input = Input::Images}; }
   void check(const Method&) const override { how_.source.check(); }
   std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
@@ -41,11 +42,10 @@ class Train : public Stage {
         put(t.model());
       }
       void put(Model& m) {
-        const Snapshot now(m);
+        const Restored now(m);
         for (auto& n : m.tensors())
           if (const auto it = early.find(n.name); it != early.end()) *n.tensor = it->second;
         c.kept[as] = std::make_shared<const Snapshot>(m);
-        now.restore(m);
       }
       void save(TensorMap& all) const override {
         for (const auto& [name, value] : early) all["early|" + name] = value;
@@ -111,6 +111,7 @@ class BnRecalibrate : public Stage {
       : source_(ImageSource::from(c)),
         images_(c.get<int64_t>("images")),
         batch_(c.get<int64_t>("batch")) {}
+  Accepts accepts() const override { return {.input = Input::Images}; }
   void check(const Method&) const override { source_.check(); }
   std::vector<std::string> files() const override { return {source_.file}; }
   void apply(StageContext& c) const override {
@@ -157,10 +158,19 @@ class Reinitialize : public Stage {
   uint64_t seed_;
 };
 
-BENCH_REGISTER(Stage, Reinitialize, "reinitialize", "weights drawn anew, masks as they are");
-BENCH_REGISTER(Stage, Train, "train", "training or fine-tuning on images with labels");
-BENCH_REGISTER(Stage, Rewind, "rewind", "weights as they once were, masks as they are");
-BENCH_REGISTER(Stage, BnRecalibrate, "bn_recalibrate", "running statistics measured anew");
+BENCH_REGISTER(Stage, Reinitialize, "reinitialize", .doc = "weights drawn anew, masks as they are",
+               .source = "Liu et al. 2019, arXiv 1810.05270", .year = 2019,
+               .when = About::When::Any, .how = About::How::Fixed);
+BENCH_REGISTER(Stage, Train, "train", .doc = "training or fine-tuning on images with labels",
+               .source = "Han et al. 2015, arXiv 1506.02626", .year = 2015,
+               .when = About::When::Any, .data = About::Data::Labelled,
+               .how = About::How::Learned);
+BENCH_REGISTER(Stage, Rewind, "rewind", .doc = "weights as they once were, masks as they are",
+               .source = "Frankle and Carbin 2019, arXiv 1803.03635", .year = 2019,
+               .when = About::When::Any, .how = About::How::Fixed);
+BENCH_REGISTER(Stage, BnRecalibrate, "bn_recalibrate", .doc = "running statistics measured anew",
+               .source = "Li et al. 2020, arXiv 2007.02491", .year = 2020,
+               .when = About::When::After, .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

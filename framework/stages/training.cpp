@@ -50,12 +50,11 @@ Tensor Trainer::objective(const Batch& batch) const {
   Tensor teacher;
   {
     at::NoGradGuard no_grad;
-    const Snapshot student(context_.model);
+    const Restored student(context_.model);
     context_.kept.at("loaded")->restore(context_.model);
     auto plain = batch;
     plain.batch_statistics = false;
     teacher = (context_.model.forward(plain) / how_.temperature).softmax(1);
-    student.restore(context_.model);
   }
   const auto log_p = (logits / how_.temperature).log_softmax(1);
   const auto far = (teacher * (teacher.clamp_min(1e-12).log() - log_p)).sum(1).mean() *

@@ -50,10 +50,11 @@ int total(const std::map<std::string, int>& words) {
 
 }  // namespace
 
-std::string filtered(const FilterChain& chain, std::string text) {
+std::string filtered(const FilterChain& chain, std::string text, const DocumentRules& rules) {
+  const bool both = rules.stripped == DocumentRules::Sides::Both;
   for (const auto& step : chain.steps) {
     if (step.function == "regex") text = first_group(step, text);
-    if (step.function == "remove_whitespace") text = text::lstrip(text);
+    if (step.function == "remove_whitespace") text = both ? text::strip(text) : text::lstrip(text);
     if (step.function == "lowercase") text = text::lower_case(text);
     if (step.function == "uppercase") text = text::upper_case(text);
   }

@@ -3,11 +3,12 @@
 #include <vector>
 
 #include "tasks/definition.h"
+#include "tasks/protocol.h"
 
 namespace bench {
 
 /// What a filter chain makes of a generated text (lm_eval/filters).
-std::string filtered(const FilterChain& chain, std::string text);
+std::string filtered(const FilterChain& chain, std::string text, const DocumentRules& rules = {});
 
 /// 1 where the answer equals one of the references after what the metric ignores is taken out, else
 /// 0: the exact_match of Hugging Face's evaluate.

@@ -26,6 +26,10 @@ std::vector<double> per_byte(const Question& q, const std::vector<double>& sums)
   return divided(sums, q.bytes);
 }
 
+bool is_right(const Question& q, size_t choice) {
+  return std::find(q.right.begin(), q.right.end(), static_cast<int64_t>(choice)) != q.right.end();
+}
+
 double brier(const std::vector<double>& sums, int64_t gold) {
   const double top = *std::max_element(sums.begin(), sums.end());
   double total = 0;

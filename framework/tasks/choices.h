@@ -12,7 +12,10 @@ size_t first_maximum(const std::vector<double>& values);
 std::vector<double> per_character(const Question& question, const std::vector<double>& sums);
 std::vector<double> per_byte(const Question& question, const std::vector<double>& sums);
 
-/// Squared distance of the softmax of the sums to the gold answer.
+/// Whether a choice is one that counts as right.
+bool is_right(const Question& question, size_t choice);
+
+/// Squared distance of the softmax of the sums to the right answer; gold < 0: there is none.
 double brier(const std::vector<double>& sums, int64_t gold);
 
 }  // namespace bench

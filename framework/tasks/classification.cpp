@@ -1,4 +1,5 @@
 // Image classification: top-1 accuracy, batch norm with running statistics.
+#include "base/error.h"
 #include "base/digest.h"
 #include "data/data.h"
 #include "data/images.h"
@@ -24,7 +25,7 @@ class Classification : public Task {
   }
 
   void check() const override { source_.check(); }
-  bool reads(bool images) const override { return images; }
+  Accepts accepts() const override { return {.input = Input::Images}; }
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
@@ -47,7 +48,11 @@ class Classification : public Task {
 
   Batch probe(const TaskContext&) const override {
     constexpr int64_t kImages = 4;
-    return read_images(source_, 0, limit_ ? std::min(limit_, kImages) : kImages);
+    try {
+      return read_images(source_, 0, limit_ ? std::min(limit_, kImages) : kImages);
+    } catch (const Error&) {
+      return read_images(source_, 0, 1);  // a set of fewer pictures
+    }
   }
 
  private:
@@ -56,7 +61,7 @@ class Classification : public Task {
   int64_t limit_;
 };
 
-BENCH_REGISTER(Task, Classification, "classification", "top-1 accuracy on images");
+BENCH_REGISTER(Task, Classification, "classification", .doc = "top-1 accuracy on images");
 
 }  // namespace
 }  // namespace bench

@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/near.h"
@@ -121,30 +123,52 @@ class Reader {
     const auto test = text_at(value_, "test_split", ""),
                valid = text_at(value_, "validation_split", "");
     const auto train = text_at(value_, "training_split", "");
-    const auto scored = !test.empty() ? test : valid;
-    auto examples = text_at(value_, "fewshot_split", "");
+    const auto named = text_at(value_, "fewshot_split", "");
+    d_.scored = !test.empty() ? test : valid;
     // lm-eval compares the two keys as they are written.
-    d_.fewshot_from_documents = examples == test;
-    if (examples.empty()) examples = !train.empty() ? train : scored;
+    d_.names_own_split = named == test;
+    d_.examples = !named.empty() ? named : !train.empty() ? train : !valid.empty() ? valid : test;
     const auto* kwargs = value_.find("dataset_kwargs");
     const auto* files = kwargs && kwargs->is_map() ? kwargs->find("data_files") : nullptr;
-    const auto of_split = [&](const std::string& split) -> std::string {
-      if (files->is_string()) return data_path(files->string());
-      const auto* one = files->is_map() ? files->find(split) : nullptr;
-      return one && one->is_string() ? data_path(one->string()) : "";
-    };
-    if (files) {
-      d_.documents = of_split(scored);
-      d_.fewshot_documents = of_split(examples);
+    if (kwargs && kwargs->is_map()) known_kwargs(kwargs->map());
+    if (files && files->is_map()) {
+      d_.documents = file_of_split(*files, d_.scored);
       if (d_.documents.empty())
         fail("{}: dataset_kwargs.data_files names no file for the split '{}'", file_.string(),
-             scored);
+             d_.scored);
+      if (d_.examples != d_.scored) d_.fewshot_documents = file_of_split(*files, d_.examples);
+    } else if (files && files->is_string()) {
+      d_.documents = data_path(files->string());
+    } else if (files && !files->is_null()) {
+      fail("{}: dataset_kwargs.data_files must name one file, or one for each split",
+           file_.string());
     } else if (path.ends_with(".jsonl") || path.ends_with(".json") || path.ends_with(".csv") ||
                path.ends_with(".gz") || path.ends_with(".raw")) {
-      d_.documents = d_.fewshot_documents = data_path(path);
+      d_.documents = data_path(path);
     } else {
       d_.hub = path;
     }
+  }
+
+  /// The file of a split; "" where none is named.
+  std::string file_of_split(const Value& files, const std::string& split) const {
+    const auto* one = files.find(split);
+    if (!one || one->is_null()) return "";
+    if (one->is_list() && one->list().size() == 1 && one->list()[0].is_string())
+      one = &one->list()[0];
+    if (!one->is_string())
+      fail("{}: dataset_kwargs.data_files.{} must name one file; join several into one",
+           file_.string(), split);
+    return data_path(one->string());
+  }
+
+  /// Keys of dataset_kwargs go to Hugging Face's datasets: those that change what is read are
+  /// refused.
+  void known_kwargs(const Value::Map& kwargs) const {
+    for (const auto& e : kwargs)
+      if (e.key != "data_files" && e.key != "trust_remote_code")
+        fail("{}: dataset_kwargs.{} is not supported; write the data as plain .jsonl or .csv",
+             file_.string(), e.key);
   }
 
   void fewshot() {
@@ -158,10 +182,38 @@ class Reader {
       if (e.key == "sampler" && e.value.is_string() && e.value.string() == "first_n")
         d_.first_examples = true;
       else if (e.key == "samples" && e.value.is_list())
-        d_.fewshot_samples = e.value;
+        d_.fewshot_samples = text_at(value_, "fewshot_split", "").empty() ? e.value : Value();
       else if (e.key != "sampler" || !e.value.is_string() || e.value.string() != "default")
         fail("{}: fewshot_config.{} is not supported", file_.string(), e.key);
     }
+  }
+
+  /// A metric is aggregated in its own way: another one would be another number under its name.
+  void check_metric(const Value& m, const std::string& name) const {
+    static const std::set<std::string> kKeys{
+        "metric",      "aggregation",        "higher_is_better", "hf_evaluate",
+        "ignore_case", "ignore_punctuation", "ignore_numbers",   "regexes_to_ignore"};
+    static const std::map<std::string, std::set<std::string>> kOwn{
+        {"perplexity", {"perplexity"}},
+        {"word_perplexity", {"weighted_perplexity"}},
+        {"byte_perplexity", {"weighted_perplexity"}},
+        {"bits_per_byte", {"bits_per_byte"}},
+        {"f1", {"f1", "mean"}},
+        {"mcc", {"mcc", "matthews_corrcoef"}},
+        {"brier_score", {"brier_score"}}};
+    if (!m.is_map()) fail("{}: metric_list: an entry is no mapping", file_.string());
+    for (const auto& e : m.map())
+      if (!kKeys.contains(e.key))
+        fail("{}: metric_list: {}.{} is not supported", file_.string(), name, e.key);
+    const auto* given = m.find("aggregation");
+    if (!given || given->is_null()) return;
+    const auto own = kOwn.find(name);
+    const auto aggregation = python_str(*given);
+    if (own == kOwn.end() ? aggregation == "mean" : own->second.contains(aggregation)) return;
+    fail(
+        "{}: metric_list: {} with the aggregation {} is not supported; leave the key out for {}'s "
+        "own",
+        file_.string(), name, aggregation, name);
   }
 
   void metrics() {
@@ -170,6 +222,7 @@ class Reader {
       for (const auto& m : list->list()) {
         MetricChoice choice;
         choice.name = text_at(m, "metric", "");
+        check_metric(m, choice.name);
         choice.higher_is_better = flag_at(m, "higher_is_better", true);
         choice.ignore_case = flag_at(m, "ignore_case", false);
         choice.ignore_punctuation = flag_at(m, "ignore_punctuation", false);

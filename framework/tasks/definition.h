@@ -17,9 +17,11 @@ class DocumentPart {
   DocumentPart(const Value& written, std::string where);
 
   bool given() const { return !written_.is_null(); }
-  /// A string, a number or a list. A template that renders to digits is a number where
+  /// A field's value, or the text that a template renders to; digits alone are a number where
   /// `digits_count`, as lm-eval reads an answer's position.
-  Value of(const Value& document, bool digits_count) const;
+  Value text_of(const Value& document, bool digits_count) const;
+  /// The same of a target: a text in brackets that is a Python literal is that list.
+  Value target_of(const Value& document, bool digits_count) const;
   /// A list of strings: choices.
   std::vector<std::string> list_of(const Value& document) const;
 
@@ -52,9 +54,11 @@ struct MetricChoice {
 struct TaskDefinition {
   std::string name, output_type;
   std::filesystem::path file;                // of the definition
-  std::string documents, fewshot_documents;  // data files; empty: must be given
+  std::string documents;                     // data file of the scored split; empty: must be given
   std::string hub;                           // dataset_path where that is no file
-  bool fewshot_from_documents = false;       // examples come from the scored split itself
+  std::string scored, examples;   // names of the splits that are scored, and examples come from
+  std::string fewshot_documents;  // data file of the latter, where it is another one
+  bool names_own_split = false;   // fewshot_split and test_split are written alike
   bool first_examples = false;               // sampler first_n
   Value fewshot_samples;                     // a list of documents, or null
   int64_t fewshot = 0;

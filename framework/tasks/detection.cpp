@@ -33,7 +33,7 @@ class DetectionTask : public Task {
       fail("task detection: '{}' has no boxes; it needs shapes:seed=..,count=..,size=..",
            source_.file);
   }
-  bool reads(bool images) const override { return images; }
+  Accepts accepts() const override { return {.input = Input::Images}; }
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
@@ -103,7 +103,7 @@ class DetectionTask : public Task {
 };
 
 BENCH_REGISTER(Task, DetectionTask, "detection",
-               "boxes of objects: mean average precision as COCO has it");
+               .doc = "boxes of objects: mean average precision as COCO has it");
 
 }  // namespace
 }  // namespace bench

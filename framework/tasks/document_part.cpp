@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "hydra/yaml/scalar.h"
 #include "tasks/definition.h"
+#include "jinja/python_literal.h"
 
 namespace bench {
 namespace {
@@ -20,19 +21,22 @@ DocumentPart::DocumentPart(const Value& written, std::string where)
     fail("{}: must be a template, a number or a list, not {}", where_, type_name(written_));
 }
 
-Value DocumentPart::of(const Value& document, bool digits_count) const {
+Value DocumentPart::text_of(const Value& document, bool digits_count) const {
   if (!written_.is_string()) return written_;
   if (const auto* field = document.find(written_.string())) return *field;
   auto text = template_->render(document);
   if (digits_count && all_digits(text)) return static_cast<int64_t>(std::stoll(text));
-  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
-    try {
-      return template_->evaluate(document);
-    } catch (const Error&) {
-      return text;  // an answer in brackets is text
-    }
-  }
   return text;
+}
+
+Value DocumentPart::target_of(const Value& document, bool digits_count) const {
+  auto target = text_of(document, digits_count);
+  if (!written_.is_string() || document.find(written_.string()) || !target.is_string())
+    return target;
+  const auto& text = target.string();
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']') return target;
+  auto list = python_literal(text);
+  return list ? *list : target;  // an answer in brackets may be text
 }
 
 std::vector<std::string> DocumentPart::list_of(const Value& document) const {

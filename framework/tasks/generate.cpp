@@ -75,8 +75,9 @@ std::vector<Sequence> generate(const Model& model, const std::vector<Sequence>& 
     int64_t held = 0;
     size_t end = first;
     for (; end < prompts.size(); ++end) {
-      held += static_cast<int64_t>(prompts[end].size()) + count;
-      if (held > batch_tokens && end > first) break;
+      const auto size = static_cast<int64_t>(prompts[end].size()) + std::min(count, batch_tokens);
+      if (end > first && held + size > batch_tokens) break;
+      held += size;
       live.push_back(end);
     }
     Continuations together(model, {prompts.begin() + static_cast<long>(first),

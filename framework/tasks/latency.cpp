@@ -62,7 +62,7 @@ class Latency : public Task {
         repeats_(c.get<int64_t>("repeats")),
         warmup_(c.get<int64_t>("warmup")) {}
 
-  bool reads(bool) const override { return true; }
+  Accepts accepts() const override { return {}; }
   std::vector<Metric> run(const TaskContext& c) const override {
     const bool text = c.model.input() != Input::Images;
     if (text && prefill_ + decode_ > c.model.max_length())
@@ -138,7 +138,7 @@ class Latency : public Task {
 };
 
 BENCH_REGISTER(Task, Latency, "latency",
-               "tokens per second of a prompt and of decoding, and the dense model's time over it");
+               .doc = "tokens per second of a prompt and of decoding, and the dense model's time over it");
 
 }  // namespace
 }  // namespace bench

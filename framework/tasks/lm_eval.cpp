@@ -1,5 +1,7 @@
 // A task as lm-eval's YAML files define it: multiple choice, log-likelihood, rolling log-likelihood
 // and greedy generation, scored by a protocol (evaluation.md 4-7).
+#include <algorithm>
+
 #include "base/digest.h"
 #include "core/task.h"
 #include "data/data.h"
@@ -23,11 +25,20 @@ struct Prepared {
   std::string hash;
 };
 
+/// A shipped file by its name in the manifest.
+std::string below_data(const std::filesystem::path& file) {
+  const auto inside =
+      file.lexically_normal().lexically_relative((home() / "data").lexically_normal());
+  return inside.empty() || *inside.begin() == ".." ? file.string() : inside.string();
+}
+
 class LmEval : public Task {
  public:
   static Schema schema() {
     return {required("task", Key::Type::String, "a shipped task, or a YAML file of lm-eval's form"),
             key("documents", "", "a data file in place of the one that the task names"),
+            key("fewshot_documents", "",
+                "a data file of examples, where the task names none or another one"),
             key("label", "", "the name in tables; empty: the task's, with what is not the default"),
             key("limit", 0, "how many documents, from the first; 0: all").at_least(0),
             key("fewshot", -1, "examples before each document; -1: as the task says").at_least(-1),
@@ -40,7 +51,7 @@ class LmEval : public Task {
   }
   explicit LmEval(const Config& c)
       : prompts_(read_task(c.get<std::string>("task")), c.get<int64_t>("fewshot"),
-                 c.get<std::string>("documents")),
+                 c.get<std::string>("documents"), c.get<std::string>("fewshot_documents")),
         task_(prompts_.definition()),
         label_(c.get<std::string>("label")),
         tokenizer_(c.get<std::string>("tokenizer")),
@@ -54,7 +65,16 @@ class LmEval : public Task {
     if (limit_) label_ += fmt::format("-first{}", limit_);
   }
 
-  void check() const override { data_file(prompts_.documents()); }
+  void check() const override {
+    data_file(prompts_.documents());
+    if (!prompts_.examples_file().empty()) data_file(prompts_.examples_file());
+  }
+
+  std::vector<std::string> files() const override {
+    std::vector<std::string> all{below_data(task_.file), prompts_.documents()};
+    if (!prompts_.examples_file().empty()) all.push_back(prompts_.examples_file());
+    return all;
+  }
 
   /// Protocols that send the same ids share one pass.
   std::vector<Metric> run(const TaskContext& c) const override {
@@ -79,11 +99,11 @@ class LmEval : public Task {
   }
 
   void requests(const TaskContext& c, int64_t items, const SeeRequest& see) const override {
-    const auto questions =
-        prompts_.questions(items && (!limit_ || items < limit_) ? items : limit_);
+    const auto most = items && (!limit_ || items < limit_) ? items : limit_;
     for (const auto& p : protocols_)
-      show_questions(questions, task_, c.tokenizer(tokenizer_.empty() ? p.tokenizer : tokenizer_),
-                     p, window_ ? window_ : c.model.max_length(), see);
+      show_questions(prompts_.questions(most, p.documents), task_,
+                     c.tokenizer(tokenizer_.empty() ? p.tokenizer : tokenizer_), p,
+                     window_ ? window_ : c.model.max_length(), see);
   }
 
  private:
@@ -95,35 +115,47 @@ class LmEval : public Task {
     if (task_.output_type == "loglikelihood") all = continue_text(c, ready);
     if (task_.output_type == "loglikelihood_rolling")
       all = roll(c, ready, tokenizer, protocol, length);
-    if (task_.output_type == "generate_until") all = generate_text(c, ready, tokenizer);
-    if (ready.left_out) {
-      auto m = blank("left_out", ready);
-      m.value = static_cast<double>(ready.left_out);
-      m.unit = "documents";
-      m.higher_is_better = false;
-      all.push_back(std::move(m));
-    }
+    if (task_.output_type == "generate_until")
+      all = generate_text(c, ready, tokenizer, protocol.documents);
+    count_of("left_out", ready.left_out, ready, all);
+    count_of("labels_beyond", labels_beyond(ready.questions), ready, all);
     return all;
+  }
+
+  static int64_t labels_beyond(const std::vector<Question>& questions) {
+    return std::count_if(questions.begin(), questions.end(),
+                         [](const Question& q) { return q.label_beyond; });
+  }
+
+  /// What the numbers beside it leave out or count as wrong: a row where there is any.
+  void count_of(const std::string& name, int64_t count, const Prepared& ready,
+                std::vector<Metric>& all) const {
+    if (count == 0) return;
+    auto m = blank(name, ready);
+    m.value = static_cast<double>(count);
+    m.unit = "documents";
+    m.higher_is_better = false;
+    all.push_back(std::move(m));
   }
 
   std::shared_ptr<const Prepared> prepare(const TaskContext& c, const Tokenizer& tokenizer,
                                           const Protocol& protocol, int64_t length) const {
-    const auto key =
-        fmt::format("requests|{}|{}|{}|{}|{}|{}|{}", task_.file.string(), prompts_.documents(),
-                    prompts_.shots(), limit_, protocol.id, tokenizer.hash(), length);
+    const auto key = fmt::format("requests|{}|{}|{}|{}|{}|{}|{}|{}", task_.file.string(),
+                                 prompts_.documents(), prompts_.examples_file(), prompts_.shots(),
+                                 limit_, protocol.id, tokenizer.hash(), length);
     return c.once<Prepared>(key, [&] {
       auto out = std::make_shared<Prepared>();
-      std::string digest;
-      for (auto& q : prompts_.questions(limit_)) {
+      std::string digest, why;
+      for (auto& q : prompts_.questions(limit_, protocol.documents)) {
         try {
           digest += encode(*out, q, tokenizer, protocol, length);
-        } catch (const Error&) {
-          ++out->left_out;
+        } catch (const Error& e) {
+          if (out->left_out++ == 0) why = e.what();
           continue;
         }
         out->questions.push_back(std::move(q));
       }
-      if (out->questions.empty()) fail("task {}: no document can be encoded", label_);
+      if (out->questions.empty()) fail("task {}: no document can be encoded: {}", label_, why);
       out->hash = sha256_hex(digest);
       return std::shared_ptr<const Prepared>(out);
     });
@@ -134,9 +166,8 @@ class LmEval : public Task {
                      int64_t length) const {
     std::string digest;
     if (task_.output_type == "loglikelihood_rolling")
-      return fmt::format(
-          "{}|{}", prefix_token(t, protocol),
-          json_array_text(t.encode(q.continuations.front(), protocol.rolled_special)));
+      return fmt::format("{}|{}", prefix_token(t, protocol),
+                         json_array_text(encode_rolled(q.continuations.front(), t, protocol)));
     if (task_.output_type == "generate_until") {
       out.prompts.push_back(
           encode_prompt(q.contexts.front(), t, protocol, length, task_.max_new_tokens));
@@ -144,9 +175,11 @@ class LmEval : public Task {
     }
     auto item = encode_question(q, t, protocol, length);
     for (const auto& r : item.requests) digest += json_array_text(r.tokens);
+    std::vector<Item> alone;  // all of a question or none
     if (task_.asks("acc_mutual_info"))
       for (const auto& text : q.continuations)
-        out.alone.push_back({{to_request(encode_pair("", text, t, protocol), length)}});
+        alone.push_back({{to_request(encode_pair("", text, t, protocol), length)}});
+    out.alone.insert(out.alone.end(), alone.begin(), alone.end());
     out.items.push_back(std::move(item));
     return digest;
   }
@@ -179,21 +212,23 @@ class LmEval : public Task {
     size_t at = 0;
     for (size_t i = 0; i < scores.size(); ++i) {
       const auto& q = ready.questions[i];
-      const auto gold = static_cast<size_t>(q.gold);
       std::vector<double> sums, gained;
       for (const auto& s : scores[i]) sums.push_back(s.sum);
       if (!alone.empty())
         for (const auto s : sums) gained.push_back(s - alone[at++].front().sum);
       const auto hit = [&](const char* name, const std::vector<double>& values) {
-        columns[name].push_back(first_maximum(values) == gold);
+        columns[name].push_back(is_right(q, first_maximum(values)));
       };
       hit("acc", sums);
       hit("acc_norm", per_character(q, sums));
       hit("acc_bytes", per_byte(q, sums));
       if (!gained.empty()) hit("acc_mutual_info", gained);
-      columns["exact_match"].push_back(scores[i][gold].greedy);
-      columns["brier_score"].push_back(brier(sums, q.gold));
-      answers.push_back({q.gold, static_cast<int64_t>(first_maximum(sums))});
+      const auto gold = q.right.empty() ? -1 : q.right.front();
+      columns["exact_match"].push_back(std::any_of(q.right.begin(), q.right.end(), [&](int64_t r) {
+        return scores[i][static_cast<size_t>(r)].greedy;
+      }));
+      columns["brier_score"].push_back(brier(sums, gold));
+      answers.push_back({gold, static_cast<int64_t>(first_maximum(sums))});
     }
     std::vector<Metric> all;
     for (const auto& wanted : task_.metrics)
@@ -246,6 +281,8 @@ class LmEval : public Task {
                            const Protocol& protocol, int64_t length) const {
     const auto documents = score_rolling(c.model, ready.questions, tokenizer, protocol, length,
                                          c.batch_tokens, c.progress);
+    if (std::all_of(documents.begin(), documents.end(), [](const auto& d) { return d.bytes == 0; }))
+      fail("task {}: its documents hold no text", label_);
     std::vector<Metric> all;
     for (const auto& wanted : task_.metrics) {
       const bool words = wanted.name == "word_perplexity", bits = wanted.name == "bits_per_byte";
@@ -259,23 +296,25 @@ class LmEval : public Task {
       m.stderr_ = bootstrap_stderr<Weighted>(values, kBootstrapIterations, aggregate);
       m.unit = bits ? "bits" : "perplexity";
       m.higher_is_better = false;
-      for (const auto& v : values) m.items.push_back(static_cast<float>(-v.value / v.weight));
+      for (const auto& v : values)
+        m.items.push_back(v.weight > 0 ? static_cast<float>(-v.value / v.weight) : 0.0f);
       all.push_back(std::move(m));
     }
     return all;
   }
 
   std::vector<Metric> generate_text(const TaskContext& c, const Prepared& ready,
-                                    const Tokenizer& tokenizer) const {
+                                    const Tokenizer& tokenizer, const DocumentRules& rules) const {
     const auto texts =
-        generate_texts(c.model, ready.prompts, tokenizer, task_, c.batch_tokens, c.progress);
+        generate_texts(c.model, ready.prompts, tokenizer,
+                       {task_.max_new_tokens, task_.until, c.ends}, c.batch_tokens, c.progress);
     std::vector<Metric> all;
     for (const auto& chain : task_.filters)
       for (const auto& wanted : task_.metrics) {
         if (wanted.name != "exact_match" && wanted.name != "f1") unknown(wanted.name);
         std::vector<double> values;
         for (size_t i = 0; i < texts.size(); ++i) {
-          const auto text = filtered(chain, texts[i]);
+          const auto text = filtered(chain, texts[i], rules);
           const auto& references = ready.questions[i].references;
           values.push_back(wanted.name == "f1" ? word_f1(text, references)
                                                : exact_match(wanted, text, references));
@@ -293,7 +332,7 @@ class LmEval : public Task {
   std::vector<Protocol> protocols_;
 };
 
-BENCH_REGISTER(Task, LmEval, "lm_eval", "a task of lm-eval's YAML form, shipped or one's own");
+BENCH_REGISTER(Task, LmEval, "lm_eval", .doc = "a task of lm-eval's YAML form, shipped or one's own");
 
 }  // namespace
 }  // namespace bench

@@ -173,7 +173,7 @@ class Perplexity : public Task {
   int64_t window_, windows_;
 };
 
-BENCH_REGISTER(Task, Perplexity, "perplexity", "perplexity of a text by windows of one length");
+BENCH_REGISTER(Task, Perplexity, "perplexity", .doc = "perplexity of a text by windows of one length");
 
 }  // namespace
 }  // namespace bench

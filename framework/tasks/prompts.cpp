@@ -1,10 +1,13 @@
 #include "tasks/prompts.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "base/error.h"
 #include "hydra/yaml/scalar.h"
 #include "data/data.h"
+#include "data/text_source.h"
 #include "tasks/documents.h"
 #include "jinja/python_string.h"
 #include "base/utf8.h"
@@ -13,51 +16,98 @@
 namespace bench {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr uint64_t kFewshotSeed = 1234;  // lm_eval/defaults.py
+
+/// A number of a choice as Python indexes a list: true is 1, a float may stand for a whole number,
+/// and below zero counts from the end. None for anything else.
+std::optional<int64_t> number_of(const Value& label) {
+  if (label.is_int()) return std::get<int64_t>(label.data);
+  if (label.is_bool()) return std::get<bool>(label.data) ? 1 : 0;
+  if (!label.is_float()) return {};
+  const double d = std::get<double>(label.data);
+  if (!(std::abs(d) < 1e15) || d != std::floor(d)) return {};
+  return static_cast<int64_t>(d);
+}
+
+/// The choice that a label names, as it stands in an example or as a reference; none where Python
+/// would raise.
+std::optional<std::string> named_choice(const Value& label,
+                                        const std::vector<std::string>& choices) {
+  auto i = number_of(label);
+  const auto n = static_cast<int64_t>(choices.size());
+  if (i && *i < 0) *i += n;
+  if (!i || *i < 0 || *i >= n) return {};
+  return choices[static_cast<size_t>(*i)];
+}
+
+/// Which choices a label calls right: a number, a choice's text, or a list of numbers. What names
+/// no choice, or counts from the end, is never right (lm_eval/api/task.py, process_results).
+std::vector<int64_t> right_choices(const Value& label, const std::vector<std::string>& choices,
+                                   bool& beyond) {
+  std::vector<int64_t> right;
+  const auto add = [&](const Value& one) {
+    const auto n = static_cast<int64_t>(choices.size());
+    std::optional<int64_t> i = number_of(one);
+    if (one.is_string())
+      if (const auto at = std::find(choices.begin(), choices.end(), one.string());
+          at != choices.end())
+        i = at - choices.begin();
+    if (i && *i >= 0 && *i < n)
+      right.push_back(*i);
+    else
+      beyond = true;
+  };
+  if (label.is_list())
+    for (const auto& one : label.list()) add(one);
+  else
+    add(label);
+  return right;
+}
 
 }  // namespace
 
-Prompts::Prompts(TaskDefinition definition, int64_t shots, const std::string& documents)
+Prompts::Prompts(TaskDefinition definition, int64_t shots, const std::string& documents,
+                 const std::string& fewshot_documents)
     : task_(std::move(definition)),
       shots_(shots < 0 ? task_.fewshot : shots),
       documents_(documents.empty() ? task_.documents : documents) {
+  const auto file = task_.file.string();
   if (documents_.empty())
     fail(
         "{}: its documents are '{}' of the Hugging Face hub, and nothing is downloaded; name a "
         "local file with `documents`",
-        task_.file.string(), task_.hub);
+        file, task_.hub);
   if (task_.output_type == "multiple_choice" && !task_.choice.given())
-    fail("{}: a multiple choice needs doc_to_choice", task_.file.string());
+    fail("{}: a multiple choice needs doc_to_choice", file);
   if (task_.output_type != "loglikelihood_rolling" && !task_.text.given())
-    fail("{}: doc_to_text is missing", task_.file.string());
-  if (!task_.target.given()) fail("{}: doc_to_target is missing", task_.file.string());
+    fail("{}: doc_to_text is missing", file);
+  if (!task_.target.given()) fail("{}: doc_to_target is missing", file);
+  if (shots_ == 0 || task_.fewshot_samples.is_list()) return;
+  examples_ = !fewshot_documents.empty()       ? fewshot_documents
+              : task_.examples == task_.scored ? documents_
+                                               : task_.fewshot_documents;
+  if (examples_.empty())
+    fail(
+        "{}: its examples come from the split '{}', for which no file is named; name one with "
+        "`fewshot_documents`",
+        file, task_.examples);
 }
 
-std::vector<Question> Prompts::questions(int64_t limit) const {
+std::vector<Question> Prompts::questions(int64_t limit, const DocumentRules& rules) const {
+  if (task_.wikitext) return pages(limit);
   std::vector<Question> all;
-  if (task_.wikitext) {
-    auto pages = text::wikitext_pages(read_file(data_file(documents_)));
-    if (limit && limit < static_cast<int64_t>(pages.size()))
-      pages.resize(static_cast<size_t>(limit));
-    for (auto& page : pages) {
-      Question q;
-      q.continuations = {text::wikitext_detokenise(page)};
-      q.references = {std::move(page)};
-      all.push_back(std::move(q));
-    }
-    return all;
-  }
   const auto documents = read_documents_of(documents_, limit);
   std::vector<Value> examples;
-  if (shots_ > 0 && task_.fewshot_samples.is_list())
-    examples = task_.fewshot_samples.list();
+  if (!examples_.empty())
+    examples = read_documents_of(examples_, 0);
   else if (shots_ > 0)
-    examples = read_documents_of(
-        task_.fewshot_documents.empty() ? documents_ : task_.fewshot_documents, 0);
+    examples = task_.fewshot_samples.list();
   PythonRandom random(kFewshotSeed);  // one stream for the whole task
   for (size_t i = 0; i < documents.size(); ++i) {
     try {
-      const auto before = shots_ > 0 ? examples_for(documents[i], examples, random) : "";
+      const auto before = shots_ > 0 ? examples_for(documents[i], examples, rules, random) : "";
       all.push_back(question(documents[i], before));
     } catch (const Error& e) {
       fail("{}, document {}: {}", documents_, i, e.what());
@@ -67,32 +117,82 @@ std::vector<Question> Prompts::questions(int64_t limit) const {
   return all;
 }
 
+namespace {
+
+/// Pages of WikiText: rows of a table with the field "page", or a text that is cut at its headings.
+std::vector<std::string> wikitext_documents(const std::string& file) {
+  const auto kind = fs::path(file).extension() == ".gz" ? fs::path(file).stem() : fs::path(file);
+  const auto ending = kind.extension();
+  if (ending != ".jsonl" && ending != ".json" && ending != ".csv")
+    return text::wikitext_pages(read_utf8(data_file(file)));
+  std::vector<std::string> pages;
+  for (const auto& row : read_documents_of(file, 0)) {
+    const auto* page = row.find("page");
+    if (!page || !page->is_string())
+      fail("{}, document {}: has no text in the field 'page'", file, pages.size());
+    pages.push_back(page->string());
+  }
+  return pages;
+}
+
+}  // namespace
+
+std::vector<Question> Prompts::pages(int64_t limit) const {
+  std::vector<Question> all;
+  for (auto& page : wikitext_documents(documents_)) {
+    if (limit && static_cast<int64_t>(all.size()) == limit) break;
+    Question q;
+    q.document = static_cast<int64_t>(all.size());
+    q.continuations = {text::wikitext_detokenise(page)};
+    q.references = {std::move(page)};
+    all.push_back(std::move(q));
+  }
+  return all;
+}
+
 int64_t Prompts::count() const {
-  const auto n = task_.wikitext ? text::wikitext_pages(read_file(data_file(documents_))).size()
+  const auto n = task_.wikitext ? wikitext_documents(documents_).size()
                                 : read_documents_of(documents_, 0).size();
   return static_cast<int64_t>(n);
 }
 
+/// The versions' samplers: lm_eval/api/samplers.py of 0.4.9.1 and 0.4.13.
 std::string Prompts::examples_for(const Value& document, const std::vector<Value>& from,
-                                  PythonRandom& random) const {
-  const auto available = static_cast<int64_t>(from.size());
-  // One more where the document itself may be drawn; it is then left out.
-  const auto wanted = shots_ + (task_.fewshot_from_documents ? 1 : 0);
-  if (wanted > available)
-    fail("{} examples are needed where {} documents are there", wanted, available);
-  std::vector<int64_t> drawn;
-  if (task_.first_examples)
-    for (int64_t i = 0; i < wanted; ++i) drawn.push_back(i);
-  else
-    drawn = random.sample(available, wanted);
-  std::string out;
-  int64_t used = 0;
-  for (const auto i : drawn) {
-    const auto& example = from[static_cast<size_t>(i)];
-    if (used == shots_ || example == document) continue;
-    out += shown(example);
-    ++used;
+                                  const DocumentRules& rules, PythonRandom& random) const {
+  const bool redraws = rules.own == DocumentRules::Own::Redrawn;
+  const bool drops = !redraws || task_.names_own_split;
+  std::vector<const Value*> pool, others;
+  for (const auto& d : from) {
+    pool.push_back(&d);
+    if (drops && !(d == document)) others.push_back(&d);
   }
+  // One more where the document itself may be drawn; it is then left out.
+  const auto wanted = shots_ + (task_.names_own_split ? 1 : 0);
+  const auto first = [&](const std::vector<const Value*>& all, int64_t count) {
+    if (count > static_cast<int64_t>(all.size()))
+      fail("{} examples are needed where {} documents are there", count, all.size());
+    return std::vector<const Value*>(all.begin(), all.begin() + count);
+  };
+  const auto drawn = [&](const std::vector<const Value*>& all, int64_t count) {
+    first(all, count);
+    std::vector<const Value*> some;
+    for (const auto i : random.sample(static_cast<int64_t>(all.size()), count))
+      some.push_back(all[static_cast<size_t>(i)]);
+    return some;
+  };
+  const auto without_own = [&](std::vector<const Value*> some) {
+    if (drops) std::erase_if(some, [&](const Value* d) { return *d == document; });
+    if (static_cast<int64_t>(some.size()) > shots_) some.resize(static_cast<size_t>(shots_));
+    return some;
+  };
+  std::vector<const Value*> examples;
+  if (task_.first_examples && redraws)
+    examples = first(drops ? others : pool, shots_);
+  else
+    examples = without_own(task_.first_examples ? first(pool, wanted) : drawn(pool, wanted));
+  if (redraws && static_cast<int64_t>(examples.size()) < shots_) examples = drawn(others, shots_);
+  std::string out;
+  for (const auto* e : examples) out += shown(*e);
   return out;
 }
 
@@ -100,42 +200,39 @@ std::string Prompts::examples_for(const Value& document, const std::vector<Value
 std::string Prompts::shown(const Value& document) const {
   const bool choices = task_.choice.given();
   const auto pick = [&](const Value& v) -> std::string {
-    if (!choices || !v.is_int()) return python_str(v);
+    if (!choices || v.is_string() || v.is_null()) return python_str(v);
     const auto all = task_.choice.list_of(document);
-    const auto i = std::get<int64_t>(v.data);
-    if (i < 0 || i >= static_cast<int64_t>(all.size()))
-      fail("answer {} of {} choices", i, all.size());
-    return all[static_cast<size_t>(i)];
+    const auto named = named_choice(v, all);
+    if (!named) fail("an example's answer {} is none of {} choices", python_str(v), all.size());
+    return *named;
   };
-  auto out = pick(task_.text.of(document, choices));
-  auto target = task_.target.of(document, choices);
+  const auto text = task_.text.text_of(document, choices);
+  auto out = text.is_int() ? pick(text) : python_str(text);
+  auto target = task_.target.target_of(document, choices);
   if (target.is_list()) {
     if (target.list().empty()) fail("an empty list of answers");
     target = Value(python_str(Value(target.list().front())));
   }
-  const auto answer = pick(target);
-  if (!answer.empty()) out += task_.target_delimiter + answer;
-  return out + task_.fewshot_delimiter;
+  const auto answer = target.is_null() ? "" : pick(target);
+  return answer.empty() ? out : out + task_.target_delimiter + answer + task_.fewshot_delimiter;
 }
 
 Question Prompts::question(const Value& document, const std::string& examples) const {
   Question q;
   const bool choices = task_.choice.given();
-  auto before = task_.description.given() ? python_str(task_.description.of(document, false)) : "";
+  auto before =
+      task_.description.given() ? python_str(task_.description.text_of(document, false)) : "";
   before += examples;
-  const auto text = task_.text.given() ? task_.text.of(document, choices) : Value("");
-  q.contexts = {before + (text.is_int() && choices ? "" : python_str(text))};
+  const auto text = task_.text.given() ? task_.text.text_of(document, choices) : Value("");
   if (task_.output_type == "multiple_choice") {
     q.contexts = {before};
     add_choices(q, document, text);
     return q;
   }
-  const auto target = task_.target.of(document, choices);
+  q.contexts = {before + (text.is_int() && choices ? "" : python_str(text))};
+  const auto target = task_.target.target_of(document, choices);
   if (task_.output_type == "generate_until") {
-    if (target.is_list())
-      for (const auto& t : target.list()) q.references.push_back(python_str(t));
-    else
-      q.references = {python_str(target)};
+    add_references(q, document, target);
     return q;
   }
   // A plain log-likelihood has no delimiter (lm_eval/api/task.py).
@@ -145,39 +242,44 @@ Question Prompts::question(const Value& document, const std::string& examples) c
   return q;
 }
 
+/// Answers that count as right: the choice that the target names where there are choices.
+void Prompts::add_references(Question& q, const Value& document, const Value& target) const {
+  if (task_.choice.given() && !target.is_list()) {
+    const auto choices = task_.choice.list_of(document);
+    const bool text = target.is_string() &&
+                      std::find(choices.begin(), choices.end(), target.string()) != choices.end();
+    const auto named = text ? std::optional(target.string()) : named_choice(target, choices);
+    if (named)
+      q.references = {*named};
+    else
+      q.label_beyond = true;
+    return;
+  }
+  if (!target.is_list())
+    q.references = {python_str(target)};
+  else
+    for (const auto& t : target.list()) q.references.push_back(python_str(t));
+}
+
 void Prompts::add_choices(Question& q, const Value& document, const Value& text) const {
   const auto choices = task_.choice.list_of(document);
-  const auto target = task_.target.of(document, true);
+  const auto target = task_.target.target_of(document, true);
   for (const auto& c : choices) {
     q.characters.push_back(static_cast<int64_t>(text::count_chars(c)));
     q.bytes.push_back(static_cast<int64_t>(c.size()));
   }
+  const auto before = q.contexts.front();
   if (text.is_int()) {  // several contexts, one continuation: the text is the answer's number
-    const auto before = q.contexts.front();
     q.contexts.clear();
     for (const auto& c : choices) {
       q.contexts.push_back(before + c);
       q.continuations.push_back(task_.target_delimiter + python_str(target));
     }
-    q.gold = gold_of(text, choices);
-    return;
+  } else {
+    q.contexts = {before + python_str(text)};
+    for (const auto& c : choices) q.continuations.push_back(task_.target_delimiter + c);
   }
-  q.contexts.front() += python_str(text);
-  for (const auto& c : choices) q.continuations.push_back(task_.target_delimiter + c);
-  q.gold = gold_of(target, choices);
-}
-
-int64_t Prompts::gold_of(const Value& target, const std::vector<std::string>& choices) const {
-  const auto n = static_cast<int64_t>(choices.size());
-  if (target.is_string()) {
-    const auto at = std::find(choices.begin(), choices.end(), target.string());
-    if (at != choices.end()) return at - choices.begin();
-    fail("the answer '{}' is none of {} choices", target.string(), n);
-  }
-  if (!target.is_int()) fail("the answer is a {}; one answer is needed", type_name(target));
-  const auto gold = std::get<int64_t>(target.data);
-  if (gold < 0 || gold >= n) fail("the answer {} is none of {} choices", gold, n);
-  return gold;
+  q.right = right_choices(text.is_int() ? text : target, choices, q.label_beyond);
 }
 
 }  // namespace bench

@@ -4,6 +4,7 @@
 
 #include "base/python_random.h"
 #include "tasks/definition.h"
+#include "tasks/protocol.h"
 
 namespace bench {
 
@@ -13,8 +14,9 @@ struct Question {
   std::vector<std::string> continuations;  // with the delimiter in front; none where one is made
   std::vector<int64_t> characters,
       bytes;  // of each bare choice: what acc_norm, acc_bytes divide by
-  int64_t gold = 0;
+  std::vector<int64_t> right;  // choices that count as right; none where the label is no choice
   std::vector<std::string> references;  // generate_until: answers that count as right
+  bool label_beyond = false;            // the document's label names no choice: it counts as wrong
   int64_t document = 0;                 // its number in the file
 };
 
@@ -22,28 +24,34 @@ struct Question {
 /// from random.Random(1234), description first, the delimiter before each choice.
 class Prompts {
  public:
-  /// shots < 0: the definition's. documents: a data file that replaces the definition's.
-  Prompts(TaskDefinition definition, int64_t shots, const std::string& documents);
+  /// shots < 0: the definition's. documents, fewshot_documents: data files that replace the
+  /// definition's. Examples of a split for which no file is named are an Error: no other split
+  /// stands in for it.
+  Prompts(TaskDefinition definition, int64_t shots, const std::string& documents,
+          const std::string& fewshot_documents = "");
 
   const TaskDefinition& definition() const { return task_; }
   int64_t shots() const { return shots_; }
   const std::string& documents() const { return documents_; }
+  /// Where examples are read from; "" where none are, or the definition holds them.
+  const std::string& examples_file() const { return examples_; }
   /// The first `limit` documents, 0 for all.
-  std::vector<Question> questions(int64_t limit) const;
+  std::vector<Question> questions(int64_t limit, const DocumentRules& rules = {}) const;
   /// How many there are.
   int64_t count() const;
 
  private:
   Question question(const Value& document, const std::string& examples) const;
   void add_choices(Question& q, const Value& document, const Value& text) const;
-  int64_t gold_of(const Value& target, const std::vector<std::string>& choices) const;
+  void add_references(Question& q, const Value& document, const Value& target) const;
+  std::vector<Question> pages(int64_t limit) const;
   std::string shown(const Value& document) const;
   std::string examples_for(const Value& document, const std::vector<Value>& from,
-                           PythonRandom& random) const;
+                           const DocumentRules& rules, PythonRandom& random) const;
 
   TaskDefinition task_;
   int64_t shots_;
-  std::string documents_;
+  std::string documents_, examples_;
 };
 
 }  // namespace bench

@@ -7,25 +7,39 @@
 
 namespace bench {
 
+namespace {
+
+// lm_eval/api/samplers.py, filters/extraction.py, api/model.py, models/huggingface.py: up to
+// 0.4.9.1, and of 0.4.13.
+constexpr DocumentRules kOlder{DocumentRules::Own::Dropped, DocumentRules::Sides::Left, false,
+                               false};
+constexpr DocumentRules kNewest{};
+
+}  // namespace
+
 const std::vector<Protocol>& protocols() {
   static const std::vector<Protocol> all{
       {"wanda@8e8fc87", "perplexity", "slow4", true, true, "", 0, false,
-       "locuslab/wanda lib/data.py:26, lib/eval.py:83-129"},
+       "locuslab/wanda lib/data.py:26, lib/eval.py:83-129", kNewest},
       {"sparsegpt@147d215", "perplexity", "slow4", true, true, "", 0, false,
-       "IST-DASLab/sparsegpt datautils.py:33, llama.py:155, 228-236: the rule that wanda copied"},
+       "IST-DASLab/sparsegpt datautils.py:33, llama.py:155, 228-236: the rule that wanda copied",
+       kNewest},
       {"llm-pruner@128a07d", "perplexity", "slow4", true, true, "", 128, false,
-       "horseee/LLM-Pruner evaluator/ppl.py, datasets/ppl_dataset.py:20-36"},
+       "horseee/LLM-Pruner evaluator/ppl.py, datasets/ppl_dataset.py:20-36", kNewest},
       {"llm-pruner@128a07d", "loglikelihood", "slow4", false, false, "eos", 0, false,
        "horseee/LLM-Pruner lm-evaluation-harness/lm_eval/base.py:173-185 (lm-eval 0.3.0): context "
-       "and continuation encoded apart"},
+       "and continuation encoded apart",
+       kOlder},
       {"wanda-lm-eval@df3da98", "loglikelihood", "slow4", false, true, "eos", 0, false,
-       "lm-evaluation-harness of 2023-07-18 (df3da98), which wanda pins: no BOS, EOS as prefix"},
+       "lm-evaluation-harness of 2023-07-18 (df3da98), which wanda pins: no BOS, EOS as prefix",
+       kOlder},
       {"lm-eval@0.4.9.1", "loglikelihood", "fast4", false, true, "bos_or_eos", 0, false,
-       "lm_eval/api/model.py:368-405, models/huggingface.py (add_bos_token False)"},
+       "lm_eval/api/model.py:368-405, models/huggingface.py (add_bos_token False)", kOlder},
       {"lm-eval@0.4.13", "loglikelihood", "fast4", true, true, "bos_or_eos", 0, true,
-       "lm_eval/models/huggingface.py since 0.4.9.2: the tokenizer's own BOS default"},
+       "lm_eval/models/huggingface.py since 0.4.9.2: the tokenizer's own BOS default", kNewest},
       {"prunebench@1", "loglikelihood", "fast4", true, true, "bos_or_eos", 0, false,
-       "this project: as lm-eval@0.4.13, but a rolled document has exactly one BOS, unscored"},
+       "this project: as lm-eval@0.4.13, but a rolled document has exactly one BOS, unscored",
+       kNewest},
   };
   return all;
 }

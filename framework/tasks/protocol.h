@@ -4,6 +4,19 @@
 
 namespace bench {
 
+/// What a version of lm-eval does with documents, texts and answers. The defaults are the newest's.
+struct DocumentRules {
+  /// A document that is drawn among its own examples. Redrawn: taken out where the examples are of
+  /// the scored split by its name, and another one is drawn. Dropped: taken out, with no new draw.
+  enum class Own { Dropped, Redrawn };
+  Own own = Own::Redrawn;
+  enum class Sides { Left, Both };
+  Sides stripped = Sides::Both;  // by the filter remove_whitespace
+  bool bos_once = true;          // a text that begins with the text of BOS gets no second one
+  bool prefix_once =
+      true;  // a continuation that begins with the prefix token is not preceded by it
+};
+
 /// A named, versioned way of measuring. Data, not code: every field is part of what a number means,
 /// and a changed field is a new id. evaluation.md 1, 4-6.
 struct Protocol {
@@ -17,6 +30,7 @@ struct Protocol {
   /// Whether a rolled document gets the tokenizer's BOS behind the prefix token, and scores it.
   bool rolled_special = false;
   std::string source;
+  DocumentRules documents;
 };
 
 /// An id may have one record of each kind. Unknown, or of the other kind: an Error with the near

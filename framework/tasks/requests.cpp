@@ -1,6 +1,7 @@
 #include "tasks/requests.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "jinja/python_string.h"
@@ -13,20 +14,43 @@ int64_t prefix_token(const Tokenizer& t, const Protocol& p) {
   fail("the tokenizer has neither a BOS nor an EOS token to stand before an empty context");
 }
 
+namespace {
+
+/// With the tokenizer's own specials where the protocol says so, but no second BOS (lm-eval since
+/// 0.4.9.2, huggingface.py, tok_encode: the prefix token's text in front).
+Sequence encode_text(const std::string& text, const Tokenizer& t, const Protocol& p,
+                     std::optional<int64_t> prefix, bool special) {
+  if (!special || !p.documents.bos_once || !prefix) return t.encode(text, special);
+  const auto bos = t.decode({*prefix});
+  return t.encode(text, bos.empty() || !text.starts_with(bos));
+}
+
+std::optional<int64_t> prefix_if_any(const Tokenizer& t, const Protocol& p) {
+  return t.bos() || t.eos() ? std::optional(prefix_token(t, p)) : std::nullopt;
+}
+
+}  // namespace
+
+Sequence encode_rolled(const std::string& document, const Tokenizer& t, const Protocol& p) {
+  return encode_text(document, t, p, prefix_if_any(t, p), p.rolled_special);
+}
+
 Pair encode_pair(std::string context, std::string continuation, const Tokenizer& t,
                  const Protocol& p) {
   if (context.empty()) {
     Pair pair{{prefix_token(t, p)}, t.encode(continuation, false)};
-    if (!pair.continuation.empty() && pair.continuation[0] == pair.context[0])
+    if (p.documents.prefix_once && !pair.continuation.empty() &&
+        pair.continuation[0] == pair.context[0])
       pair.continuation.erase(pair.continuation.begin());
     return pair;
   }
   if (!p.joint) return {t.encode(context, p.special), t.encode(continuation, false)};
+  const auto prefix = prefix_if_any(t, p);
   const auto kept = text::rstrip(context).size();
   continuation.insert(0, context.substr(kept));
   context.resize(kept);
-  const auto whole = t.encode(context + continuation, p.special);
-  Pair pair{t.encode(context, p.special), {}};
+  const auto whole = encode_text(context + continuation, t, p, prefix, p.special);
+  Pair pair{encode_text(context, t, p, prefix, p.special), {}};
   // A length cut, not a prefix check: tokens may merge across the seam.
   if (pair.context.size() < whole.size())
     pair.continuation.assign(whole.begin() + static_cast<long>(pair.context.size()), whole.end());
@@ -35,6 +59,8 @@ Pair encode_pair(std::string context, std::string continuation, const Tokenizer&
 
 Item::Request to_request(const Pair& pair, int64_t max_length) {
   const auto n = static_cast<int64_t>(pair.continuation.size());
+  if (pair.context.empty())
+    fail("a context has no token for what follows to be predicted from: it is blank");
   if (n == 0) fail("a continuation has no token of its own after its context");
   if (n > max_length) fail("a continuation has {} tokens, more than the model's {}", n, max_length);
   Sequence tokens = pair.context;
@@ -46,9 +72,12 @@ Item::Request to_request(const Pair& pair, int64_t max_length) {
 
 Sequence encode_prompt(const std::string& context, const Tokenizer& tokenizer,
                        const Protocol& protocol, int64_t max_length, int64_t most) {
-  auto ids = tokenizer.encode(context, protocol.special);
+  auto ids = encode_text(context, tokenizer, protocol, tokenizer.bos(), protocol.special);
   if (ids.empty()) ids = {prefix_token(tokenizer, protocol)};
-  const auto room = std::max<int64_t>(max_length - most, 1);
+  const auto room = max_length - most;
+  if (room < 1)
+    fail("{} tokens may be generated, which leaves no room for a prompt in the model's {}", most,
+         max_length);
   if (static_cast<int64_t>(ids.size()) > room) ids.erase(ids.begin(), ids.end() - room);
   return ids;
 }

@@ -16,14 +16,19 @@ struct Pair {
 Pair encode_pair(std::string context, std::string continuation, const Tokenizer& tokenizer,
                  const Protocol& protocol);
 
-/// Cut to max_length + 1 ids from the left. A continuation without a token, or longer than the
-/// model, is an Error; lm-eval stops with an assertion there.
+/// Cut to max_length + 1 ids from the left. A context or a continuation without a token, or a
+/// continuation longer than the model, is an Error; lm-eval stops with an assertion there.
 Item::Request to_request(const Pair& pair, int64_t max_length);
 
 /// What a generated answer follows: the context's ids (the prefix token where it has none), cut
-/// from the left so that `most` new tokens fit behind them.
+/// from the left so that `most` new tokens fit behind them. No room for a context is an Error.
+constexpr int64_t kEndless = int64_t{1} << 48;  // a length that nothing reaches
 Sequence encode_prompt(const std::string& context, const Tokenizer& tokenizer,
                        const Protocol& protocol, int64_t max_length, int64_t most);
+
+/// The ids of a whole document that is rolled over.
+Sequence encode_rolled(const std::string& document, const Tokenizer& tokenizer,
+                       const Protocol& protocol);
 
 /// One request per choice of a question.
 Item encode_question(const Question& question, const Tokenizer& tokenizer, const Protocol& protocol,

@@ -16,7 +16,7 @@ std::vector<RolledDocument> score_rolling(const Model& model,
   std::vector<Item> windows;
   std::vector<size_t> owner;
   for (const auto& d : documents) {
-    const auto ids = tokenizer.encode(d.continuations.front(), protocol.rolled_special);
+    const auto ids = encode_rolled(d.continuations.front(), tokenizer, protocol);
     const auto& original = d.references.front();
     for (auto& w : rolling_windows(ids, prefix_token(tokenizer, protocol), max_length)) {
       windows.push_back({{std::move(w)}});

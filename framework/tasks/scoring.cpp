@@ -1,9 +1,11 @@
 #include "tasks/scoring.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "tensor/rows.h"
+#include "base/error.h"
 #include "tasks/running_softmax.h"
 
 namespace bench {
@@ -16,24 +18,23 @@ namespace {
 /// A sequence of more than `steady` tokens (Model::steady_length) shares nothing.
 class Layout {
  public:
-  explicit Layout(int64_t steady) : steady_(static_cast<size_t>(steady)) {}
+  explicit Layout(int64_t steady) : steady_(steady) {}
   void add(const Item& item) {
-    const size_t shared = common(item);
+    for (const auto& r : item.requests) check(r);
+    const int64_t shared = common(item);
     const auto prefix = pieces(item, shared);
     for (const auto& r : item.requests) {
-      const size_t inputs = r.tokens.size() - 1;
+      const int64_t inputs = inputs_of(r);
       const int64_t rest =
           inputs > shared ? segment(r.tokens, shared, inputs, prefix.empty() ? -1 : prefix.back())
                           : -1;
-      const auto begin = inputs + 1 - static_cast<size_t>(r.continuation);
-      for (size_t t = begin; t <= inputs; ++t) {  // token t is predicted by input t - 1
-        const auto at = t - 1;
-        const size_t piece = prefix.empty() ? 0 : std::min(at / kPiece, prefix.size() - 1);
-        const int64_t inside = at < shared ? prefix[piece] : rest;
-        const size_t begin_of = at < shared ? piece * kPiece : shared;
-        targets_.push_back(
-            {starts_[static_cast<size_t>(inside)] + static_cast<int64_t>(at - begin_of),
-             r.tokens[t]});
+      // Token t is predicted by input t - 1.
+      for (int64_t at = inputs - r.continuation; at < inputs; ++at) {
+        const int64_t piece = std::min(at / kPiece, static_cast<int64_t>(prefix.size()) - 1);
+        const int64_t inside = at < shared ? prefix[static_cast<size_t>(piece)] : rest;
+        const int64_t begin_of = at < shared ? piece * kPiece : shared;
+        targets_.push_back({starts_[static_cast<size_t>(inside)] + at - begin_of,
+                            r.tokens[static_cast<size_t>(at) + 1]});
       }
     }
   }
@@ -50,23 +51,34 @@ class Layout {
   }
 
  private:
-  static constexpr size_t kPiece = 256;  // tokens
+  static constexpr int64_t kPiece = 256;  // tokens
+
+  /// The last token is predicted and predicts nothing.
+  static int64_t inputs_of(const Item::Request& r) {
+    return static_cast<int64_t>(r.tokens.size()) - 1;
+  }
+  /// The first predicted token needs one before it: the row of another request is none.
+  static void check(const Item::Request& r) {
+    if (r.continuation < 0 || r.continuation > inputs_of(r))
+      fail("a request of {} tokens cannot have {} of them predicted", r.tokens.size(),
+           r.continuation);
+  }
 
   /// Segments of the first `shared` tokens. One request alone is one segment: it is never cut.
-  std::vector<int64_t> pieces(const Item& item, size_t shared) {
-    const auto& tokens = item.requests[0].tokens;
+  std::vector<int64_t> pieces(const Item& item, int64_t shared) {
     std::vector<int64_t> all;
-    const size_t step = item.requests.size() > 1 ? kPiece : shared;
-    for (size_t begin = 0; begin < shared; begin += step) {
+    if (shared == 0) return all;
+    const auto& tokens = item.requests[0].tokens;
+    const int64_t step = item.requests.size() > 1 ? kPiece : shared;
+    for (int64_t begin = 0; begin < shared; begin += step) {
       const int64_t parent = all.empty() ? -1 : all.back();
-      const size_t end = std::min(shared, begin + step);
+      const int64_t end = std::min(shared, begin + step);
       const auto make = [&] { return segment(tokens, begin, end, parent); };
       if (end - begin != kPiece) {
         all.push_back(make());
         continue;
       }
-      Sequence piece(tokens.begin() + static_cast<long>(begin),
-                     tokens.begin() + static_cast<long>(end));
+      Sequence piece(tokens.begin() + begin, tokens.begin() + end);
       const auto [known, added] = known_.try_emplace({parent, std::move(piece)}, 0);
       if (added) known->second = make();
       all.push_back(known->second);
@@ -74,32 +86,31 @@ class Layout {
     return all;
   }
 
-  size_t common(const Item& item) const {
+  /// How many inputs all requests begin with.
+  int64_t common(const Item& item) const {
+    if (item.requests.empty()) return 0;
     const auto& first = item.requests[0].tokens;
     if (steady_ > 0 && item.requests.size() > 1)
       for (const auto& r : item.requests)
-        if (r.tokens.size() - 1 > steady_) return 0;
-    size_t n = first.size() - 1;
+        if (inputs_of(r) > steady_) return 0;
+    int64_t n = inputs_of(item.requests[0]);
     for (const auto& r : item.requests) {
-      n = std::min(n, r.tokens.size() - 1);
-      n = static_cast<size_t>(
-          std::mismatch(first.begin(), first.begin() + static_cast<long>(n), r.tokens.begin())
-              .first -
-          first.begin());
+      n = std::min(n, inputs_of(r));
+      n = std::mismatch(first.begin(), first.begin() + n, r.tokens.begin()).first - first.begin();
     }
     return n;
   }
-  int64_t segment(const Sequence& tokens, size_t begin, size_t end, int64_t parent) {
+  int64_t segment(const Sequence& tokens, int64_t begin, int64_t end, int64_t parent) {
     if (begin == end) return -1;
     starts_.push_back(this->tokens());
     parent_.push_back(parent);
-    for (size_t t = begin; t < end; ++t) {
-      ids_.push_back(tokens[t]);
-      positions_.push_back(static_cast<int64_t>(t));
+    for (int64_t t = begin; t < end; ++t) {
+      ids_.push_back(tokens[static_cast<size_t>(t)]);
+      positions_.push_back(t);
     }
     return static_cast<int64_t>(parent_.size()) - 1;
   }
-  size_t steady_;
+  int64_t steady_;
   std::vector<int64_t> ids_, positions_, starts_, parent_;
   std::vector<Target> targets_;
   std::map<std::pair<int64_t, Sequence>, int64_t> known_;  // (parent, whole piece) -> segment
@@ -123,6 +134,7 @@ Tensor answers(const Tensor& features, const Classifier& classifier, const Tenso
 }  // namespace
 
 Scored score_targets(const Model& model, const Batch& batch, const std::vector<Target>& targets) {
+  if (targets.empty()) return {};
   at::NoGradGuard no_grad;
   const auto hidden = model.body(batch);
   std::vector<int64_t> rows, ids;
@@ -137,6 +149,8 @@ Scored score_targets(const Model& model, const Batch& batch, const std::vector<T
   Scored out;
   const auto a = answer.accessor<float, 2>();
   for (int64_t i = 0; i < a.size(0); ++i) {
+    if (std::isnan(a[i][0]))
+      fail("the model's output is no number (NaN): it overflows, or it is broken");
     out.log_prob.push_back(a[i][0]);
     out.greedy.push_back(a[i][1] != 0);
   }
@@ -157,10 +171,11 @@ std::vector<double> window_losses(const Model& model, const std::vector<Sequence
     const auto scored = score_targets(model, batch, targets);
     size_t at = 0;
     for (int64_t s = 0; s < batch.segments(); ++s) {
-      const auto n = static_cast<size_t>(batch.starts[static_cast<size_t>(s) + 1] -
-                                         batch.starts[static_cast<size_t>(s)] - 1);
+      const int64_t n =
+          batch.starts[static_cast<size_t>(s) + 1] - batch.starts[static_cast<size_t>(s)] - 1;
+      if (n < 1) fail("a window of one token predicts nothing; give windows of two or more");
       double sum = 0;
-      for (size_t i = 0; i < n; ++i) sum -= scored.log_prob[at++];
+      for (int64_t i = 0; i < n; ++i) sum -= scored.log_prob[at++];
       losses.push_back(sum / static_cast<double>(n));
     }
     if (progress)

@@ -1,23 +1,34 @@
 #include "tasks/shown.h"
 
+#include <algorithm>
+
+#include "base/error.h"
 #include "tasks/requests.h"
 
 namespace bench {
 namespace {
 
+int64_t tokens_in(const Sequence& ids) {
+  return static_cast<int64_t>(ids.size());
+}
+
 void show_prompt(const Question& q, const TaskDefinition& task, SentRequest r, const Protocol& p,
                  int64_t length, const SeeRequest& see) {
   const auto& t = *r.tokenizer;
   r.context = q.contexts.front();
-  r.ids = encode_prompt(r.context, t, p, length, task.max_new_tokens);
-  const auto whole = static_cast<int64_t>(t.encode(r.context, p.special).size());
-  r.cut = std::max<int64_t>(0, whole - static_cast<int64_t>(r.ids.size()));
+  try {
+    r.ids = encode_prompt(r.context, t, p, length, task.max_new_tokens);
+    const auto whole = encode_prompt(r.context, t, p, kEndless, 0);
+    r.cut = tokens_in(whole) - tokens_in(r.ids);
+  } catch (const Error& e) {
+    r.left_out = e.what();
+  }
   see(r);
 }
 
 void show_windows(const Question& q, SentRequest r, const Protocol& p, int64_t length,
                   const SeeRequest& see) {
-  const auto ids = r.tokenizer->encode(q.continuations.front(), p.rolled_special);
+  const auto ids = encode_rolled(q.continuations.front(), *r.tokenizer, p);
   int64_t number = 0;
   for (auto& w : rolling_windows(ids, prefix_token(*r.tokenizer, p), length)) {
     r.part = fmt::format("window {}", number++);
@@ -36,14 +47,13 @@ void show_choices(const Question& q, const TaskDefinition& task, const SentReque
   for (size_t i = 0; i < all.size(); ++i) {
     auto& r = all[i];
     if (choices) r.part = fmt::format("choice {}", i);
-    r.right = choices && static_cast<int64_t>(i) == q.gold;
+    r.right = std::count(q.right.begin(), q.right.end(), static_cast<int64_t>(i)) > 0;
     r.context = q.contexts[q.contexts.size() == 1 ? 0 : i];
     r.continuation = q.continuations[i];
     try {
       const auto pair = encode_pair(r.context, r.continuation, *r.tokenizer, p);
       auto request = to_request(pair, length);
-      const auto whole = pair.context.size() + pair.continuation.size();
-      r.cut = static_cast<int64_t>(whole - request.tokens.size());
+      r.cut = tokens_in(pair.context) + tokens_in(pair.continuation) - tokens_in(request.tokens);
       r.ids = std::move(request.tokens);
       r.scored = request.continuation;
     } catch (const Error& e) {

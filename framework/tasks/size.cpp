@@ -45,7 +45,7 @@ class Size : public Task {
   explicit Size(const Config& c)
       : length_(c.get<int64_t>("length")), image_(c.get<int64_t>("image")) {}
 
-  bool reads(bool) const override { return true; }
+  Accepts accepts() const override { return {}; }
   std::vector<Metric> run(const TaskContext& c) const override {
     double parameters = 0, nonzero = 0, bytes = 0, linear = 0;
     for (const auto& t : c.model.tensors()) {
@@ -80,7 +80,7 @@ class Size : public Task {
   int64_t length_, image_;
 };
 
-BENCH_REGISTER(Task, Size, "size", "parameters, bytes and multiply-accumulates of the model");
+BENCH_REGISTER(Task, Size, "size", .doc = "parameters, bytes and multiply-accumulates of the model");
 
 }  // namespace
 }  // namespace bench

@@ -19,9 +19,12 @@ Value load_task_yaml(const std::string& yaml, const fs::path& file) {
 
 namespace {
 
+constexpr int kMostIncludes = 64;
+
 /// A definition over what it includes, the nearer key winning.
-Value with_includes(const fs::path& file, int depth = 0) {
+Value with_includes(const fs::path& file, int& budget, int depth = 0) {
   if (depth > 8) fail("{}: includes itself, or too deep", file.string());
+  if (--budget < 0) fail("{}: includes more than {} files", file.string(), kMostIncludes);
   auto own = load_task_yaml(read_file(file), file);
   const auto* named = own.find("include");
   if (!named) return own;
@@ -34,7 +37,7 @@ Value with_includes(const fs::path& file, int depth = 0) {
   Value all{Value::Map{}};
   for (const auto& name : names) {
     const auto other = fs::path(name).is_absolute() ? fs::path(name) : file.parent_path() / name;
-    const auto included = with_includes(other, depth + 1);
+    const auto included = with_includes(other, budget, depth + 1);
     for (const auto& e : included.map()) all.set(e.key, e.value);
   }
   own.erase("include");
@@ -45,7 +48,8 @@ Value with_includes(const fs::path& file, int depth = 0) {
 }  // namespace
 
 Value load_task_file(const fs::path& file) {
-  return with_includes(file);
+  int budget = kMostIncludes;
+  return with_includes(file, budget);
 }
 
 }  // namespace bench

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace bench::text {
 
@@ -37,6 +38,7 @@ void check_depth(const std::string& bytes, const std::string& where) {
 }  // namespace
 
 std::string read_bytes(const std::filesystem::path& file) {
+  require_regular(file);
   std::ifstream in(file, std::ios::binary | std::ios::ate);
   if (!in) fail("cannot read {}; check the path and its permissions", file.string());
   const auto size = static_cast<std::streamoff>(in.tellg());

@@ -21,8 +21,12 @@ SentencePiece load_model(SourceFiles& files) {
 class Spm : public Tokenizer {
  public:
   Spm(SentencePiece spm, const std::string& hash) : spm_(std::move(spm)) {
-    about_ = {spm_.vocabulary().size(), spm_.control(spm_.model().bos_piece),
-              spm_.control(spm_.model().eos_piece), "spm", hash};
+    about_ = {spm_.vocabulary().size(),
+              spm_.control(spm_.model().bos_piece),
+              spm_.control(spm_.model().eos_piece),
+              "spm",
+              hash,
+              {}};
   }
 
   std::vector<int64_t> encode(const std::string& utf8, bool special) const override {
@@ -93,7 +97,9 @@ class SlowLlama : public Tokenizer {
     const auto role = [&](const std::optional<std::string>& name) -> std::optional<int64_t> {
       return name && ids_.contains(*name) ? std::optional(ids_.at(*name)) : std::nullopt;
     };
-    about_ = {next, role(names.bos), role(names.eos), "slow4", hash};
+    about_ = {next, role(names.bos), role(names.eos), "slow4", hash, {}};
+    for (const auto& name : special_)
+      if (ids_.contains(name)) about_.special.insert(ids_.at(name));
     if (config.add_bos.value_or(true) && about_.bos) prefix_ = {*about_.bos};
     if (config.add_eos.value_or(false) && about_.eos) suffix_ = {*about_.eos};
     unk_length_ = spm_.encode(*names.unk).size();

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ class Tokenizer {
   int64_t vocab_size() const { return about_.vocab_size; }
   std::optional<int64_t> bos() const { return about_.bos; }
   std::optional<int64_t> eos() const { return about_.eos; }
+  /// Whether this is a special token: what transformers leaves out of generated text.
+  bool is_special(int64_t id) const {
+    return about_.special.contains(id) || about_.bos == id || about_.eos == id;
+  }
   /// Whose ids these are: spm, slow4, fast4, hf5 or json (docs: load_tokenizer).
   std::string variant() const { return about_.variant; }
   /// SHA-256 (hex) over the bytes of the files it was read from and the name of the variant.
@@ -34,6 +39,7 @@ class Tokenizer {
     int64_t vocab_size = 0;
     std::optional<int64_t> bos, eos;
     std::string variant, hash;
+    std::set<int64_t> special;
   };
   Tokenizer() = default;
   explicit Tokenizer(About about) : about_(std::move(about)) {}
@@ -55,15 +61,19 @@ class Tokenizer {
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder_or_file,
                                           const std::string& variant = "auto");
 
-/// What a GGUF file says of a byte-level BPE tokenizer (keys tokenizer.ggml.*).
+/// What a GGUF file says of its tokenizer (keys tokenizer.ggml.*).
 struct BpeVocabulary {
+  std::string model = "gpt2";  ///< gpt2: byte-level BPE; llama: SentencePiece's BPE
   std::vector<std::string> tokens;
-  std::vector<int> types;           ///< 1 normal, 3 control, 4 user-defined; empty: all normal
-  std::vector<std::string> merges;  ///< "a b", most frequent first
-  std::string pre;                  ///< name of the pre-tokenizer
-  std::optional<int64_t> bos, eos;
-  bool add_bos = false;
-  std::string hash;  ///< of the file it came from
+  std::vector<int> types;  ///< 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte; empty: all 1
+  std::vector<std::string> merges;  ///< gpt2: "a b", most frequent first
+  std::vector<float> scores;        ///< llama: of each token
+  std::string pre;                  ///< gpt2: name of the pre-tokenizer
+  std::optional<int64_t> bos, eos, unk;
+  std::optional<bool> add_bos;  ///< not stated: what the kind of tokenizer does
+  bool add_eos = false;
+  bool add_space_prefix = false;  ///< llama: "▁" in front of a text
+  std::string hash;               ///< of the file it came from
 };
 
 std::unique_ptr<Tokenizer> make_gguf_tokenizer(BpeVocabulary vocabulary);

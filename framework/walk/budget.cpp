@@ -5,17 +5,16 @@
 #include "measure/cost.h"
 
 namespace bench {
-
-int64_t units_of(const Part& part, Share share) {
-  return share.count >= 0
-             ? std::min(share.count, part.size - part.at_least)
-             : removed_units(part.size, part.unit_width, share.ratio, part.at_least);
-}
-
-std::vector<Share> budget_shares(Model& model, const Batch& input, const std::vector<Group>& groups,
-                                 const std::vector<Part>& parts, const std::vector<Tensor>& scores,
-                                 Allocator& allocator, const std::string& budget, double target) {
+std::vector<Share> budget_shares(Model& model, const Batch& input, const Split& split,
+                                 const Allocator& allocator, const std::string& budget) {
+  const auto& parts = split.parts;
   const auto positions = output_positions(model, input);
+  std::vector<Group> groups;
+  for (const auto& p : parts) groups.push_back(*p.group);
+  std::vector<Tensor> all;
+  for (size_t k = 0; allocator.wants_scores() && k < parts.size(); ++k)
+    all.push_back(split.scores.of(k));
+  const HeldScores scores(std::move(all));
   std::vector<int64_t> gone(parts.size(), 0);
   const double full = cost_in(cost_without(model, positions, groups, gone), budget);
   std::vector<Share> shares;
@@ -23,11 +22,10 @@ std::vector<Share> budget_shares(Model& model, const Batch& input, const std::ve
   constexpr int kHalvings = 40;
   for (int i = 0; i <= kHalvings; ++i) {
     const double at = i == 0 ? 1 : i == kHalvings ? low : (low + high) / 2;
-    for (size_t k = 0; k < scores.size(); ++k) allocator.observe(parts[k], scores[k]);
-    shares = allocator.shares(parts, at);
-    for (size_t k = 0; k < parts.size(); ++k) gone[k] = units_of(parts[k], shares[k]);
+    shares = allocator.shares({parts, scores, split.stats, at});
+    for (size_t k = 0; k < parts.size(); ++k) gone[k] = removed_units(groups[k], shares[k]);
     const double left = cost_in(cost_without(model, positions, groups, gone), budget);
-    (1 - left / full <= target ? low : high) = at;
+    (1 - left / full <= split.target ? low : high) = at;
     if (low == 1) break;
   }
   return shares;

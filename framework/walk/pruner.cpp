@@ -4,259 +4,243 @@
 #include <numeric>
 #include <set>
 
+#include "measure/passes.h"
 #include "walk/budget.h"
+#include "walk/candidates.h"
 #include "walk/certificate.h"
+#include "walk/walk.h"
 
 namespace bench {
 namespace {
 
-/// What competes for removal: a layer with a score per weight, or a group with a score per unit.
-struct Candidate {
-  Part part;
-  Layer* layer = nullptr;  // unstructured, n:m
-  Group group;             // structured
-  int64_t block = 0;
-};
+constexpr float kGone = -std::numeric_limits<float>::infinity();
 
-/// One stop of the walk: which blocks run and which candidates are decided there.
-struct Stop {
-  Scope scope;
-  std::vector<size_t> candidates;
-  bool advance;  // the block is finished: hidden states move on
-};
+class Pruning : public Scores {
+ public:
+  Pruning(Model& model, const Method& how, double target, Calibration& data, Shelf* shelf)
+      : model_(model),
+        how_(how),
+        target_(target),
+        data_(data),
+        shelf_(shelf),
+        needs_(how.needs()),
+        contest_(how.contest()),
+        selection_(how.selection()),
+        all_(candidates(model, how.pattern)),
+        parts_(parts_of(all_)) {
+    if (how_.propagation == Propagation::Dense) return;
+    for (const auto& c : all_)
+      if (!c.layer && c.group.block != c.group.last)
+        fail("{}: spans blocks {} to {}; such groups need propagation=dense", c.group.name,
+             c.group.block, c.group.last);
+  }
 
-struct Walk {
-  Model& model;
-  const Method& how;
-  Calibration& data;
-  Shelf* shelf;
-  std::vector<Candidate> candidates;
-  std::vector<Share> shares;
-  std::shared_ptr<const Stats> global;
+  std::vector<Removed> run(const std::function<void(int64_t, int64_t)>& progress,
+                           const Onlooker& onlooker) {
+    if (how_.measures() || how_.allocator->wants_scores()) data_.start(model_);
+    global_ = stats_at(everything(), needs_, Pass::Global, nullptr);
+    allocate();
+    std::vector<int64_t> blocks;
+    for (const auto& c : all_) blocks.push_back(c.block);
+    Calibration none;
+    walk(model_, needs_.empty() ? none : data_, stops(model_.block_count(), how_.propagation, blocks),
+         [&](const Stop& stop) { visit(stop, onlooker); }, progress);
+    return std::move(removed_);
+  }
 
-  Scope whole() const { return {0, model.block_count()}; }
-};
+  Tensor of(size_t part) const override { return score_of(all_[part], *stats_); }
 
-std::vector<Candidate> candidates_of(Model& model, const Pattern& pattern) {
-  std::vector<Candidate> all;
-  if (pattern.kind == Pattern::Structured) {
-    for (auto& g : prunable_groups(model, pattern)) {
-      const double each = static_cast<double>(g.weights_per_unit());
-      const Part part{g.name, {g.units}, g.units, g.unit_width, each, g.kind, g.at_least};
-      const auto block = g.block;
-      all.push_back({part, nullptr, std::move(g), block});
+ private:
+  Stop everything() const {
+    std::vector<size_t> all(all_.size());
+    std::iota(all.begin(), all.end(), 0);
+    return {{0, model_.block_count()}, all, false};
+  }
+
+  Probe probe_at(const Stop& stop) const {
+    Probe p{model_, stop.scope, data_, {}, {}, &how_.pattern, target_};
+    std::set<Layer*> seen;
+    for (const auto i : stop.items) {
+      for (Layer* l : all_[i].layers())
+        if (seen.insert(l).second) p.layers.push_back(l);
+      if (!all_[i].layer) p.groups.push_back(&all_[i].group);
     }
-    return all;
+    return p;
   }
-  for (int64_t b = 0; b < model.block_count(); ++b)
-    for (Layer* l : model.layers(b))
-      all.push_back({{l->name, l->weight.sizes().vec(), l->weight.numel(), 1, 1, "", 1}, l, {}, b});
-  return all;
-}
 
-std::vector<Layer*> layers_of(const Candidate& c) {
-  if (c.layer) return {c.layer};
-  std::vector<Layer*> all;
-  for (const auto& s : c.group.slices) all.push_back(s.layer);
-  return all;
-}
-
-std::vector<Layer*> layers_of(const Walk& w, const std::vector<size_t>& which) {
-  std::vector<Layer*> all;
-  std::set<Layer*> seen;
-  for (const auto i : which)
-    for (Layer* l : layers_of(w.candidates[i]))
-      if (seen.insert(l).second) all.push_back(l);
-  return all;
-}
-
-Stop everything(const Walk& w) {
-  std::vector<size_t> all(w.candidates.size());
-  std::iota(all.begin(), all.end(), 0);
-  return {w.whole(), all, false};
-}
-
-std::vector<Stop> stops(const Walk& w) {
-  if (w.how.propagation == Propagation::Dense) return {everything(w)};
-  std::vector<Stop> all;
-  for (int64_t b = 0; b < w.model.block_count(); ++b) {
-    std::vector<size_t> here;
-    for (size_t i = 0; i < w.candidates.size(); ++i)
-      if (w.candidates[i].block == b) here.push_back(i);
-    if (w.how.propagation == Propagation::PerLinear && !here.empty())
-      for (const auto i : here) all.push_back({{b, b + 1}, {i}, i == here.back()});
-    else
-      all.push_back({{b, b + 1}, here, true});
+  /// What else statistics depend on, beside the weights, the data and the device.
+  std::string key_of(const Probe& p, const Needs& needs, Pass::Reach reach) const {
+    auto key = fmt::format("{}|{}|{}|", reach == Pass::Local ? "local" : "global", p.scope.begin,
+                           p.scope.end);
+    for (const auto& n : needs) {
+      key += n.key + ";";
+      if (n.pass->aimed) key += fmt::format("{:a} {};", target_, how_.pattern.label());
+    }
+    for (const Layer* l : p.layers) key += "\n" + l->name;
+    for (const Group* g : p.groups) key += "\n" + g->kind + " " + g->name;
+    return key;
   }
-  return all;
-}
 
-/// float32, where the layer is. What is gone stays gone: pruned weights rank below everything.
-Tensor sunk(const Layer& layer, const Tensor& found, int64_t begin, int64_t end) {
-  const auto score = found.to(layer.weight.device(), at::kFloat);
-  if (!layer.mask.defined()) return score;
-  return score.masked_fill(~layer.mask.slice(1, begin, end),
-                           -std::numeric_limits<float>::infinity());
-}
-
-Tensor score_of(const Walk& w, const Candidate& c, const Stats& stats) {
-  if (!c.layer) {
-    const auto units = w.how.criterion->units(c.group, stats).to(at::kFloat);
-    const auto gone = c.group.gone().to(units.device());
-    return units.masked_fill(gone, -std::numeric_limits<float>::infinity());
-  }
-  const View all(*c.layer);
-  return sunk(*c.layer, w.how.criterion->score(all, stats), 0, all.end);
-}
-
-std::vector<const Group*> groups_of(const Walk& w, const std::vector<size_t>& which) {
-  std::vector<const Group*> all;
-  for (const auto i : which)
-    if (!w.candidates[i].layer) all.push_back(&w.candidates[i].group);
-  return all;
-}
-
-std::string needs_key(const Needs& needs, const Probe& probe) {
-  std::string key;
-  for (const auto& n : needs) key += n.key + ";";
-  for (const Layer* l : probe.layers) key += "\n" + l->name;
-  for (const Group* g : probe.groups) key += "\n" + g->kind + " " + g->name;
-  return key;
-}
-
-/// Statistics at a stop. Those of a still dense model are what trials share.
-std::shared_ptr<const Stats> stats_at(Walk& w, const Stop& stop, const Needs& needs,
-                                      Pass::Reach reach, bool dense) {
-  const Probe probe{w.model, stop.scope, w.data, layers_of(w, stop.candidates),
-                    groups_of(w, stop.candidates)};
-  const auto make = [&]() -> std::shared_ptr<const Stats> {
-    return collect(probe, needs, reach, reach == Pass::Local ? w.global : nullptr);
-  };
-  if (!w.shelf || !dense || needs.empty()) return make();
-  const auto scope = fmt::format("{}|{}|{}|", reach == Pass::Local ? "local" : "global",
-                                 stop.scope.begin, stop.scope.end);
-  return w.shelf->stats(scope + needs_key(needs, probe), make);
-}
-
-void allocate_budget(Walk& w, const std::vector<Part>& parts, const std::vector<Tensor>& scores,
-                     double target) {
-  if (w.data.batches.empty())
-    fail("pattern.budget={}: needs the size of an input, and there is no data",
-         w.how.pattern.budget);
-  std::vector<Group> groups;
-  for (const auto& c : w.candidates) groups.push_back(c.group);
-  w.shares = budget_shares(w.model, w.data.batches.front(), groups, parts, scores, *w.how.allocator,
-                           w.how.pattern.budget, target);
-}
-
-void allocate(Walk& w, double target) {
-  std::vector<Part> parts;
-  std::vector<Tensor> scores;
-  for (const auto& c : w.candidates) parts.push_back(c.part);
-  if (w.how.allocator->wants_scores()) {
-    const Stop all = everything(w);
-    const auto stats = stats_at(w, all, w.how.criterion->needs(), Pass::Local, true);
-    for (const auto& c : w.candidates) scores.push_back(score_of(w, c, *stats));
-  }
-  if (w.how.pattern.kind == Pattern::Structured && w.how.pattern.budget != "weights")
-    return allocate_budget(w, parts, scores, target);
-  for (size_t i = 0; i < scores.size(); ++i) w.how.allocator->observe(parts[i], scores[i]);
-  w.shares = w.how.allocator->shares(parts, target);
-  require(w.shares.size() == parts.size(), "an allocator answers for every part");
-}
-
-Tensor choose(const Method& how, const Tensor& score, Share share) {
-  const auto& p = how.pattern;
-  if (p.kind == Pattern::NM)
-    return p.reference_ties ? select_nm_reference(score, p.keep, p.of)
-                            : select_nm(score, p.keep, p.of);
-  const auto contest = p.contest == Contest::Method ? how.criterion->contest() : p.contest;
-  if (p.reference_ties && share.count < 0)
-    return how.criterion->reference_mask(score, contest, share.ratio);
-  return select(score, contest, share.ratio, share.count);
-}
-
-void prune_layer(Walk& w, const Candidate& c, Share share, const Stats& stats) {
-  auto mask = choose(w.how, score_of(w, c, stats), share);
-  if (c.layer->mask.defined()) mask = mask & c.layer->mask;
-  certify_layer(*c.layer, mask, w.how.pattern, false, "prune");
-  if (w.how.update) {
-    const double ratio = share.count >= 0 ? double(share.count) / double(c.part.size) : share.ratio;
-    const Reselect reselect = [&](const Tensor& weight, int64_t begin, int64_t end) {
-      const auto score = w.how.criterion->score(View(*c.layer, weight, begin, end), stats);
-      const auto here = sunk(*c.layer, score, begin, end);
-      if (w.how.pattern.kind == Pattern::NM) return choose(w.how, here, share);
-      if (w.how.pattern.reference_ties)
-        return w.how.criterion->reference_mask(here, Contest::Layer, ratio);
-      return select(here, Contest::Layer, ratio);
+  /// Statistics of the model as it stands.
+  std::shared_ptr<const Stats> stats_at(const Stop& stop, const Needs& needs, Pass::Reach reach,
+                                        std::shared_ptr<const Stats> behind) {
+    const auto probe = probe_at(stop);
+    const auto make = [&]() -> std::shared_ptr<const Stats> {
+      return collect(probe, needs, reach, behind);
     };
-    w.how.update->apply(*c.layer, mask, w.how.pattern, reselect, stats);
-    certify_layer(*c.layer, mask, w.how.pattern, true, "update");
+    if (!shelf_ || needs.empty()) return make();
+    return shelf_->stats(key_of(probe, needs, reach), model_, make);
   }
-  c.layer->set_mask(mask);
-}
 
-Removed prune_group(Walk& w, const Candidate& c, Share share, const Stats& stats) {
-  const auto& g = c.group;
-  const auto score = score_of(w, c, stats);
-  const auto keep = share.count < 0 && w.how.pattern.reference_ties
-                        ? w.how.criterion->reference_units(g, score, share.ratio)
-                        : select_units(score, units_of(c.part, share));
-  return {g, keep & ~g.gone().to(keep.device())};
-}
+  void allocate() {
+    const auto& allocator = *how_.allocator;
+    const bool scored = allocator.wants_scores();
+    auto needs = allocator.needs();
+    const auto everywhere = everything();
+    const auto global = stats_at(everywhere, needs, Pass::Global, global_);
+    if (scored)
+      for (auto& n : how_.criterion->needs()) needs.push_back(std::move(n));
+    stats_ = stats_at(everywhere, needs, Pass::Local, global);
+    const Split split{parts_, *this, *stats_, target_};
+    const auto& pattern = how_.pattern;
+    if (pattern.kind == Pattern::Structured && pattern.budget != "weights")
+      shares_ = within_budget(split);
+    else
+      shares_ = allocator.shares(split);
+    stats_.reset();
+    require(shares_.size() == parts_.size(), "an allocator answers for every part");
+  }
 
-void apply(Walk& w, const Removed& removed, const Stats& stats) {
-  const auto masks = removed.group.layer_masks(removed.keep);
-  for (size_t i = 0; i < masks.size(); ++i) {
-    Layer& layer = *removed.group.slices[i].layer;
-    auto mask = masks[i];
-    if (w.how.update) {
-      w.how.update->apply(
-          layer, mask, w.how.pattern,
-          [&](const Tensor&, int64_t begin, int64_t end) { return masks[i].slice(1, begin, end); },
-          stats);
-      certify_layer(layer, mask, w.how.pattern, true, "update");
+  std::vector<Share> within_budget(const Split& split) const {
+    if (data_.batches.empty())
+      fail("pattern.budget={}: needs the size of an input, and there is no data",
+           how_.pattern.budget);
+    return budget_shares(model_, data_.batches.front(), split, *how_.allocator,
+                         how_.pattern.budget);
+  }
+
+  void visit(const Stop& stop, const Onlooker& onlooker) {
+    const auto stats = stats_at(stop, needs_, Pass::Local, global_);
+    const auto layers = probe_at(stop).layers;
+    if (onlooker.measured)
+      for (const Layer* l : layers) onlooker.measured(*l, *stats);
+    if (how_.pattern.kind == Pattern::Structured)
+      prune_groups(stop, *stats);
+    else
+      for (const auto i : stop.items) prune_layer(i, *stats);
+    if (onlooker.pruned)
+      for (const Layer* l : layers) onlooker.pruned(*l);
+  }
+
+  /// float32, where the layer is. What is gone stays gone: pruned weights rank below everything.
+  static Tensor sunk(const Layer& layer, const Tensor& found, int64_t begin, int64_t end) {
+    const auto score = found.to(layer.weight.device(), at::kFloat);
+    if (!layer.mask.defined()) return score;
+    return score.masked_fill(~layer.mask.slice(1, begin, end), kGone);
+  }
+
+  Tensor score_of(const Candidate& c, const Stats& stats) const {
+    const auto& criterion = *how_.criterion;
+    if (!c.layer) {
+      const auto units = criterion.units(c.group, stats).to(at::kFloat);
+      return units.masked_fill(c.group.gone().to(units.device()), kGone);
     }
-    layer.set_mask(mask);  // a layer may sit in several groups: masks are AND-ed
+    const View all(*c.layer);
+    return sunk(*c.layer, criterion.score(all, stats), 0, all.end);
   }
-  mask_followers(removed.group, removed.keep);
-}
 
-void decide(Walk& w, const Stop& stop, const Stats& stats, std::vector<Removed>& removed) {
-  if (w.how.pattern.kind != Pattern::Structured) {
-    for (const auto i : stop.candidates) prune_layer(w, w.candidates[i], w.shares[i], stats);
-    return;
+  Tensor choose(const Tensor& score, Share share) const {
+    const auto& p = how_.pattern;
+    return p.kind == Pattern::NM ? selection_->nm(score, p.keep, p.of)
+                                 : selection_->mask(score, contest_, share);
   }
-  // All scores first: masks of one group must not change another's score.
-  std::vector<Removed> here;
-  for (const auto i : stop.candidates)
-    here.push_back(prune_group(w, w.candidates[i], w.shares[i], stats));
-  for (auto& r : here) {
-    apply(w, r, stats);
-    removed.push_back(std::move(r));
+
+  void prune_layer(size_t i, const Stats& stats) {
+    Layer& layer = *all_[i].layer;
+    const Share share = shares_[i];
+    auto mask = choose(score_of(all_[i], stats), share);
+    if (layer.mask.defined()) mask = mask & layer.mask;
+    certify_layer(layer, mask, how_.pattern, false, "prune");
+    int64_t floors = 0;  // counts that an update had rounded down
+    const auto reselect = [&](const Tensor& weight, int64_t begin, int64_t end, double ratio) {
+      const double part = share.count >= 0 ? double(share.count) / double(parts_[i].size)
+                                           : share.ratio;
+      floors += contest_ == Contest::Row ? weight.size(0) : 1;
+      const View view(layer, weight, begin, end);
+      return choose(sunk(layer, how_.criterion->score(view, stats), begin, end),
+                    {ratio >= 0 ? ratio : part, -1});
+    };
+    Site site{layer, mask, parts_[i], how_.pattern, contest_, share, stats, reselect};
+    repair(site, &floors);
+    layer.set_mask(site.mask);
   }
-}
 
-/// Another handle is another weight, since none is changed in place.
-std::vector<const void*> handles(Model& model) {
-  std::vector<const void*> all;
-  for (const Layer* l : model.layers()) all.push_back(l->weight.unsafeGetTensorImpl());
-  return all;
-}
+  /// Each update in turn; what it leaves is checked: pattern, support and count.
+  void repair(Site& site, const int64_t* floors) {
+    for (const auto& u : how_.updates) {
+      const auto kept = site.mask.sum().item<int64_t>();
+      u->apply(site);
+      certify_layer(site.layer, site.mask, how_.pattern, true, u.name);
+      const auto now = site.mask.sum().item<int64_t>();
+      // Counts of parts are rounded down one by one; the authors' thresholds count ties their way.
+      const auto slack = floors && !how_.pattern.reference_ties ? *floors : 0;
+      if (how_.pattern.kind != Pattern::NM && !how_.pattern.reference_ties &&
+          std::abs(now - kept) > slack)
+        fail("{}: {} keeps {} weights where {} were chosen", site.layer.name, u.name, now, kept);
+    }
+  }
 
-bool is_dense(Model& model) {
-  for (const Layer* l : model.layers())
-    if (l->mask.defined()) return false;
-  return true;
-}
+  void prune_groups(const Stop& stop, const Stats& stats) {
+    // All scores first: masks of one group must not change another's score.
+    std::vector<Removed> here;
+    for (const auto i : stop.items) {
+      const auto& g = all_[i].group;
+      const auto keep = selection_->units(g, score_of(all_[i], stats), shares_[i]);
+      here.push_back({g, keep & ~g.gone().to(keep.device())});
+    }
+    for (size_t k = 0; k < here.size(); ++k) {
+      apply(here[k], stop.items[k], stats);
+      removed_.push_back(std::move(here[k]));
+    }
+  }
+
+  void apply(const Removed& removed, size_t i, const Stats& stats) {
+    const auto masks = removed.group.layer_masks(removed.keep);
+    for (size_t s = 0; s < masks.size(); ++s) {
+      Layer& layer = *removed.group.slices[s].layer;
+      Site site{layer,         masks[s], parts_[i],
+                how_.pattern,  contest_, shares_[i],
+                stats,         [&](const Tensor&, int64_t begin, int64_t end, double) {
+                  return masks[s].slice(1, begin, end);
+                }};
+      repair(site, nullptr);
+      layer.set_mask(site.mask);  // a layer may sit in several groups: masks are AND-ed
+    }
+    mask_followers(removed.group, removed.keep);
+  }
+
+  Model& model_;
+  const Method& how_;
+  double target_;
+  Calibration& data_;
+  Shelf* shelf_;
+  Needs needs_;
+  Contest contest_;
+  std::unique_ptr<Selection> selection_;
+  std::vector<Candidate> all_;
+  std::vector<Part> parts_;
+  std::vector<Share> shares_;
+  std::shared_ptr<const Stats> global_, stats_;
+  std::vector<Removed> removed_;
+};
 
 }  // namespace
 
 std::vector<Layer*> prunable(Model& model, const Pattern& pattern) {
   std::vector<Layer*> all;
   std::set<Layer*> seen;
-  for (const auto& c : candidates_of(model, pattern))
-    for (Layer* l : layers_of(c))
+  for (const auto& c : candidates(model, pattern))
+    for (Layer* l : c.layers())
       if (seen.insert(l).second) all.push_back(l);
   return all;
 }
@@ -265,36 +249,7 @@ std::vector<Removed> prune(Model& model, const Method& how, double target, Calib
                            Shelf* shelf, const std::function<void(int64_t, int64_t)>& progress,
                            const Onlooker& onlooker) {
   at::NoGradGuard no_grad;
-  const auto as_found = handles(model);
-  how.criterion->prepare(model, data, how.pattern, target);
-  Walk w{model, how, data, shelf, candidates_of(model, how.pattern), {}, nullptr};
-  if (how.propagation != Propagation::Dense)
-    for (const auto& c : w.candidates)
-      if (!c.layer && c.group.block != c.group.last)
-        fail("{}: spans blocks {} to {}; such groups need propagation=dense", c.group.name,
-             c.group.block, c.group.last);
-  const bool was_dense = is_dense(model) && as_found == handles(model);
-  const auto needs = how.needs();
-  const Stop all = everything(w);
-  if (!needs.empty() || how.allocator->wants_scores()) data.start(model);
-  w.global = stats_at(w, all, needs, Pass::Global, was_dense);
-  allocate(w, target);
-  std::vector<Removed> removed;
-  const auto walk = stops(w);
-  for (int64_t done = 0; const auto& stop : walk) {
-    const bool dense = was_dense && removed.empty() && done == 0;
-    const auto stats = stats_at(w, stop, needs, Pass::Local, dense);
-    const auto layers = layers_of(w, stop.candidates);
-    if (onlooker.measured)
-      for (const Layer* l : layers) onlooker.measured(*l, *stats);
-    decide(w, stop, *stats, removed);
-    if (onlooker.pruned)
-      for (const Layer* l : layers) onlooker.pruned(*l);
-    ++done;
-    if (stop.advance && &stop != &walk.back() && !needs.empty()) data.advance(model, stop.scope);
-    if (progress) progress(done, static_cast<int64_t>(walk.size()));
-  }
-  return removed;
+  return Pruning(model, how, target, data, shelf).run(progress, onlooker);
 }
 
 }  // namespace bench

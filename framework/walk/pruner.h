@@ -4,12 +4,15 @@
 namespace bench {
 
 /// What trials share. The workbench implements it; prune() never knows whether an answer is new.
+/// Statistics belong to the weights from which they were taken: a shelf keeps them for one state of
+/// a model, and makes them anew, keeping nothing, for a model that stands otherwise.
 class Shelf {
  public:
   virtual ~Shelf() = default;
   using MakeStats = std::function<std::shared_ptr<const Stats>()>;
-  /// Statistics of the dense model under that key (which names passes, layers and settings).
-  virtual std::shared_ptr<const Stats> stats(const std::string& key, const MakeStats& make) = 0;
+  /// key: passes, layers and settings.
+  virtual std::shared_ptr<const Stats> stats(const std::string& key, Model& model,
+                                             const MakeStats& make) = 0;
 };
 
 /// Looks on while a model is pruned, layer by layer in the order in which things arise, and changes

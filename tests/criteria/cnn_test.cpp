@@ -88,43 +88,42 @@ TEST_CASE("FPGM: the filter in the middle is the most replaceable", "[cnn]") {
 }
 
 TEST_CASE("allocators: counts of uniform+, ERK, ER and LAMP by hand", "[cnn]") {
-  const std::vector<Part> parts{
-      {"conv", {4, 2, 3, 3}, 72}, {"middle", {8, 4, 3, 3}, 288}, {"fc", {10, 8}, 80}};
-  auto s = allocator("uniform_plus")->shares(parts, 0.5);
+  const std::vector<Part> parts{weights_part("conv", {4, 2, 3, 3}, 72),
+                                weights_part("middle", {8, 4, 3, 3}, 288),
+                                weights_part("fc", {10, 8}, 80)};
+  auto s = shares(*allocator("uniform_plus"), parts, 0.5);
   CHECK(s[0].count == 0);
   CHECK(s[1].count == std::lround(288 * 220.0 / 368));
-  s = allocator("uniform_plus")->shares(parts, 0.75);
+  s = shares(*allocator("uniform_plus"), parts, 0.75);
   CHECK(s[2].count == 64);  // a fifth of the last layer stays
   CHECK(s[1].count == std::lround((330.0 - 64) / 288 * 288));
   // ERK at 0.5: demands 12, 18, 18 of 220: 55, 82.5, 82.5 > 80: the last stays dense; then 140 by
   // 12 : 18 is 56, 84.
-  s = allocator("erk")->shares(parts, 0.5);
+  s = shares(*allocator("erk"), parts, 0.5);
   CHECK(s[2].ratio == 0);
   CHECK(std::abs(s[0].ratio - (1 - 56.0 / 72)) < 1e-12);
   CHECK(std::abs(s[1].ratio - (1 - 84.0 / 288)) < 1e-12);
-  s = allocator("erk", {{"counts", Value("round")}})->shares(parts, 0.5);
+  s = shares(*allocator("erk", {{"counts", Value("round")}}), parts, 0.5);
   CHECK(s[0].count == 16);
   CHECK(s[1].count == 204);
-  s = allocator("erk", {{"kernel", Value(false)}})->shares(parts, 0.8);
+  s = shares(*allocator("erk", {{"kernel", Value(false)}}), parts, 0.8);
   // (in + out) / (in out) times the weights: 54, 108, 18 of 88: 26.4, 52.8, 8.8.
   CHECK(std::abs(s[0].ratio - (1 - 26.4 / 72)) < 1e-12);
   CHECK(std::abs(s[2].ratio - (1 - 8.8 / 80)) < 1e-12);
   const auto lamp = allocator("lamp");
-  const std::vector<Part> two{{"a", {1, 2}, 2}, {"b", {1, 2}, 2}};
-  lamp->observe(two[0], at::tensor({1.f, 2.f}));    // 1/5, 1
-  lamp->observe(two[1], at::tensor({10.f, 11.f}));  // 100/221, 1
-  s = lamp->shares(two, 0.25);
+  const std::vector<Part> two{weights_part("a", {1, 2}, 2), weights_part("b", {1, 2}, 2)};
+  // 1/5, 1 and 100/221, 1
+  s = shares(*lamp, two, 0.25, {at::tensor({1.f, 2.f}), at::tensor({10.f, 11.f})});
   CHECK(s[0].count == 1);
   CHECK(s[1].count == 0);
 }
 
 TEST_CASE("global: with reference ties all up to the threshold go", "[cnn]") {
-  const std::vector<Part> parts{{"a", {1, 3}, 3}, {"b", {1, 3}, 3}};
+  const std::vector<Part> parts{weights_part("a", {1, 3}, 3), weights_part("b", {1, 3}, 3)};
   for (const bool reference : {false, true}) {
     const auto g = allocator("global", {{"ties", Value(reference ? "reference" : "stable")}});
-    g->observe(parts[0], at::tensor({0.f, 0.f, 5.f}));
-    g->observe(parts[1], at::tensor({0.f, 4.f, 3.f}));
-    const auto s = g->shares(parts, 0.34);  // two of six
+    const auto s = shares(*g, parts, 0.34,  // two of six
+                          {at::tensor({0.f, 0.f, 5.f}), at::tensor({0.f, 4.f, 3.f})});
     CHECK(s[0].count == 2);
     CHECK(s[1].count == (reference ? 1 : 0));
   }

@@ -153,7 +153,7 @@ TEST_CASE("LLM-Drop takes sublayers; uniform and mixed kinds are refused", "[cri
   how.allocator = Registry<Allocator>::instance().create("uniform");
   CHECK(contains(error_of([&] { how.check(); }), "use allocator=global"));
   how = depth("shortgpt", {"head"});
-  CHECK(contains(error_of([&] { how.check(); }), "whole blocks"));
+  CHECK(contains(error_of([&] { how.check(); }), "not 'head'; use pattern=blocks"));
 }
 
 TEST_CASE("block_order keeps the first blocks", "[criteria]") {

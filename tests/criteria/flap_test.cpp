@@ -84,7 +84,8 @@ TEST_CASE("tie=reference: FLAP's index counts otherwise than LLM-Pruner's", "[cr
   g.units = 10;
   const auto s = at::arange(10, at::kFloat);
   const auto gone = [&](const std::string& name) {
-    return (~criterion(name)->reference_units(g, s, 0.25)).sum().item<int64_t>();
+    const auto rule = criterion(name)->accepts().selection;
+    return (~Registry<Selection>::instance().create(rule)->units(g, s, {0.25})).sum().item<int64_t>();
   };
   CHECK(gone("wanda_sp") == 2);   // int(2.5)
   CHECK(gone("magnitude") == 3);  // 10 - int(7.5)
@@ -99,12 +100,12 @@ TEST_CASE("update bias: the mean of what is removed stays", "[criteria]") {
     stats.add(kind, h.v)->on_input(matrix({{5}, {7}}), 1);
   }
   auto keep = matrix({{1, 0, 1, 0}}).to(at::kBool);
-  update->apply(h.o, keep, {}, {}, stats);
+  repair(*update, h.o, keep, stats);
   // -2 * 1 + 0.5 * 2.
   CHECK(near(h.o.bias, values({-1})));
   CHECK(near(h.o.weight, values({1, 0, 3, 0}).unsqueeze(0)));
   auto rows = matrix({{1}, {0}, {1}, {0}}).to(at::kBool);
-  update->apply(h.v, rows, {}, {}, stats);
+  repair(*update, h.v, rows, stats);
   CHECK_FALSE(h.v.bias.defined());  // rows that go have nobody who reads their bias
 }
 
@@ -113,14 +114,14 @@ TEST_CASE("allocator flap: the threshold whose kept weight is nearest to what is
   const auto make = [](Value::Map settings) {
     return Registry<Allocator>::instance().create("flap", Value{std::move(settings)});
   };
-  const std::vector<Part> parts{{"heads", {2}, 2, 8, 32, "head", 1},
-                                {"neurons", {4}, 4, 1, 4, "neuron", 1}};
+  const std::vector<Part> parts{units_part("heads", 2, 8, 32, "head"),
+                                units_part("neurons", 4, 1, 4, "neuron")};
   const auto counts = [&](Value::Map settings, double target) {
     const auto a = make(std::move(settings));
-    a->observe(parts[0], at::tensor({0.1f, 0.9f}));
-    a->observe(parts[1], at::tensor({0.2f, 0.3f, 0.5f, 0.8f}));
     std::vector<int64_t> all;
-    for (const auto& s : a->shares(parts, target)) all.push_back(s.count);
+    for (const auto& s : shares(*a, parts, target,
+                                {at::tensor({0.1f, 0.9f}), at::tensor({0.2f, 0.3f, 0.5f, 0.8f})}))
+      all.push_back(s.count);
     return all;
   };
   // Weights 8 8 1 1 1 1. Kept from the top: 8 9 10 11 12 20; asked 20 * 0.45 = 9: all at or below

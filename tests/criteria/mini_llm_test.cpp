@@ -198,14 +198,15 @@ TEST_CASE("target_of=parameters: the share of the model's parameters that is ask
 }
 
 TEST_CASE("global ranking of groups: normalised scores, units counted as one", "[criteria]") {
-  const std::vector<Part> parts{{"small", {4}, 4, 1, 2, "neuron", 1},
-                                {"large", {4}, 4, 1, 2, "neuron", 1}};
+  const std::vector<Part> parts{units_part("small", 4, 1, 2, "neuron"),
+                                units_part("large", 4, 1, 2, "neuron")};
   const auto counts = [&](Value::Map settings) {
     const auto a = Registry<Allocator>::instance().create("global", Value{std::move(settings)});
-    a->observe(parts[0], at::tensor({1.0f, 2.0f, 3.0f, 4.0f}));
-    a->observe(parts[1], at::tensor({100.0f, 200.0f, 300.0f, 400.0f}));
     std::vector<int64_t> all;
-    for (const auto& share : a->shares(parts, 0.5)) all.push_back(share.count);
+    for (const auto& share : shares(*a, parts, 0.5,
+                                    {at::tensor({1.0f, 2.0f, 3.0f, 4.0f}),
+                                     at::tensor({100.0f, 200.0f, 300.0f, 400.0f})}))
+      all.push_back(share.count);
     return all;
   };
   CHECK(counts({}) == std::vector<int64_t>{3, 1});  // raw: the small part first, all but one

@@ -1,4 +1,5 @@
 // Turning the residual stream changes nothing but rounding; what is cut is cut from the same model.
+#include "core/stage.h"
 #include "core/stream.h"
 #include "criteria/by_hand.h"
 
@@ -15,6 +16,16 @@ Method slicing() {
   m.pattern.groups = {"hidden"};
   m.propagation = Propagation::Dense;
   return m;
+}
+
+/// The stage in front, then the cut.
+std::vector<Removed> sliced(Model& model, const Method& how, double target, Calibration& data) {
+  at::NoGradGuard no_grad;
+  std::map<std::string, std::shared_ptr<const Snapshot>> kept;
+  StageContext c{model, how, target, at::kCPU, kept, {}, {}, ""};
+  c.calibration = [&] { return data; };
+  Registry<Stage>::instance().create("slicegpt_turn")->apply(c);
+  return prune(model, how, target, data);
 }
 
 /// Embeddings without mean and the norms' eps of 1e-5: what SliceGPT asks of a model by itself.
@@ -58,7 +69,7 @@ TEST_CASE("SliceGPT: components that are cut away and masked ones are the same f
     auto data = tiny_text(4, 24, 4);
     const auto how = slicing();
     how.check();
-    const auto removed = prune(*s.model, how, 0.25, data);
+    const auto removed = sliced(*s.model, how, 0.25, data);
     REQUIRE(removed.size() == 1);
     CHECK(removed.front().keep.sum().item<int64_t>() == 18);
     at::NoGradGuard no_grad;
@@ -75,7 +86,7 @@ TEST_CASE("SliceGPT refuses what it cannot turn", "[criteria]") {
   for (const std::string family : {"bloom", "gpt_neox"}) {
     auto& s = shipped("tiny-" + family);
     auto data = tiny_text(2, 16, 2);
-    CHECK(contains(error_of([&] { prune(*s.model, slicing(), 0.25, data); }), "cannot be turned"));
+    CHECK(contains(error_of([&] { sliced(*s.model, slicing(), 0.25, data); }), "cannot be turned"));
   }
   auto how = slicing();
   how.pattern.groups = {"head"};

@@ -26,7 +26,7 @@ TEST_CASE("obs moves the kept weight by the least-squares step", "[criteria]") {
   const auto stats = with_gram(l, matrix({{2, 1}, {1, 2}}));
   const auto obs = Registry<Update>::instance().create("obs");
   auto mask = matrix({{0, 1}}).to(at::kBool);
-  obs->apply(l, mask, Pattern(), {}, stats);
+  repair(*obs, l, mask, stats);
   // minimise d^T H d with d0 = -3: d1 = 3 H01 / H11 = 3 / 2.02.
   CHECK(near(l.matrix(), matrix({{0, float(1 + 3 / 2.02)}})));
 }
@@ -40,7 +40,7 @@ TEST_CASE("obs, removing the leading columns, equals the exact repair of the res
   const auto dense = l.matrix().to(at::kDouble);
   auto mask = at::ones({4, 6}, at::kBool);
   mask.slice(1, 0, 2).fill_(false);
-  Registry<Update>::instance().create("obs")->apply(l, mask, Pattern(), {}, with_gram(l, h));
+  repair(*Registry<Update>::instance().create("obs"), l, mask, with_gram(l, h));
   auto damped = h.to(at::kDouble);
   damped = damped + kDamping * damped.diagonal().mean() * at::eye(6, at::kDouble);
   // d_kept = -d_gone H_gk H_kk^-1, d_gone = -W_gone.
@@ -56,6 +56,6 @@ TEST_CASE("obs clears inputs that are always zero", "[criteria]") {
   auto l = layer("l", {{3, 1}, {2, 5}});
   const auto stats = with_gram(l, matrix({{0, 0}, {0, 2}}));
   auto mask = at::ones({2, 2}, at::kBool);
-  Registry<Update>::instance().create("obs")->apply(l, mask, Pattern(), {}, stats);
+  repair(*Registry<Update>::instance().create("obs"), l, mask, stats);
   CHECK(near(l.matrix(), matrix({{0, 1}, {0, 5}})));
 }

@@ -26,7 +26,7 @@ TEST_CASE("wanda is |W| times the norm of the input column", "[criteria]") {
   const auto s = wanda->score(View(l), stats);
   const float r = std::sqrt(2.0f);
   CHECK(near(s, matrix({{r, 0, 6, 4}, {4 * r, 0, 4, 1}})));
-  CHECK(wanda->contest() == Contest::Row);
+  CHECK(wanda->accepts().contest == Contest::Row);
   CHECK(select(s, Contest::Row, 0.5).equal(matrix({{0, 0, 1, 1}, {1, 0, 1, 0}}).to(at::kBool)));
   // A slab sees its own columns of the statistic.
   CHECK(near(wanda->score(View(l, l.matrix().slice(1, 2, 4), 2, 4), stats),
@@ -54,5 +54,6 @@ TEST_CASE("wanda_variant is the share of the row's score mass up to each weight"
       s, matrix({{f(r / first), 0, 1, f((r + 4) / first)}, {1, 0, f(5 / second), f(1 / second)}})));
   Pattern nm;
   nm.kind = Pattern::NM;
-  CHECK(contains(error_of([&] { criterion("wanda_variant")->check(nm); }), "unstructured"));
+  CHECK(contains(error_of([&] { check(criterion("wanda_variant")->accepts(), "criterion wanda_variant", nm); }),
+                 "unstructured"));
 }

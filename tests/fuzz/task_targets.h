@@ -32,8 +32,8 @@ inline void task_text(const std::string& yaml) {
   try {
     const auto task = parse_task(yaml, "/nowhere/fuzz.yaml");
     const bool choices = task.choice.given();
-    if (task.text.given()) task.text.of(document(), choices);
-    if (task.target.given()) task.target.of(document(), choices);
+    if (task.text.given()) task.text.text_of(document(), choices);
+    if (task.target.given()) task.target.target_of(document(), choices);
     if (choices) task.choice.list_of(document());
   } catch (const Error&) {
   }

@@ -112,3 +112,29 @@ TEST_CASE("Python's regular expressions", "[jinja]") {
   CHECK(contains(error_of([] { PythonRegex("(a"); }), "not understood"));
   CHECK(!error_of([] { PythonRegex("(a+)+$").find_all(std::string(40, 'a') + "b"); }).empty());
 }
+
+TEST_CASE("jinja: numbers, rounding, namespaces and JSON as jinja2 3.1.6 has them", "[jinja]") {
+  CHECK(rendered("{{1e10}} {{1E-3}} {{0x1f}} {{0b11}} {{0o17}} {{1_000}} {{1_0.5_0}}") ==
+        "10000000000.0 0.001 31 3 15 1000 10.5");
+  CHECK(rendered("{{2.675|round(2)}} {{3|round}} {{3|round(1)}} {{2.5|round}} {{3.5|round}} "
+                 "{{2.675|round(1,'floor')}} {{3|round(0,'ceil')}} {{1234.5|round(-2)}}") ==
+        "2.67 3 3 2.0 4.0 2.6 3.0 1200.0");
+  CHECK(rendered("{% set ns = namespace(x=0) %}{% for i in [1,2.5] %}{% set ns.x = ns.x + i %}"
+                 "{% endfor %}{{ns.x}}") == "3.5");
+  CHECK(rendered("{{dict(a=1,b='x')}}") == "{'a': 1, 'b': 'x'}");
+  CHECK(
+      rendered("{{{'b':[1,none,true],'a':\"it's <b> & \\\"x\\\" é😀\"}|tojson}}") ==
+      R"({"a": "it\u0027s \u003cb\u003e \u0026 \"x\" \u00e9\ud83d\ude00", "b": [1, null, true]})");
+  CHECK(rendered("{{[{'k':1}]|tojson(indent=2)}}") == "[\n  {\n    \"k\": 1\n  }\n]");
+  CHECK(rendered("{{'0x1f'|int(base=16)}} {{'0x10'|int}} {{'1e3'|int}} {{'ff'|int(0,16)}}") ==
+        "31 0 1000 255");
+}
+
+TEST_CASE("jinja: what costs too much is said, not waited for", "[jinja]") {
+  for (const char* hungry : {"{{range(100000)|select('in', range(100000))|list|length}}",
+                             "{{range(100000)|unique|list|length}}",
+                             "{% for i in range(100000) %}{{i in range(100000)}}{% endfor %}"}) {
+    INFO(hungry);
+    CHECK(contains(problem(hungry), "takes too long"));
+  }
+}

@@ -1,5 +1,6 @@
 // SNIP, GraSP, SynFlow and magnitude at initialisation: masks and first scores of the authors'
 // code.
+#include "measure/passes.h"
 #include "walk/schedule.h"
 #include "data/images.h"
 #include "parity/recorded.h"

@@ -1,5 +1,6 @@
 // Blocks taken out: block influence and angles of ShortGPT, the greedy search of SLEB, and the
 // perplexity after each removal.
+#include "measure/passes.h"
 #include "measure/block_influence.h"
 #include "parity/recorded.h"
 

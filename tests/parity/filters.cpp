@@ -1,4 +1,5 @@
 // Filters that FPGM's own code keeps, ranks of feature maps that HRank's own code finds.
+#include "measure/passes.h"
 #include "core/group.h"
 #include "parity/vision.h"
 

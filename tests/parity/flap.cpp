@@ -1,5 +1,6 @@
 // FLAP, Wanda-sp and magnitude-sp as FLAP's code ran: units kept, new biases, perplexity of the
 // shrunk model. The masked model must give the same perplexity.
+#include "measure/passes.h"
 #include "parity/recorded.h"
 
 namespace bench::verify {
@@ -38,7 +39,7 @@ Method flap(const Json& record) {
   } else {
     throw Missing("structure " + structure + " is not built");
   }
-  how.update = make<Update>("bias", {{"mean", Value("float16")}});
+  how.updates.emplace_back(make<Update>("bias", {{"mean", Value("float16")}}));
   how.propagation = Propagation::Dense;
   return how;
 }

@@ -1,4 +1,5 @@
 // Gradient norms over sequences as GBLM-Pruner and Pruner-Zero use them, stored in float16.
+#include "measure/passes.h"
 #include "measure/statistics.h"
 #include "parity/recorded.h"
 

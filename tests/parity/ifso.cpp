@@ -1,6 +1,7 @@
 // IFSO's channel scores, finite differences and exact, on the recorded batches.
 #include <algorithm>
 
+#include "measure/passes.h"
 #include "data/images.h"
 #include "parity/recorded.h"
 

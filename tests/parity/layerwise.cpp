@@ -63,7 +63,8 @@ void verify_erk(Run& run, const fs::path&, const Json& record) {
   const auto model = vision_model(run, record);
   std::vector<Part> parts;
   for (const Layer* l : model->layers())
-    parts.push_back({short_module(l->name), l->weight.sizes().vec(), l->weight.numel()});
+    parts.emplace_back(), parts.back().name = short_module(l->name),
+        parts.back().shape = l->weight.sizes().vec(), parts.back().size = l->weight.numel();
   double worst = 0;
   for (const auto& [name, theirs] : record.at("result").at("sparsity_per_layer").items()) {
     Value s{Value::Map{}};  // "s0.5_erk", "s0.98_er"
@@ -71,7 +72,7 @@ void verify_erk(Run& run, const fs::path&, const Json& record) {
     s.set("kernel", Value(name.ends_with("_erk")));
     s.set("power", record.at("parameters").value("erk_power_scale", 1.0));
     const auto erk = Registry<Allocator>::instance().create("erk", s);
-    const auto ours = erk->shares(parts, std::stod(name.substr(1)));
+    const auto ours = erk->shares({parts, HeldScores({}), Stats(), std::stod(name.substr(1))});
     for (size_t i = 0; i < parts.size(); ++i) {
       const double off = std::abs(ours[i].ratio - theirs.at(parts[i].name).get<double>());
       if (!(off <= 1e-6)) bench::fail("{}: {} is off by {:.2e}", name, parts[i].name, off);

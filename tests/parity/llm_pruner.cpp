@@ -2,6 +2,7 @@
 // perplexity of the shrunk model; local and global ranking, blocks or channels, one step or more.
 #include <set>
 
+#include "measure/passes.h"
 #include "parity/recorded.h"
 #include "walk/sparsity.h"
 
@@ -91,18 +92,18 @@ std::vector<int64_t> global_counts(const std::vector<Ranked>& all, double ratio)
   const auto global = Registry<Allocator>::instance().create(
       "global", Value{Value::Map{{"budget", Value("units")}}});
   std::vector<Part> parts;
+  std::vector<Tensor> scores;
   for (const auto& r : all) {
-    parts.push_back({r.group.name,
-                     {r.group.units},
-                     r.group.units,
-                     r.group.unit_width,
-                     1,
-                     r.group.kind,
-                     r.group.at_least});
-    global->observe(parts.back(), r.score);
+    Part p;
+    p.name = r.group.name, p.kind = r.group.kind;
+    p.shape = {r.group.units}, p.size = r.group.units;
+    p.unit_width = r.group.unit_width, p.at_least = r.group.at_least;
+    parts.push_back(std::move(p));
+    scores.push_back(r.score);
   }
+  const HeldScores held(std::move(scores));
   std::vector<int64_t> counts;
-  for (const auto& s : global->shares(parts, ratio)) counts.push_back(s.count);
+  for (const auto& s : global->shares({parts, held, Stats(), ratio})) counts.push_back(s.count);
   return counts;
 }
 

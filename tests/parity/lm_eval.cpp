@@ -71,7 +71,7 @@ class Replay {
   }
 
   void grade(size_t i, const std::vector<double>& sums) {
-    const auto gold = static_cast<size_t>(questions_[i].gold);
+    const auto gold = static_cast<size_t>(questions_[i].right.front());
     acc_.push_back(first_maximum(sums) == gold);
     norm_.push_back(first_maximum(per_character(questions_[i], sums)) == gold);
   }
@@ -85,7 +85,7 @@ class Replay {
                const Json& record) {
     const auto theirs = record.at("ll").get<std::vector<double>>();
     const auto& q = questions_[i];
-    if (theirs.size() != sums.size() || record.at("gold").get<int64_t>() != q.gold)
+    if (theirs.size() != sums.size() || record.at("gold").get<int64_t>() != q.right.front())
       return fail_item(i, "other choices or another gold answer");
     double worst = 0;
     for (size_t k = 0; k < sums.size(); ++k) {

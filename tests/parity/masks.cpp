@@ -1,6 +1,7 @@
 // Keep-masks, kept weights and perplexities of the authors' own pruning code.
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <optional>
 #include <set>
 
 #include "parity/recorded.h"
@@ -8,36 +9,66 @@
 namespace bench::verify {
 namespace {
 
+/// What of this project a recorded method is.
 struct Recipe {
-  const char* criterion;
-  bool obs, reselect;
+  std::string criterion;
+  Value::Map settings = {};
+  bool obs = false, reselect = false;
+  std::string allocator = "uniform";
+  Value::Map shares = {};
+  bool per_row = false;
 };
 
-/// Methods of this project that a recorded method is, by its name.
-const std::map<std::string, Recipe>& recipes() {
-  static const std::map<std::string, Recipe> all{{"magnitude", {"magnitude", false, false}},
-                                                 {"wanda", {"wanda", false, false}},
-                                                 {"wanda_variant", {"wanda_variant", false, false}},
-                                                 {"sparsegpt", {"sparsegpt", true, true}},
-                                                 {"ablate_mag_seq", {"magnitude", true, false}},
-                                                 {"ablate_mag_iter", {"magnitude", true, true}}};
-  return all;
+Recipe by_gradient(const Json& p, const char* criterion, Value::Map more) {
+  more.push_back({"norm", Value(p.value("gradient", std::string("l2")))});
+  more.push_back({"scale", Value(p.value("scale", 100.0))});
+  more.push_back({"precision", Value("float16")});
+  return {criterion, more};
+}
+
+/// By the record's name of a method; nothing where it is not built, or not with those options.
+std::optional<Recipe> recipe_of(const Json& record) {
+  const auto method = record.at("method").get<std::string>();
+  const auto p = record.value("parameters", Json::object());
+  if (method == "magnitude" || method == "wanda" || method == "wanda_variant")
+    return Recipe{method};
+  if (method == "sparsegpt") return Recipe{method, {}, true, true};
+  if (method == "ablate_mag_seq") return Recipe{"magnitude", {}, true, false};
+  if (method == "ablate_mag_iter") return Recipe{"magnitude", {}, true, true};
+  if (method == "ria" && !p.value("reallocation", false)) {
+    Recipe r{"ria", {{"power", Value(p.value("a", 0.5))}}};
+    r.per_row = p.value("per_outneuron", false);
+    return r;
+  }
+  if (method == "owl_wanda") {
+    Recipe r{"wanda"};
+    r.allocator = "owl";
+    r.shares = {{"outlier", Value(p.at("Hyper_m").get<double>())},
+                {"spread", Value(p.at("Lamda").get<double>())}};
+    return r;
+  }
+  if (method == "gblm") return by_gradient(p, "gblm", {});
+  if (method == "gradient_times_weight") return by_gradient(p, "gblm", {{"activations", Value(false)}});
+  if (method == "pruner_zero")
+    return by_gradient(p, "pruner_zero", {{"score", Value(p.at("tree").get<std::string>())}});
+  return std::nullopt;
 }
 
 Method method_of(const Json& record, bool reference_ties) {
-  const auto& r = recipes().at(record.at("method").get<std::string>());
+  const auto r = *recipe_of(record);
   Method how;
-  how.criterion = Registry<Criterion>::instance().create(r.criterion);
-  how.allocator = Registry<Allocator>::instance().create("uniform");
-  if (r.obs) {
-    Value settings{Value::Map{{"reselect", r.reselect}}};
-    how.update = Registry<Update>::instance().create("obs", settings);
-  }
+  how.criterion = named<Criterion>("criterion", r.criterion, Value(r.settings));
+  how.allocator = named<Allocator>("allocator", r.allocator, Value(r.shares));
+  if (r.obs)
+    how.updates.push_back(
+        named<Update>("update", "obs", Value{Value::Map{{"reselect", r.reselect}}}));
   const auto& pattern = record.at("pattern");
   if (!pattern.at("keep_n").is_null()) {
     how.pattern.kind = Pattern::NM;
     how.pattern.keep = pattern.at("keep_n");
     how.pattern.of = pattern.at("of_m");
+  } else if (r.per_row) {
+    how.pattern.contest = Contest::Row;
   }
   how.pattern.reference_ties = reference_ties;
   return how;
@@ -252,8 +283,8 @@ void verify_by_probe(Run& run, const fs::path& file, const Json& record, const T
 
 void verify_masks(Run& run, const fs::path& file, const Json& record) {
   const auto method = record.at("method").get<std::string>();
-  if (!recipes().count(method)) {
-    run.skip("masks", file, "method " + method + " is not built yet");
+  if (!recipe_of(record)) {
+    run.skip("masks", file, "method " + method + " is not built yet, or not with its options");
     return;
   }
   auto& loaded = run.model(record.at("model").get<std::string>());

@@ -1,6 +1,7 @@
 // MINI-LLM and its controls against the independent implementation of the same specification, in
 // two steps: the losses and p of the zeroth-order passes, then scores and masks with the recorded p
 // put in.
+#include "measure/passes.h"
 #include "measure/zeroth_order.h"
 #include "parity/recorded.h"
 #include "walk/sparsity.h"

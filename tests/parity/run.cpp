@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 
 #include "base/error.h"
@@ -27,10 +28,15 @@ Run::Loaded& Run::model(const std::string& name) {
     } catch (const Error& e) {
       throw Missing(e.what());
     }
-    slot = std::make_unique<Loaded>();
-    slot->checkpoint = read_checkpoint(where);
-    slot->model = build_model(slot->checkpoint);
-    slot->dense = std::make_unique<Snapshot>(*slot->model);
+    const auto type = model_type_of(where);
+    const auto known = model_types();
+    if (std::find(known.begin(), known.end(), type) == known.end())
+      throw Missing(fmt::format("family '{}' is not here yet", type));
+    auto loaded = std::make_unique<Loaded>();
+    loaded->checkpoint = read_checkpoint(where);
+    loaded->model = build_model(loaded->checkpoint);
+    loaded->dense = std::make_unique<Snapshot>(*loaded->model);
+    slot = std::move(loaded);  // whole, or not there: the next record asks again
   }
   slot->dense->restore(*slot->model);
   return *slot;

@@ -2,6 +2,7 @@
 // of the first tokens and perplexity of the sliced model. Signs of eigenvectors are arbitrary.
 #include <cmath>
 
+#include "core/stage.h"
 #include "core/stream.h"
 #include "parity/recorded.h"
 #include "walk/sparsity.h"
@@ -61,6 +62,12 @@ void verify_slicegpt(Run& run, const fs::path& file, const Json& record) {
   how.pattern.reference_ties = true;
   how.propagation = Propagation::Dense;
   how.check();
+  std::map<std::string, std::shared_ptr<const Snapshot>> kept;
+  StageContext stage{model, how, p.at("sparsity").get<double>(), at::kCPU, kept, {}, {}, ""};
+  stage.calibration = [&] { return calibration; };
+  Registry<Stage>::instance()
+      .create("slicegpt_turn", Value{Value::Map{{"round", p.at("round_interval").get<int64_t>()}}})
+      ->apply(stage);
   const auto removed = prune(model, how, p.at("sparsity").get<double>(), calibration);
   const auto eval = fmt::format("inputs/{}/eval40.safetensors", name);
   const auto theirs = result.at("ppl_eval40").get<double>();

@@ -1,5 +1,6 @@
 // Group importances of Torch-Pruning: the recorded groups are built from the recorded members, so
 // that misread shortcuts count as they were read.
+#include "measure/passes.h"
 #include "measure/statistics.h"
 #include "parity/vision.h"
 

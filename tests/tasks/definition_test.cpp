@@ -37,19 +37,26 @@ TEST_CASE("tasks: few-shot examples are drawn as random.Random(1234) draws them"
   Folder dir;
   dir.write("d.jsonl", numbered(100));
   const auto shot = [](int i) { return fmt::format("Q: q{}\nA: a{}\n\n", i, i); };
-  const auto other =
-      asked(dir.write("a.yaml", kPlain + "test_split: test\ntraining_split: train\n"), 5);
-  // An example that equals the document is left out, and not replaced, as upstream.
-  CHECK(other[0].contexts[0] == shot(99) + shot(56) + shot(14) + shot(11) + "Q: q0\nA:");
+  const std::string two =
+      "dataset_kwargs: {data_files: {test: d.jsonl, train: d.jsonl}}\ntest_split: test\n"
+      "training_split: train\n";
+  const auto train = dir.write("a.yaml", kPlain + two);
+  const auto other = asked(train, 5);
+  // Where no split of examples is named, the document may be one of them; up to 0.4.9.1 it was left
+  // out and not replaced.
+  CHECK(other[0].contexts[0] == shot(99) + shot(56) + shot(14) + shot(0) + shot(11) + "Q: q0\nA:");
+  const DocumentRules older{DocumentRules::Own::Dropped, DocumentRules::Sides::Left, false, false};
+  CHECK(Prompts(read_task(train), 5, "").questions(1, older)[0].contexts[0] ==
+        shot(99) + shot(56) + shot(14) + shot(11) + "Q: q0\nA:");
   CHECK(other[1].contexts[0] == shot(74) + shot(4) + shot(85) + shot(88) + shot(10) + "Q: q1\nA:");
   // From the scored split itself: one more is drawn, and the document is left out.
   const auto same =
       asked(dir.write("b.yaml", kPlain + "test_split: test\nfewshot_split: test\n"), 4);
   CHECK(same[0].contexts[0] == shot(99) + shot(56) + shot(14) + shot(11) + "Q: q0\nA:");
   CHECK(same[1].contexts[0] == shot(74) + shot(4) + shot(85) + shot(88) + "Q: q1\nA:");
-  const auto first = asked(dir.write("c.yaml", kPlain + "test_split: test\ntraining_split: train\n"
-                                                        "num_fewshot: 2\ndescription: \"Now.\\n\"\n"
-                                                        "fewshot_config: {sampler: first_n}\n"));
+  const auto first = asked(dir.write("c.yaml", kPlain + two +
+                                                   "num_fewshot: 2\ndescription: \"Now.\\n\"\n"
+                                                   "fewshot_config: {sampler: first_n}\n"));
   CHECK(first[5].contexts[0] == "Now.\n" + shot(0) + shot(1) + "Q: q5\nA:");
 }
 
@@ -90,8 +97,8 @@ metadata:
   CHECK(all[0].continuations == std::vector<std::string>{" an é", " b"});
   CHECK(all[0].characters == std::vector<int64_t>{4, 1});
   CHECK(all[0].bytes == std::vector<int64_t>{5, 1});
-  CHECK(all[0].gold == 1);
-  CHECK(all[1].gold == 0);
+  CHECK(all[0].right == std::vector<int64_t>{1});
+  CHECK(all[1].right == std::vector<int64_t>{0});
   const auto one = asked(file, 1);
   CHECK(contains(one[0].contexts[0], "\nAnswer: "));
 
@@ -112,12 +119,12 @@ TEST_CASE("tasks: WinoGrande's functions, CSV, answers by their text", "[tasks]"
                       "doc_to_choice: !function preprocess_winogrande.doc_to_choice\n"))[0];
   CHECK(q.contexts == std::vector<std::string>{"He, Tom", "He, J \"x\""});
   CHECK(q.continuations == std::vector<std::string>{" said.", " said."});
-  CHECK(q.gold == 1);
+  CHECK(q.right == std::vector<int64_t>{1});
   const auto named = asked(dir.write("n.yaml",
                                      "task: n\ndataset_path: d.csv\noutput_type: multiple_choice\n"
                                      "doc_to_text: sentence\ndoc_to_target: option1\n"
                                      "doc_to_choice: [\"x\", \"Tom\"]\n"))[0];
-  CHECK(named.gold == 1);
+  CHECK(named.right == std::vector<int64_t>{1});
 }
 
 TEST_CASE("tasks: mistakes are sentences with file and key", "[tasks]") {
@@ -169,7 +176,9 @@ TEST_CASE("tasks: filters and answers", "[tasks]") {
   FilterStep last{"regex", "(-?[$0-9.,]{2,})|(-?[0-9]+)"};
   last.group = -1;
   CHECK(filtered({"f", {last}}, "7 and 12") == "12");
-  CHECK(filtered({"f", {{"lowercase"}, {"remove_whitespace"}}}, "  AbC ") == "abc ");
+  CHECK(filtered({"f", {{"lowercase"}, {"remove_whitespace"}}}, "  AbC ") == "abc");
+  const DocumentRules older{DocumentRules::Own::Dropped, DocumentRules::Sides::Left, false, false};
+  CHECK(filtered({"f", {{"remove_whitespace"}}}, "  AbC ", older) == "AbC ");
   MetricChoice how{"exact_match"};
   CHECK(exact_match(how, "Yes", {"no", "Yes"}) == 1);
   CHECK(exact_match(how, "yes.", {"Yes"}) == 0);

@@ -51,7 +51,7 @@ std::vector<Question> shuffled(const V0& task) {
     for (auto& q : all) {
       std::swap(q.continuations[0], q.continuations[1]);
       std::swap(q.characters[0], q.characters[1]);
-      q.gold = 1 - q.gold;
+      q.right.front() = 1 - q.right.front();
     }
   return all;
 }
@@ -84,7 +84,7 @@ TEST_CASE("metrics under pseudo-random scores equal lm-eval's", "[tasks]") {
     for (const auto& q : shuffled(task)) {
       std::vector<double> sums;
       for (size_t i = 0; i < q.continuations.size(); ++i) sums.push_back(-random.random());
-      const auto gold = static_cast<size_t>(q.gold);
+      const auto gold = static_cast<size_t>(q.right.front());
       acc.push_back(first_maximum(sums) == gold);
       norm.push_back(first_maximum(per_character(q, sums)) == gold);
     }

@@ -125,12 +125,11 @@ namespace {
 class Careless : public Update {
  public:
   explicit Careless(bool mask) : mask_(mask) {}
-  void apply(Layer& layer, Tensor& mask, const Pattern&, const Reselect&,
-             const Stats&) const override {
+  void apply(Site& site) const override {
     if (mask_)
-      mask = at::ones_like(mask);
+      site.mask = at::ones_like(site.mask);
     else
-      layer.set_matrix(at::ones_like(layer.matrix()));
+      site.layer.set_matrix(at::ones_like(site.layer.matrix()));
   }
 
  private:
@@ -142,7 +141,7 @@ std::string careless(bool mask) {
   Method m;
   m.criterion = Registry<Criterion>::instance().create("magnitude");
   m.allocator = Registry<Allocator>::instance().create("uniform");
-  m.update = std::make_unique<Careless>(mask);
+  m.updates.emplace_back(std::make_unique<Careless>(mask));
   m.pattern = two_of_four();
   Calibration none;
   return error_of([&] { prune(*s.model, m, 0.5, none); });

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/regular_file.h"
 #include "hydra/yaml/yaml.h"
 
 namespace bench {
@@ -29,6 +30,7 @@ std::string file_name(const std::string& path) {
 }
 
 std::string read(const fs::path& file) {
+  require_regular(file);
   std::ifstream in(file, std::ios::binary);
   if (!in) fail("{}: cannot be read", file.string());
   if (fs::file_size(file) > kYamlMaxBytes)

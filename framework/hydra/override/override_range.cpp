@@ -168,6 +168,9 @@ std::vector<Element> sweep_values(const Sweep& sweep, const std::string& group,
         e.value = name;
         values.push_back(std::move(e));
       }
+      if (values.empty())
+        fail("glob() finds no configuration of a group '{}': a sweep without a value runs nothing",
+             group);
       break;
   }
   if (sweep.shuffle)

@@ -151,8 +151,12 @@ std::optional<Value> int_value(std::string_view text) {
     const auto value = parse_int((negative ? "-" : "") + clean, base);
     return value ? std::optional<Value>(*value) : std::nullopt;
   };
-  if (body.size() > 2 && body[0] == '0' && (body[1] == 'b' || body[1] == 'x'))
+  if (body.size() > 2 && body[0] == '0' && (body[1] == 'b' || body[1] == 'x')) {
+    // PyYAML takes it for a number, and Python's int() then refuses it.
+    if (body.find_first_not_of('_', 2) == std::string_view::npos)
+      fail("'{}' is no number; quote it if it is meant as text", text);
     return signed_value(body[1] == 'b' ? 2 : 16, body.substr(2));
+  }
   if (body.size() > 1 && body[0] == '0') return signed_value(8, body.substr(1));
   c.loose();
   if (c.end()) return signed_value(10, body);

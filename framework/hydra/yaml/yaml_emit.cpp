@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "hydra/yaml/scalar.h"
 #include "hydra/yaml/yaml.h"
 
@@ -17,57 +18,52 @@ struct Analysis {
   bool multiline = false, plain = true, single = true;
 };
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\0';
+bool is_break(char32_t c) {
+  return c == U'\n' || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+bool is_space(char32_t c) {
+  return c == U' ' || c == U'\t' || c == U'\r' || c == U'\0' || is_break(c);
 }
 
-size_t code_points(std::string_view text) {
-  size_t n = 0;
-  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  return n;
+std::u32string characters(std::string_view text) {
+  std::u32string all;
+  for (size_t at = 0; at < text.size();)
+    all += static_cast<char32_t>(text::next_code_point(text, at));
+  return all;
 }
 
-/// The escape of a character of several bytes that may not stand in a text: C1 controls, U+0085,
-/// U+2028, U+2029, U+FEFF, U+FFFE and U+FFFF.
-std::string escape_at(const std::string& text, size_t at) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  if (byte(at) == 0xc2 && byte(at + 1) < 0xa0) return fmt::format("\\x{:02X}", byte(at + 1));
-  static const std::pair<const char*, const char*> kEscapes[] = {{"\xE2\x80\xA8", "\\L"},
-                                                                 {"\xE2\x80\xA9", "\\P"},
-                                                                 {"\xEF\xBB\xBF", "\\uFEFF"},
-                                                                 {"\xEF\xBF\xBE", "\\uFFFE"},
-                                                                 {"\xEF\xBF\xBF", "\\uFFFF"}};
-  for (const auto& [bytes, escape] : kEscapes)
-    if (text.compare(at, 3, bytes) == 0) return escape;
-  return "";
+/// What PyYAML writes as it is outside of double quotes, and within.
+bool printable_anywhere(char32_t c) {
+  return (c >= 0x20 && c <= 0x7e) || (c >= 0xa0 && c <= 0xd7ff) ||
+         (c >= 0xe000 && c <= 0xfffd && c != 0xfeff);
+}
+bool printable_outside(char32_t c) {
+  return printable_anywhere(c) || c == U'\n' || c == 0x85 || (c >= 0x10000 && c < 0x10ffff);
 }
 
-Analysis analyze(const std::string& text) {
-  bool special = false, indicator = text.rfind("---", 0) == 0 || text.rfind("...", 0) == 0;
-  bool breaks = false, space_break = false, break_space = false;
-  const auto has = [](const char* set, char c) {
-    return c && std::string_view(set).find(c) != std::string_view::npos;
+Analysis analyze(const std::u32string& text) {
+  bool special = false, breaks = false, space_break = false, break_space = false;
+  bool indicator = text.starts_with(U"---") || text.starts_with(U"...");
+  const auto has = [](std::u32string_view set, char32_t c) {
+    return set.find(c) != std::u32string_view::npos;
   };
   for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
+    const auto c = text[i];
     const bool followed = i + 1 >= text.size() || is_space(text[i + 1]);
     const bool preceded = i == 0 || is_space(text[i - 1]);
-    if (i == 0 && has("#,[]{}&*!|>'\"%@`", c)) indicator = true;
-    if (i == 0 && has("?:-", c) && followed) indicator = true;
-    if (i > 0 && c == ':' && followed) indicator = true;
-    if (i > 0 && c == '#' && preceded) indicator = true;
-    const auto byte = static_cast<unsigned char>(c);
-    if (c != '\n' && (byte < 0x20 || byte == 0x7f)) special = true;
-    if (!escape_at(text, i).empty() || byte >= 0xf0) special = true;
-    if (c == '\n') breaks = true;
-    if (c == ' ' && i > 0 && text[i - 1] == '\n') break_space = true;
-    if (c == '\n' && i > 0 && text[i - 1] == ' ') space_break = true;
+    if (i == 0 && has(U"#,[]{}&*!|>'\"%@`", c)) indicator = true;
+    if (i == 0 && has(U"?:-", c) && followed) indicator = true;
+    if (i > 0 && c == U':' && followed) indicator = true;
+    if (i > 0 && c == U'#' && preceded) indicator = true;
+    if (!printable_outside(c)) special = true;
+    if (is_break(c)) breaks = true;
+    if (c == U' ' && i > 0 && is_break(text[i - 1])) break_space = true;
+    if (is_break(c) && i > 0 && text[i - 1] == U' ') space_break = true;
   }
   Analysis result;
   result.multiline = breaks;
-  const bool edges = !text.empty() && (has(" \n", text.front()) || has(" \n", text.back()));
+  const auto edge = [&](char32_t c) { return c == U' ' || is_break(c); };
+  const bool edges = !text.empty() && (edge(text.front()) || edge(text.back()));
   result.plain = !edges && !breaks && !special && !indicator && !break_space && !space_break;
   result.single = !special && !break_space && !space_break;
   return result;
@@ -84,7 +80,8 @@ bool needs_quotes(const std::string& text) {
     return true;  // a number that is too large
   }
   auto trimmed = text;  // what Python's int() and float() accept is quoted, blanks around included
-  while (!trimmed.empty() && is_space(trimmed.back())) trimmed.pop_back();
+  while (!trimmed.empty() && std::string_view(" \t\n\r").find(trimmed.back()) != std::string::npos)
+    trimmed.pop_back();
   trimmed.erase(0, trimmed.find_first_not_of(" \t\n\r"));
   static const std::regex kNumber(
       R"([-+]?(\d(_?\d)*\.?(\d(_?\d)*)?|\.\d(_?\d)*)(e[-+]?\d(_?\d)*)?|[-+]?(inf|infinity|nan))",
@@ -158,82 +155,94 @@ class Emitter {
     }
   }
 
+  /// Characters since the last line break of any kind.
   size_t column() const {
-    const auto line = text.rfind('\n');
-    return code_points(std::string_view(text).substr(line == std::string::npos ? 0 : line + 1));
+    const auto line = characters(text.substr(text.rfind('\n') + 1));  // npos + 1 is 0
+    size_t n = 0;
+    for (const auto c : line) n = is_break(c) ? 0 : n + 1;
+    return n;
   }
   void new_line(int indent) { text += "\n" + std::string(static_cast<size_t>(indent), ' '); }
+  void put(char32_t c) { text::append_code_point(text, static_cast<uint32_t>(c)); }
 
   void string(const std::string& s, int indent, bool key) {
-    const auto analysis = analyze(s);
+    const auto all = characters(s);
+    const auto analysis = analyze(all);
     if (!needs_quotes(s) && analysis.plain)
-      folded(s, indent, key, '\0');
+      folded(all, indent, key, '\0');
     else if (analysis.single && !(key && analysis.multiline))
-      folded(s, indent, key, '\'');
+      folded(all, indent, key, '\'');
     else
-      double_quoted(s, indent, key);
+      double_quoted(all, indent, key);
   }
 
   /// Plain and single-quoted text: a single blank beyond the width becomes a line break.
-  void folded(const std::string& s, int indent, bool key, char quote) {
+  void folded(const std::u32string& s, int indent, bool key, char quote) {
     if (quote) text += quote;
     for (size_t i = 0; i < s.size();) {
       size_t end = i + 1;
-      if (s[i] == ' ') {
-        while (end < s.size() && s[end] == ' ') ++end;
+      if (s[i] == U' ') {
+        while (end < s.size() && s[end] == U' ') ++end;
         const bool edge = quote && (i == 0 || end == s.size());
         if (end == i + 1 && !key && !edge && column() > kWidth)
           new_line(indent);
         else
-          text += s.substr(i, end - i);
-      } else if (s[i] == '\n') {
-        while (end < s.size() && s[end] == '\n') ++end;
-        text += '\n' + std::string(end - i, '\n');
-        text += std::string(static_cast<size_t>(indent), ' ');
+          text.append(end - i, ' ');
+      } else if (is_break(s[i])) {
+        while (end < s.size() && is_break(s[end])) ++end;
+        if (s[i] == U'\n') text += '\n';  // one alone would be folded to a blank
+        for (size_t k = i; k < end; ++k) put(s[k]);
+        text.append(static_cast<size_t>(indent), ' ');
       } else {
-        while (end < s.size() && s[end] != ' ' && s[end] != '\n') ++end;
-        for (const char c : s.substr(i, end - i))
-          text += c == '\'' && quote ? "''" : std::string(1, c);
+        for (end = i; end < s.size() && s[end] != U' ' && !is_break(s[end]); ++end) {
+          put(s[end]);
+          if (s[end] == U'\'' && quote) text += '\'';
+        }
       }
       i = end;
     }
     if (quote) text += quote;
   }
 
-  void double_quoted(const std::string& s, int indent, bool key) {
+  /// Beyond the width a line may end before a blank and behind an escape.
+  void double_quoted(const std::u32string& s, int indent, bool key) {
     text += '"';
     for (size_t i = 0; i < s.size(); ++i) {
-      const char c = s[i];
-      const bool inner = i > 0 && i + 1 < s.size();
-      if (c == ' ' && inner && !key && column() > kWidth) {
+      const auto c = s[i];
+      const auto escape = escape_of(c);
+      const bool inner = i > 0 && i + 1 < s.size() && !key;
+      if (escape.empty() && c == U' ' && inner && column() > kWidth) {
         text += "\\";
         new_line(indent);
         text += "\\ ";
         continue;
       }
-      text += escaped(s, i);
+      if (escape.empty())
+        put(c);
+      else
+        text += escape;
+      // PyYAML looks at the column of what it has written, one character short of the next.
+      if (!escape.empty() && inner && column() > kWidth + 1) {
+        text += "\\";
+        new_line(indent);
+        if (s[i + 1] == U' ') text += "\\";
+      }
     }
     text += '"';
   }
 
-  static std::string escaped(const std::string& s, size_t& i) {
-    const auto byte = static_cast<unsigned char>(s[i]);
-    static const std::pair<char, const char*> kNames[] = {
-        {'"', "\\\""}, {'\\', "\\\\"}, {'\0', "\\0"}, {'\a', "\\a"}, {'\b', "\\b"},  {'\t', "\\t"},
-        {'\n', "\\n"}, {'\v', "\\v"},  {'\f', "\\f"}, {'\r', "\\r"}, {'\x1b', "\\e"}};
-    for (const auto& [c, name] : kNames)
-      if (s[i] == c) return name;
-    if (byte < 0x20 || byte == 0x7f) return fmt::format("\\x{:02X}", byte);
-    if (const auto escape = escape_at(s, i); !escape.empty()) {
-      i += byte == 0xc2 ? 1 : 2;
-      return escape;
-    }
-    if (byte >= 0xf0 && i + 3 < s.size()) {  // PyYAML escapes all beyond U+FFFF
-      unsigned point = byte & 7u;
-      for (int k = 0; k < 3; ++k) point = point << 6 | (static_cast<unsigned char>(s[++i]) & 0x3fu);
-      return fmt::format("\\U{:08X}", point);
-    }
-    return std::string(1, s[i]);
+  /// "" where the character stands for itself in double quotes.
+  static std::string escape_of(char32_t c) {
+    static const std::pair<char32_t, const char*> kNames[] = {
+        {U'"', "\\\""}, {U'\\', "\\\\"}, {0, "\\0"},      {7, "\\a"},     {8, "\\b"},
+        {U'\t', "\\t"}, {U'\n', "\\n"},  {0x0b, "\\v"},   {0x0c, "\\f"},  {U'\r', "\\r"},
+        {0x1b, "\\e"},  {0x85, "\\N"},   {0x2028, "\\L"}, {0x2029, "\\P"}};
+    for (const auto& [known, name] : kNames)
+      if (c == known) return name;
+    if (printable_anywhere(c)) return "";
+    const auto code = static_cast<uint32_t>(c);
+    if (code <= 0xff) return fmt::format("\\x{:02X}", code);
+    return code <= 0xffff ? fmt::format("\\u{:04X}", code) : fmt::format("\\U{:08X}", code);
   }
 };
 

@@ -50,6 +50,10 @@ class Builder : public YAML::EventHandler {
       error(mark, "this alias is inside its own anchor; recursive aliases are not supported");
     const auto& [value, nodes, complete] = it->second;
     count(mark, nodes, 0);
+    copied_ += bytes_of(value);
+    if (copied_ > kYamlMaxBytes * 8)
+      error(mark, fmt::format("its aliases copy more than {} bytes; write the text once",
+                              kYamlMaxBytes * 8));
     put(mark, value, 0, nodes);
   }
 
@@ -105,6 +109,16 @@ class Builder : public YAML::EventHandler {
 
   [[noreturn]] void error(const YAML::Mark& mark, const std::string& what) const {
     fail("{}:{}: {}", file_, mark.line + 1, what);
+  }
+
+  static size_t bytes_of(const Value& v) {
+    if (v.is_string()) return v.string().size();
+    size_t all = 0;
+    if (v.is_list())
+      for (const auto& item : v.list()) all += bytes_of(item);
+    if (v.is_map())
+      for (const auto& e : v.map()) all += e.key.size() + bytes_of(e.value);
+    return all;
   }
 
   bool key_expected() const {
@@ -252,6 +266,7 @@ class Builder : public YAML::EventHandler {
   }
 
  private:
+  size_t copied_ = 0;  // bytes that aliases brought
   const std::string& text_;
   const std::string file_;
   std::vector<Frame> frames_;

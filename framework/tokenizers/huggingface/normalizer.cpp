@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/unicode.h"
 #include "base/near.h"
 #include "base/base64.h"
 #include "tokenizers/sentencepiece/charsmap.h"
@@ -22,17 +23,30 @@ class UnicodeForm : public Normalizer {
  public:
   explicit UnicodeForm(int options) : options_(options) {}
 
+  /// Points that the tokenizers' normaliser does not know stand between the parts.
   void apply(std::string& text, bool&) const override {
+    std::string out;
+    size_t begin = 0;
+    for (size_t at = 0; at < text.size();) {
+      const size_t here = at;
+      if (!never_normalised(next_code_point(text, at))) continue;
+      out += normalised(text.substr(begin, here - begin)) + text.substr(here, at - here);
+      begin = at;
+    }
+    text = begin == 0 ? normalised(text) : out + normalised(text.substr(begin));
+  }
+
+ private:
+  std::string normalised(const std::string& text) const {
     utf8proc_uint8_t* raw = nullptr;
     const auto length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                      static_cast<utf8proc_ssize_t>(text.size()), &raw,
                                      static_cast<utf8proc_option_t>(options_));
     const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(raw, &std::free);
     if (length < 0) fail("a text cannot be normalised: {}", utf8proc_errmsg(length));
-    text.assign(reinterpret_cast<const char*>(raw), static_cast<size_t>(length));
+    return {reinterpret_cast<const char*>(raw), static_cast<size_t>(length)};
   }
 
- private:
   int options_;
 };
 

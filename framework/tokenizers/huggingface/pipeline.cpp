@@ -73,16 +73,19 @@ class Pipeline::Encoder {
 Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant, std::string hash)
     : parts_(std::move(parts)) {
   require(parts_.model != nullptr, "a pipeline has a model");
-  int64_t next = parts_.model->vocabulary().size();
+  const auto& vocabulary = parts_.model->vocabulary();
+  int64_t largest = -1;  // of the added tokens so far
   std::vector<AddedToken> tokens;
   std::map<std::string, size_t> places;  // of the last entry of a token, which counts
   for (AddedToken token : parts_.added) {
     if (token.content.empty()) continue;
-    const auto known = parts_.model->vocabulary().id(token.content);
-    const auto [place, is_new] = added_ids_.try_emplace(token.content, known ? *known : next);
-    if (is_new && !known) ++next;
+    const auto known = vocabulary.id(token.content);
+    // Over a vocabulary with gaps the count of tokens, not the largest id, is the next id.
+    const auto next = largest >= vocabulary.count() ? largest + 1 : vocabulary.count();
+    const auto place = added_ids_.try_emplace(token.content, known ? *known : next).first;
     const int64_t id = place->second;
-    if (token.stated && *token.stated != id) {
+    largest = std::max(largest, id);
+    if (parts_.stated_ids_bind && token.stated && *token.stated != id) {
       fail("the added token \"{}\" is stated to have id {}, but by the vocabulary it has {}",
            token.content, *token.stated, id);
     }
@@ -98,7 +101,10 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
   const auto find = [&](const std::optional<std::string>& name) {
     return name ? id(*name) : std::nullopt;
   };
-  about_ = {next, find(names.bos), find(names.eos), std::move(variant), std::move(hash)};
+  const auto all = std::max(vocabulary.size(), largest + 1);
+  about_ = {all, find(names.bos), find(names.eos), std::move(variant), std::move(hash), {}};
+  for (const auto& token : tokens)
+    if (token.special) about_.special.insert(added_ids_.at(token.content));
 }
 
 void Pipeline::look_for(const AddedToken& token) {

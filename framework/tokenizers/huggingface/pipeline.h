@@ -22,6 +22,9 @@ struct PipelineParts {
   std::unique_ptr<Decoder> decoder;  ///< none: tokens are joined by blanks
   /// Added tokens are decoded as they are looked for: tokenizers 0.23, not before.
   bool decodes_normalized = false;
+  /// An added token's id must be the one that a file states for it. The tokenizers library itself
+  /// counts on and warns: what it gives is the id (added_vocabulary.rs, add_tokens).
+  bool stated_ids_bind = true;
   std::vector<int64_t> prefix, suffix;  ///< ids that are added around a text by default
 };
 

@@ -1,6 +1,8 @@
 #include "tokenizers/huggingface/tokenizer_json.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/near.h"
@@ -71,13 +73,43 @@ std::unique_ptr<Model> bpe_from_json(const Json& model, const std::string& where
   return std::make_unique<Bpe>(std::move(vocabulary), merges, options);
 }
 
+/// A score as serde_json reads it without its feature float_roundtrip: all digits as one whole
+/// number, then one multiplication or division by a power of ten. Where two ways to cut a text cost
+/// the same, the last bit decides. The text is the shortest that reads back equal, as files are
+/// written.
+double serde_float(const std::string& text) {
+  constexpr uint64_t kMost = UINT64_MAX;
+  uint64_t significand = 0;
+  int exponent = 0;
+  bool behind_point = false, full = false;
+  size_t at = text.starts_with('-') ? 1 : 0;
+  for (; at < text.size() && text[at] != 'e' && text[at] != 'E'; ++at) {
+    if (text[at] == '.') {
+      behind_point = true;
+      continue;
+    }
+    const auto digit = static_cast<uint64_t>(text[at] - '0');
+    full = full || significand > (kMost - digit) / 10;
+    if (!full) significand = significand * 10 + digit;
+    exponent += full ? !behind_point : behind_point ? -1 : 0;
+  }
+  if (at < text.size()) exponent += std::atoi(text.c_str() + at + 1);
+  auto value = static_cast<double>(significand);
+  for (; exponent < -308; exponent += 308) value /= 1e308;
+  const double power = std::pow(10.0, std::abs(exponent));
+  value = exponent < 0 ? value / power : value * power;
+  return text.starts_with('-') ? -value : value;
+}
+
 std::unique_ptr<Model> unigram_from_json(const Json& model, const std::string& where) {
   std::vector<std::pair<std::string, double>> pieces;
   for (const Json& piece : get_array(model, "vocab", where)) {
     const bool pair =
         piece.is_array() && piece.size() == 2 && piece[0].is_string() && piece[1].is_number();
     if (!pair) fail("{}: vocabulary entry {} is not [token, score]", where, pieces.size());
-    pieces.emplace_back(piece[0].get<std::string>(), piece[1].get<double>());
+    pieces.emplace_back(piece[0].get<std::string>(), piece[1].is_number_float()
+                                                         ? serde_float(piece[1].dump())
+                                                         : piece[1].get<double>());
   }
   std::optional<int64_t> unk;
   if (has(model, "unk_id")) unk = get_int(model, "unk_id", where);
@@ -142,12 +174,11 @@ void template_from_json(const Json& processor, const std::string& where, Pipelin
   parts.suffix.insert(parts.suffix.end(), behind.begin(), behind.end());
 }
 
-std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& variant) {
-  const std::string where = files.path(files.tokenizer_json());
-  const Json json = parse_json(files.bytes(files.tokenizer_json()), where);
+PipelineParts parts_from_json(const Json& json, const std::string& where) {
   // "truncation" and "padding" are not read: transformers sets both anew at each call.
   PipelineParts parts;
   parts.decodes_normalized = true;
+  parts.stated_ids_bind = false;
   const auto part = [&](const char* key) { return has(json, key) ? json[key] : Json(); };
   parts.model = model_from_json(get(json, "model", where), where + ": model");
   parts.added = added_from_json(json, where);
@@ -155,6 +186,13 @@ std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& var
   parts.pre_tokenizer = make_pre_tokenizer(part("pre_tokenizer"), where + ": pre_tokenizer");
   parts.decoder = make_decoder(part("decoder"), where + ": decoder");
   template_from_json(part("post_processor"), where + ": post_processor", parts);
+  return parts;
+}
+
+std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& variant) {
+  const std::string where = files.path(files.tokenizer_json());
+  const Json json = parse_json(files.bytes(files.tokenizer_json()), where);
+  auto parts = parts_from_json(json, where);
   const TokenizerConfig config = read_config(files);
   auto tokenizer = std::make_unique<Pipeline>(
       std::move(parts), Pipeline::Names{config.bos, config.eos}, variant, files.hash(variant));

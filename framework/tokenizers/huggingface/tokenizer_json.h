@@ -18,6 +18,9 @@ std::vector<Merge> merges_from_json(const Json& merges, const std::string& where
 std::vector<AddedToken> added_from_json(const Json& file, const std::string& where);
 std::unique_ptr<Model> model_from_json(const Json& model, const std::string& where);
 
+/// All parts of a tokenizer.json.
+PipelineParts parts_from_json(const Json& file, const std::string& where);
+
 /// Reads the "post_processor" into the prefix and suffix of `parts`.
 void template_from_json(const Json& processor, const std::string& where, PipelineParts& parts);
 

@@ -19,6 +19,8 @@ class Vocabulary {
   explicit Vocabulary(std::vector<std::pair<std::string, int64_t>> entries);
 
   int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
+  /// How many tokens there are: less than size() where ids have gaps.
+  int64_t count() const { return static_cast<int64_t>(ids_.size()); }
   std::optional<int64_t> id(std::string_view token) const;
   /// null for an id without a token.
   const std::string* token(int64_t id) const;

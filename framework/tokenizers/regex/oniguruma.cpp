@@ -122,7 +122,8 @@ class Translator : OnigurumaScanner {
     if (!members.empty()) {
       out_ += (c & 0x20 ? "[" : "[^") + members + "]";
     } else if (c == 'p' || c == 'P') {
-      out_ += property(c);
+      const auto p = property(c);
+      out_ += (p.negated ? "[^" : "[") + p.members + "]";
     } else if (c == 'b') {
       out_ += fmt::format("(?:(?<={0})(?!{0})|(?<!{0})(?={0}))", word);
     } else if (c == 'B') {
@@ -199,7 +200,11 @@ class Translator : OnigurumaScanner {
         set.united.push_back("[^" + members + "]");
       }
     } else if (c == 'p' || c == 'P') {
-      set.members += property(c);
+      const auto p = property(c);
+      if (p.negated)
+        set.united.push_back("[^" + p.members + "]");
+      else
+        set.members += p.members;
     } else {
       cannot(fmt::format("\\{} in a class", c));
     }

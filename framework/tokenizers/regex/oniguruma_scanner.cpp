@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "base/unicode.h"
 #include "base/utf8.h"
 
 namespace bench::text {
@@ -48,7 +49,7 @@ std::string OnigurumaScanner::code_text(uint32_t code) {
   return fmt::format("\\x{{{:x}}}", code);
 }
 
-std::string OnigurumaScanner::property(char kind) {
+OnigurumaScanner::Property OnigurumaScanner::property(char kind) {
   const size_t end = in_.find('}', at_);
   if (!take("{") || end == std::string_view::npos) cannot("a property without braces");
   bool negated = kind == 'P';
@@ -57,7 +58,9 @@ std::string OnigurumaScanner::property(char kind) {
   at_ = end + 1;
   const std::string script = "\\p{sc:" + name + "}";
   const bool is_script = name.size() > 2 && compiles(script);
-  return fmt::format("\\{}{{{}{}}}", negated ? 'P' : 'p', is_script ? "sc:" : "", name);
+  // PCRE2's own Unicode may be older than ours: a category has the newer points beside it.
+  return {negated, fmt::format("\\p{{{}{}}}", is_script ? "sc:" : "", name) +
+                       (is_script || name.empty() || name.size() > 2 ? "" : newer_points(name))};
 }
 
 uint32_t OnigurumaScanner::hex(size_t least, size_t most) {
@@ -98,9 +101,10 @@ std::string OnigurumaScanner::members_of(char letter) {
     case 's':
       return kSpace;
     case 'w':
-      return kWord;
+      return kWord + newer_points("L") + newer_points("M") + newer_points("Nd") +
+             newer_points("Nl") + newer_points("Pc");
     case 'd':
-      return kDigit;
+      return kDigit + newer_points("Nd");
     case 'h':
       return kHex;
     default:

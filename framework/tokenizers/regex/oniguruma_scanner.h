@@ -17,7 +17,11 @@ class OnigurumaScanner {
   [[noreturn]] void cannot(std::string_view what) const;
 
   /// Behind \p or \P: a script is Script in Oniguruma, by default Script_Extensions in PCRE2.
-  std::string property(char kind);
+  struct Property {
+    bool negated;
+    std::string members;  // of a class
+  };
+  Property property(char kind);
   /// Behind a backslash: the code point, if the escape stands for one character.
   bool character(uint32_t& code);
   /// What \s, \d, \w, \h hold, in the notation of a PCRE2 class; empty for other letters.
