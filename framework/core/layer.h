@@ -16,12 +16,12 @@ struct Layer {
   Tensor bias;    // [out]; undefined if none
   Tensor mask;    // bool [out, in*kh*kw], true = kept; undefined while dense
   int64_t stride = 1, padding = 0;  // conv only
-  bool stored_transposed = false;  // a checkpoint holds [in, out] (transformers' Conv1D)
+  bool stored_transposed = false;   // a checkpoint holds [in, out] (transformers' Conv1D)
 
-  /// Sees x: [rows, in*kh*kw] while a pass collects. which: int64 [rows], ascending: the rows of the
-  /// batch that x is (the tokens that were routed to an expert); undefined: all of them.
+  /// Sees x: [rows, in*kh*kw] while a pass collects. which: int64 [rows], ascending: the rows of
+  /// the batch that x is (the tokens that were routed to an expert); undefined: all of them.
   std::function<void(const Tensor& x, const Tensor& which)> tap;
-  Tensor gate;                               // [in]: multiplies input channels
+  Tensor gate;                                                // [in]: multiplies input channels
   std::function<Tensor(const Layer&, const Tensor& x)> lens;  // computes y in place of the weight
 
   double rows_share = 1;  // of a batch's rows, how many reach it: k of E for an expert's layer

@@ -55,8 +55,9 @@ class Model {
   virtual std::vector<Named> tensors() = 0;
   /// The longest sequence it was made for, in tokens; of text alone.
   virtual int64_t max_length() const { return 0; }
-  /// Beyond so many tokens what a sequence's beginning gives depends on how long the whole is (rotary
-  /// scalings that look at the length): neither a past nor a shared prefix holds there. 0: never.
+  /// Beyond so many tokens what a sequence's beginning gives depends on how long the whole is
+  /// (rotary scalings that look at the length): neither a past nor a shared prefix holds there. 0:
+  /// never.
   virtual int64_t steady_length() const { return 0; }
 
   std::vector<Layer*> layers();

@@ -136,7 +136,8 @@ Tensor attend_by_hand(const Tensor& q, const Tensor& k, const Tensor& v, const A
       auto mine = how;
       if (how.slopes.defined()) mine.slopes = how.slopes.narrow(0, h, 1);
       if (how.sinks.defined()) mine.sinks = how.sinks.narrow(0, h, 1);
-      out.narrow(0, h, 1).narrow(1, first, count)
+      out.narrow(0, h, 1)
+          .narrow(1, first, count)
           .copy_(attend_heads(q.narrow(0, h, 1).narrow(1, first, count), k.narrow(0, h, 1),
                               v.narrow(0, h, 1), first, queries, mine));
     }
@@ -164,13 +165,14 @@ Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
   if (by_hand(how)) return joined(attend_by_hand(qh[0], kh[0], vh[0], how));
   const bool causal = queries == keys && before;
   // One query that sees every key, or all of them do.
-  const bool open = (queries == 1 && before) || (how.mask.kind == Mask::Full && !how.slopes.defined());
+  const bool open =
+      (queries == 1 && before) || (how.mask.kind == Mask::Full && !how.slopes.defined());
   const auto mask = causal || open ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
   const auto scale = how.scale > 0 ? std::optional<double>(how.scale) : std::nullopt;
   // The fused kernels' backward passes on a GPU add in any order.
   const bool plain = q.is_cuda() && at::GradMode::is_enabled() && q.requires_grad();
-  const auto out = plain ? std::get<0>(at::_scaled_dot_product_attention_math(
-                               qh, kh, vh, mask, 0.0, causal, {}, scale))
+  const auto out = plain ? std::get<0>(at::_scaled_dot_product_attention_math(qh, kh, vh, mask, 0.0,
+                                                                              causal, {}, scale))
                          : at::scaled_dot_product_attention(qh, kh, vh, mask, 0.0, causal, scale);
   return joined(out[0]);
 }
@@ -181,7 +183,9 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& ba
               const Attention& how) {
   const int64_t n = batch.segments();
   std::vector<Tensor> parts(static_cast<size_t>(n));
-  const auto empty = [&] { return at::zeros({0, q.size(1) / how.head_dim * value_dim(how)}, q.options()); };
+  const auto empty = [&] {
+    return at::zeros({0, q.size(1) / how.head_dim * value_dim(how)}, q.options());
+  };
   const auto run = [&](int64_t from, int64_t to) {
     for (int64_t s = from; s < to; ++s) {
       const auto begin = batch.starts[static_cast<size_t>(s)];

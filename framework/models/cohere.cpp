@@ -41,13 +41,14 @@ Plan cohere2(Source& c) {
     p.rope_of[at] = (types.empty() ? slides(i) : types[at]) ? 0 : -1;
   }
   c.only("use_qk_norm", false);
-  c.inert({"rotary_pct", "position_embedding_type", "order_of_interleaved_layers", "use_embedding_sharing",
-           "use_gated_activation", "use_parallel_block", "use_parallel_embedding"});
+  c.inert({"rotary_pct", "position_embedding_type", "order_of_interleaved_layers",
+           "use_embedding_sharing", "use_gated_activation", "use_parallel_block",
+           "use_parallel_embedding"});
   return p;
 }
 
-[[maybe_unused]] const bool registered = enroll_plan<cohere>("cohere") &&
-                                         enroll_plan<cohere2>("cohere2");
+[[maybe_unused]] const bool registered =
+    enroll_plan<cohere>("cohere") && enroll_plan<cohere2>("cohere2");
 
 }  // namespace
 }  // namespace bench

@@ -23,8 +23,8 @@ class Decoder : public Model, public Streamed, public Routed {
   }
   int64_t block_count() const override { return count_; }
   std::vector<Layer*> layers(int64_t block) override;
-  /// Kinds "head", "neuron", "hidden" (one group: a channel of the residual stream), "expert", and of
-  /// one unit each "attention", "mlp" and "block".
+  /// Kinds "head", "neuron", "hidden" (one group: a channel of the residual stream), "expert", and
+  /// of one unit each "attention", "mlp" and "block".
   std::vector<Group> groups(const std::string& kind) override;
   std::vector<Named> tensors() override;
   int64_t max_length() const override { return max_length_; }
@@ -43,10 +43,10 @@ class Decoder : public Model, public Streamed, public Routed {
     /// The norm that only attention reads, and the one that only the MLP reads: they go with their
     /// sublayer. Null where the residual stream itself is normalised.
     Norm *attention_norm = nullptr, *mlp_norm = nullptr;
-    int64_t head_units = 0;             // where the first slice of `head` does not tell
-    std::vector<Slice> attention_rest;  // of attention, beside the heads
+    int64_t head_units = 0;              // where the first slice of `head` does not tell
+    std::vector<Slice> attention_rest;   // of attention, beside the heads
     std::vector<Tensor*> attention_own;  // tensors that only all of attention takes along
-    Norm* shared_norm = nullptr;        // read by attention and MLP alike: goes with the block
+    Norm* shared_norm = nullptr;         // read by attention and MLP alike: goes with the block
     /// What reads the residual stream and what writes to it; none: as `head` and `neuron` say.
     std::vector<Layer*> readers, writers;
     Experts* experts = nullptr;  // in place of `neuron`

@@ -28,8 +28,8 @@ Experts::Experts(Source& source, const std::string& at, int64_t hidden, const Mi
   const auto count = router_.size(0);
   source.agree(form.experts_key, count, at + form.router_name + ".weight");
   if (form.router.chosen > count)
-    fail("{}: {} experts of a token are more than the {} of {}", source.where(),
-         form.router.chosen, count, at + form.router_name);
+    fail("{}: {} experts of a token are more than the {} of {}", source.where(), form.router.chosen,
+         count, at + form.router_name);
   if (!form.stacked_in.empty())
     take_stacked(source, count);
   else
@@ -100,8 +100,7 @@ void Experts::take_shared(Source& source, int64_t hidden) {
   shared_.down = source.layer(name + "down_proj", false);
   if (!form_.shared_key.empty())
     source.agree(form_.shared_key, shared_.down.columns(), shared_.down.weight_name());
-  if (form_.shared_width > 0 && !source.compact() &&
-      form_.shared_width != shared_.down.columns())
+  if (form_.shared_width > 0 && !source.compact() && form_.shared_width != shared_.down.columns())
     fail("{}: {} of config.json is {}, where {} is made for {}", source.where(), form_.shared_key,
          form_.shared_width, shared_.down.weight_name(), shared_.down.columns());
   if (form_.shared_gate.empty()) return;
@@ -195,7 +194,8 @@ Routing Experts::route(const Tensor& x) const {
                                                           : open;
     auto choice = correction_.defined() ? scores + correction_ : scores;
     if (dead.defined()) choice = choice.masked_fill(dead, -kInfinite);
-    const auto order = at::sort(choosable(choice.detach()), /*stable=*/true, 1, /*descending=*/true);
+    const auto order =
+        at::sort(choosable(choice.detach()), /*stable=*/true, 1, /*descending=*/true);
     const auto best = std::get<1>(order).narrow(1, 0, k);
     const auto none = std::get<0>(order).narrow(1, 0, k).isinf();
     auto weights = scores.gather(1, best);
@@ -252,8 +252,8 @@ Tensor Experts::operator()(const Tensor& x) const {
   if (shared_.down.name.empty() || shared_.down.columns() == 0) return out;
   const auto y = run(shared_, x, {});
   if (!shared_gate_.defined()) return out + y;
-  return out + rowwise(linear_rows(x, shared_gate_, {}),
-                       [](const Tensor& t) { return t.sigmoid(); }) * y;
+  return out +
+         rowwise(linear_rows(x, shared_gate_, {}), [](const Tensor& t) { return t.sigmoid(); }) * y;
 }
 
 namespace {
@@ -325,8 +325,8 @@ Group Experts::expert_group(int64_t block) {
 std::vector<Slice> Experts::neurons(Expert& e) const {
   if (e.gate_up.name.empty())
     return {{&e.gate, Slice::Out}, {&e.up, Slice::Out}, {&e.down, Slice::In}};
-  const Slice both = form_.interleaved ? Slice{&e.gate_up, Slice::Out, 2}
-                                       : Slice{&e.gate_up, Slice::Out, 1, 2};
+  const Slice both =
+      form_.interleaved ? Slice{&e.gate_up, Slice::Out, 2} : Slice{&e.gate_up, Slice::Out, 1, 2};
   return {both, {&e.down, Slice::In}};
 }
 

@@ -36,9 +36,9 @@ struct MixtureForm {
   std::string gate = "gate_proj", up = "up_proj", down = "down_proj";
   /// Files that keep all experts in one tensor: its names below experts_at, entry E first.
   std::string stacked_in = {}, stacked_out = {};
-  std::string bias_in = {}, bias_out = {};  // stacked alike; empty: none
-  bool input_first = false;                 // the stacked matrices are [in, out]
-  bool interleaved = false;                 // rows of the fused matrix take turns: gate, up
+  std::string bias_in = {}, bias_out = {};    // stacked alike; empty: none
+  bool input_first = false;                   // the stacked matrices are [in, out]
+  bool interleaved = false;                   // rows of the fused matrix take turns: gate, up
   double swiglu_alpha = 0, swiglu_limit = 0;  // gpt_oss's clamped form, where alpha is not 0
   Activation act = nullptr;
   std::string shared = {}, shared_gate = {};  // below the block; empty: none

@@ -1,5 +1,5 @@
-// Falcon: one fused projection in three layouts, rotary positions or ALiBi, attention and MLP side by
-// side or in turn. transformers models/falcon/modeling_falcon.py.
+// Falcon: one fused projection in three layouts, rotary positions or ALiBi, attention and MLP side
+// by side or in turn. transformers models/falcon/modeling_falcon.py.
 #include "models/alibi.h"
 #include "models/transformer.h"
 

@@ -29,7 +29,8 @@ Plan base(Source& c, const std::string& act, bool rope) {
 Plan gemma(Source& c) {
   auto p = base(c, "hidden_act", true);
   // Old official configs say "gelu" and mean the tanh form (families.md 1).
-  if (c.get<std::string>("hidden_act", "gelu") == "gelu") p.act = activation("gelu_tanh", c.where());
+  if (c.get<std::string>("hidden_act", "gelu") == "gelu")
+    p.act = activation("gelu_tanh", c.where());
   c.inert({"hidden_activation"});  // transformers reads hidden_act alone
   return p;
 }
@@ -57,8 +58,8 @@ Plan gemma3(Source& c) {
   four_norms(c, p);
   p.qk_norm = QkNorm::Shared;
   p.logit_cap = cap_of(c, "final_logit_softcapping", 0);
-  const auto pattern = c.get<int64_t>(
-      "sliding_window_pattern", c.get<int64_t>("_sliding_window_pattern", 6));
+  const auto pattern =
+      c.get<int64_t>("sliding_window_pattern", c.get<int64_t>("_sliding_window_pattern", 6));
   if (pattern <= 0) c.refuse("sliding_window_pattern");
   const auto slides = [&](int64_t i) { return (i + 1) % pattern != 0; };
   p.windows = windows_of(c, p.blocks, 4096, slides);

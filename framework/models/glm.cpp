@@ -1,5 +1,6 @@
-// GLM-4-9b: LLaMA with gate and up in one matrix, neighbouring numbers of half of each head rotated.
-// GLM-4-0414: the same with norms behind the branches, too. transformers models/glm/, glm4/.
+// GLM-4-9b: LLaMA with gate and up in one matrix, neighbouring numbers of half of each head
+// rotated. GLM-4-0414: the same with norms behind the branches, too. transformers models/glm/,
+// glm4/.
 #include "models/transformer.h"
 
 namespace bench {

@@ -8,7 +8,8 @@ Plan granite_plan(Source& c) {
   p.residual = c.get<double>("residual_multiplier", 1);
   p.scale = c.get<double>("attention_multiplier", 1);
   const auto divisor = c.get<double>("logits_scaling", 1);
-  if (!(divisor > 0) || !(p.scale > 0)) c.refuse(divisor > 0 ? "attention_multiplier" : "logits_scaling");
+  if (!(divisor > 0) || !(p.scale > 0))
+    c.refuse(divisor > 0 ? "attention_multiplier" : "logits_scaling");
   p.logit_scale = 1 / divisor;
   p.qkv_bias = p.o_bias = c.get("attention_bias", false);
   return p;

@@ -139,8 +139,9 @@ void check_reads_back(Model& model, const Json& config, const Checkpoint& source
     if (t.parameter || !t.tensor->defined() || t.tensor->scalar_type() == at::kBool) continue;
     if (!theirs.count(t.name) || !theirs[t.name]->defined() ||
         !theirs[t.name]->cpu().equal(t.tensor->cpu()))
-      fail("{}: transformers has no place for {}: --compact writes a folder that this program reads",
-           source.folder.string(), t.name);
+      fail(
+          "{}: transformers has no place for {}: --compact writes a folder that this program reads",
+          source.folder.string(), t.name);
   }
 }
 
@@ -190,8 +191,7 @@ Json hub_config(Model& model, const Checkpoint& source) {
   narrowed("head", keys.heads, [&](const std::string&, int64_t n, int64_t before) {
     const auto heads = config.at(keys.heads).get<int64_t>();
     const auto of_keys = config.value(keys.kv_heads, Json());
-    if (!keys.head_dim.empty())
-      config[keys.head_dim] = dense->groups("head").front().unit_width;
+    if (!keys.head_dim.empty()) config[keys.head_dim] = dense->groups("head").front().unit_width;
     if (!of_keys.is_number() || of_keys == before) config[keys.kv_heads] = n;
     config[keys.heads] = n * (heads / before);
   });

@@ -32,9 +32,8 @@ Plan qwen2(Source& c) {
   return p;
 }
 
-[[maybe_unused]] const bool registered = enroll_plan<llama>("llama") &&
-                                         enroll_plan<mistral>("mistral") &&
-                                         enroll_plan<qwen2>("qwen2");
+[[maybe_unused]] const bool registered =
+    enroll_plan<llama>("llama") && enroll_plan<mistral>("mistral") && enroll_plan<qwen2>("qwen2");
 
 }  // namespace
 }  // namespace bench

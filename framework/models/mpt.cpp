@@ -43,8 +43,9 @@ Plan mpt(Source& c) {
   p.slopes = alibi_slopes_of_more;
   obey_attention(c, p);
   // transformers reads none of these: slopes always use 8, positions are never learned.
-  c.inert({"learned_pos_emb", "logit_scale", "no_bias", "norm_type", "embedding_fraction", "verbose",
-           "expansion_ratio", "init_config", "ffn_config", "fc_type", "embedding_fraction"});
+  c.inert({"learned_pos_emb", "logit_scale", "no_bias", "norm_type", "embedding_fraction",
+           "verbose", "expansion_ratio", "init_config", "ffn_config", "fc_type",
+           "embedding_fraction"});
   return p;
 }
 

@@ -1,6 +1,6 @@
-// OLMo 1: LLaMA with layer norms that have no tensors, clamped projections. OLMo 2: norms behind the
-// branches, queries and keys normed over their whole width. OLMo 3: with windows in all but every
-// fourth layer. transformers models/olmo/, olmo2/, olmo3/.
+// OLMo 1: LLaMA with layer norms that have no tensors, clamped projections. OLMo 2: norms behind
+// the branches, queries and keys normed over their whole width. OLMo 3: with windows in all but
+// every fourth layer. transformers models/olmo/, olmo2/, olmo3/.
 #include "models/transformer.h"
 
 namespace bench {
@@ -46,9 +46,8 @@ Plan olmo3(Source& c) {
   return p;
 }
 
-[[maybe_unused]] const bool registered = enroll_plan<olmo>("olmo") &&
-                                         enroll_plan<olmo2>("olmo2") &&
-                                         enroll_plan<olmo3>("olmo3");
+[[maybe_unused]] const bool registered =
+    enroll_plan<olmo>("olmo") && enroll_plan<olmo2>("olmo2") && enroll_plan<olmo3>("olmo3");
 
 }  // namespace
 }  // namespace bench

@@ -1,8 +1,8 @@
 #pragma once
 #include "base/error.h"
 #include "core/model.h"
-#include "tensor/rows.h"
 #include "models/checkpoint.h"
+#include "tensor/rows.h"
 
 namespace bench {
 
@@ -18,8 +18,8 @@ struct Norm {
   double eps = 1e-5;
   bool rms = false;
   bool one_more = false;  // what multiplies is 1 + weight
-  Tensor alive = {};   // bool [hidden]: channels it averages over, where some are masked
-  Tensor turned = {};  // float64 [2], on a turned stream (core/stream.h): width and eps
+  Tensor alive = {};      // bool [hidden]: channels it averages over, where some are masked
+  Tensor turned = {};     // float64 [2], on a turned stream (core/stream.h): width and eps
   Tensor operator()(const Tensor& x) const;
   /// Of each head by itself. x: [T, heads*d]; weight: [d], shared, or [heads, d].
   Tensor by_head(const Tensor& x, int64_t head_dim) const;
@@ -31,7 +31,8 @@ struct Norm {
   Tensor on_turned(const Tensor& x) const;
 };
 
-/// silu | gelu (erf) | gelu_tanh | relu | relu2 (squared); the config's own spellings are mapped by activation().
+/// silu | gelu (erf) | gelu_tanh | relu | relu2 (squared); the config's own spellings are mapped by
+/// activation().
 using Activation = Tensor (*)(const Tensor&);
 Activation activation(const std::string& name, const std::string& where);
 /// f(x) by row tiles, so that vector and scalar code paths fall the same way for every batch.

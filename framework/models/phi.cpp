@@ -1,5 +1,5 @@
-// Phi 1, 1.5, 2: attention and MLP side by side on one layer norm, biases everywhere, a share of each
-// head rotated. Phi 3, 4: LLaMA with fused projections. transformers models/phi/, phi3/.
+// Phi 1, 1.5, 2: attention and MLP side by side on one layer norm, biases everywhere, a share of
+// each head rotated. Phi 3, 4: LLaMA with fused projections. transformers models/phi/, phi3/.
 #include "models/transformer.h"
 
 namespace bench {

@@ -16,7 +16,7 @@ enum class QkNorm {
 
 /// How the rows of a fused projection follow one another.
 enum class Fused {
-  Separate,  // q, k and v are matrices of their own
+  Separate,   // q, k and v are matrices of their own
   Stretches,  // all queries, all keys, all values
   Groups      // for each key/value head its queries, its key, its value
 };
@@ -30,7 +30,7 @@ struct Plan {
 
   std::string embed = "model.embed_tokens", head = "lm_head", last_norm = "model.norm";
   std::string block = "model.layers", positions = {};  // positions: a table of learned ones
-  bool tied = false;  // what an absent tie_word_embeddings means
+  bool tied = false;                                   // what an absent tie_word_embeddings means
   double embed_scale = 1, logit_scale = 1, logit_cap = 0;
   bool head_bias = false;
 
@@ -55,9 +55,9 @@ struct Plan {
   double scale = 0, score_cap = 0;  // models/attention.h
   Tensor (*slopes)(int64_t heads) = nullptr;  // ALiBi
   bool scaled_slopes = false;
-  std::vector<Rope> ropes;              // kinds of rotation
-  std::vector<int> rope_of;             // of each block, an index into ropes, -1: not rotated
-  std::vector<int64_t> windows;         // of each block, 0: it sees all; empty: all blocks do
+  std::vector<Rope> ropes;       // kinds of rotation
+  std::vector<int> rope_of;      // of each block, an index into ropes, -1: not rotated
+  std::vector<int64_t> windows;  // of each block, 0: it sees all; empty: all blocks do
 
   std::string gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj", gate_up;
   std::string neurons_key = "intermediate_size";

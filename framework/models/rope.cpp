@@ -102,16 +102,18 @@ Tensor plain_frequencies(int64_t rotary, double theta) {
 
 bool Rope::by_kind(Source& source) {
   const auto five = source.get("rope_parameters", Json());
-  return five.is_object() && (five.contains("full_attention") || five.contains("sliding_attention"));
+  return five.is_object() &&
+         (five.contains("full_attention") || five.contains("sliding_attention"));
 }
 
 void Rope::rotate(int64_t head_dim, double theta, const RopeForm& form, const std::string& where) {
   head_dim_ = head_dim;
   theta_ = theta;
   neighbours_ = form.neighbours;
-  rotary_ = form.dims > 0 ? form.dims
-                          : static_cast<int64_t>(static_cast<double>(head_dim) * form.share);
-  if (rotary_ > head_dim || !(form.share > 0 && form.share <= 1) || rotary_ % 2 != 0 || rotary_ == 0 || !(theta > 0))
+  rotary_ =
+      form.dims > 0 ? form.dims : static_cast<int64_t>(static_cast<double>(head_dim) * form.share);
+  if (rotary_ > head_dim || !(form.share > 0 && form.share <= 1) || rotary_ % 2 != 0 ||
+      rotary_ == 0 || !(theta > 0))
     fail("{}: {} of {} dimensions of a head cannot be rotated with theta {}", where, form.share,
          head_dim, theta);
   frequencies_ = plain_frequencies(rotary_, theta);
@@ -215,8 +217,7 @@ Tensor Rope::frequencies_for(int64_t length) const {
   if (grow_ == 0) return long_;
   const double m = static_cast<double>(steady_), n = static_cast<double>(length);
   const double r = static_cast<double>(rotary_);
-  return plain_frequencies(rotary_,
-                           theta_ * std::pow(grow_ * n / m - (grow_ - 1), r / (r - 2)));
+  return plain_frequencies(rotary_, theta_ * std::pow(grow_ * n / m - (grow_ - 1), r / (r - 2)));
 }
 
 Rope::Tables Rope::tables(const Tensor& frequencies, int64_t length,

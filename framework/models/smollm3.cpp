@@ -16,14 +16,15 @@ Plan smollm3(Source& c) {
   const auto every = c.get<int64_t>("no_rope_layer_interval", 4);
   const auto rotates = c.get("no_rope_layers", std::vector<int64_t>());
   if (every <= 0) c.refuse("no_rope_layer_interval");
-  if (!rotates.empty() && static_cast<int64_t>(rotates.size()) < p.blocks) c.refuse("no_rope_layers");
+  if (!rotates.empty() && static_cast<int64_t>(rotates.size()) < p.blocks)
+    c.refuse("no_rope_layers");
   for (int64_t i = 0; i < p.blocks; ++i) {
     const auto at = static_cast<size_t>(i);
     if (rotates.empty() ? (i + 1) % every == 0 : rotates[at] == 0) p.rope_of[at] = -1;
   }
   const bool on = c.get("use_sliding_window", false);
-  const auto windows = windows_of(
-      c, p.blocks, 0, [&](int64_t i) { return p.rope_of[static_cast<size_t>(i)] < 0; });
+  const auto windows =
+      windows_of(c, p.blocks, 0, [&](int64_t i) { return p.rope_of[static_cast<size_t>(i)] < 0; });
   if (on) p.windows = windows;
   c.inert({"max_window_layers"});
   return p;

@@ -18,9 +18,9 @@ bool common_key(const std::string& key) {
   static const std::set<std::string> kNames{
       // Which classes and programs wrote or read the file.
       "model_type", "prunebench", "architectures", "auto_map", "transformers_version",
-      "transformers.js_config", "tokenizer_class", "prefix", "task_specific_params", "unsloth_version",
-      "unsloth_fixed", "is_llama_config", "model_max_length", "max_sequence_length", "custom_pipelines",
-      "processor_class", "name_or_path",
+      "transformers.js_config", "tokenizer_class", "prefix", "task_specific_params",
+      "unsloth_version", "unsloth_fixed", "is_llama_config", "model_max_length",
+      "max_sequence_length", "custom_pipelines", "processor_class", "name_or_path",
       // How numbers are stored, and which kernels compute them.
       "torch_dtype", "dtype", "torchscript", "use_bfloat16", "attn_implementation", "attn_impl",
       "use_flash_attention_2", "use_flash_attention", "use_flash_attn", "use_flash_attn_2",
@@ -28,8 +28,9 @@ bool common_key(const std::string& key) {
       "chunk_size_feed_forward", "low_cpu_mem_usage", "init_device", "pretraining_tp", "ep_size",
       // Training: losses, initial values, noise, checkpoints of activations.
       "initializer_range", "initializer_factor", "init_std", "layerdrop", "gradient_checkpointing",
-      "use_reentrant_checkpointing", "neftune_noise_alpha", "router_aux_loss_coef", "aux_loss_alpha",
-      "seq_aux", "router_jitter_noise", "embedding_initializer_range", "rescale_prenorm_residual",
+      "use_reentrant_checkpointing", "neftune_noise_alpha", "router_aux_loss_coef",
+      "aux_loss_alpha", "seq_aux", "router_jitter_noise", "embedding_initializer_range",
+      "rescale_prenorm_residual",
       // The heads of other tasks.
       "finetuning_task", "problem_type", "num_labels", "id2label", "label2id", "is_decoder",
       "is_encoder_decoder", "classifier_dropout", "pruned_heads", "tie_encoder_decoder",
@@ -131,9 +132,10 @@ Norm Source::rms_norm(const std::string& name, double eps) {
 
 void Source::finish(const std::vector<std::string>& buffers) const {
   if (c_.config.is_object() && !is_off(c_.config.value("quantization_config", Json())))
-    fail("{}/config.json: quantization_config: weights of this format are not read; take a "
-         "checkpoint of float16, bfloat16 or float32 weights",
-         where());
+    fail(
+        "{}/config.json: quantization_config: weights of this format are not read; take a "
+        "checkpoint of float16, bfloat16 or float32 weights",
+        where());
   if (c_.config.is_object())
     for (const auto& [key, value] : c_.config.items())
       if (!keys_.count(key) && !common_key(key) && !is_off(value))

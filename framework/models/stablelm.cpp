@@ -1,5 +1,5 @@
-// StableLM: LLaMA with layer norms, a quarter of each head rotated, biases of q, k and v; a norm per
-// head and a parallel residual where config.json says so. transformers
+// StableLM: LLaMA with layer norms, a quarter of each head rotated, biases of q, k and v; a norm
+// per head and a parallel residual where config.json says so. transformers
 // models/stablelm/modeling_stablelm.py.
 #include "models/transformer.h"
 

@@ -53,8 +53,8 @@ Norm Transformer::qk_norm(Source& c, const std::string& name, int64_t heads) con
 
 void Transformer::take_attention(Source& c, Block& b) {
   if (plan_.latent) {
-    b.latent = std::make_unique<Latent>(c, b.at + "self_attn.", plan_.heads, plan_.hidden,
-                                        *plan_.latent);
+    b.latent =
+        std::make_unique<Latent>(c, b.at + "self_attn.", plan_.heads, plan_.hidden, *plan_.latent);
   } else if (plan_.fused == Fused::Separate) {
     b.q = c.layer(b.at + plan_.q, plan_.qkv_bias);
     b.k = c.layer(b.at + plan_.k, plan_.qkv_bias);

@@ -152,7 +152,8 @@ TEST_CASE("families: the same bits whether a block runs in row tiles or is looke
     const auto batch = tiny_text(3, 100, 3).batches.front();  // 300 rows: tiles of 128, 128, 44
     const auto plain = model->forward(batch);
     int64_t seen = 0;
-    for (Layer* l : model->layers()) l->tap = [&](const Tensor& x, const Tensor&) { seen += x.size(0); };
+    for (Layer* l : model->layers())
+      l->tap = [&](const Tensor& x, const Tensor&) { seen += x.size(0); };
     const auto tapped = model->forward(batch);
     CHECK(at::equal(plain, tapped));
     CHECK(seen == 300 * static_cast<int64_t>(model->layers().size()));

@@ -121,8 +121,9 @@ TEST_CASE("recorded families: continuing is computing it anew", "[models][shared
   }
 }
 
-TEST_CASE("recorded families: a folder that is written reads back, narrower blocks and fewer experts",
-          "[models][shared]") {
+TEST_CASE(
+    "recorded families: a folder that is written reads back, narrower blocks and fewer experts",
+    "[models][shared]") {
   SKIP_WITHOUT_SHARED();
   for (const auto& folder : recorded_decoders()) {
     const auto source = read_checkpoint(folder);
