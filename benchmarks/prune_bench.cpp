@@ -4,10 +4,10 @@
 
 #include <chrono>
 
-#include "hydra/compose/compose.h"
-#include "measure/statistics.h"
 #include "core/update.h"
 #include "data/data.h"
+#include "hydra/compose/compose.h"
+#include "measure/statistics.h"
 #include "trial/run_trial.h"
 #include "trial/trial.h"
 #include "trial/workbench.h"
@@ -84,7 +84,8 @@ void sparsegpt_solve(benchmark::State& state) {
   };
   for (auto _ : state) {
     l.weight = dense;
-    Site site{l,  at::ones({kOut, kIn}, at::kBool), Part(), Pattern(), Contest::Layer, {}, stats, again};
+    Site site{l,    at::ones({kOut, kIn}, at::kBool), Part(), Pattern(), Contest::Layer, {}, stats,
+              again};
     obs->apply(site);
   }
   state.counters["GFLOP/s"] = benchmark::Counter(1e-9 * double(kOut * kIn * kIn),

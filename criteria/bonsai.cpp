@@ -248,7 +248,8 @@ class Bonsai : public Criterion {
   Settings how_;
 };
 
-BENCH_REGISTER(Criterion, Bonsai, "bonsai", .doc = "the loss with random units off, regressed on them",
+BENCH_REGISTER(Criterion, Bonsai, "bonsai",
+               .doc = "the loss with random units off, regressed on them",
                .source = "Dery et al. 2024, arXiv 2402.05406", .year = 2024,
                .data = About::Data::Unlabelled, .how = About::How::Searched);
 

@@ -144,8 +144,9 @@ void count_acts(const Probe& p, Heard<IfsoScore> heard) {
   at::NoGradGuard no_grad;
   Borrowed borrowed;
   for (const auto& [layer, s] : heard)
-    borrowed.tap(*layer,
-                 [s = s](const Tensor& x, const Tensor&) { s->acts = static_cast<double>(x.size(0)); });
+    borrowed.tap(*layer, [s = s](const Tensor& x, const Tensor&) {
+      s->acts = static_cast<double>(x.size(0));
+    });
   p.model.forward(p.data.batches.front());
 }
 
@@ -256,8 +257,7 @@ class Ifso : public Criterion {
   bool sqrt_, all_, rounds_, drift_;
 };
 
-BENCH_REGISTER(Criterion, Ifso, "ifso",
-               .doc = "influence-function second-order channel scores",
+BENCH_REGISTER(Criterion, Ifso, "ifso", .doc = "influence-function second-order channel scores",
                .source = "Cheng et al. 2023, arXiv 2308.06755", .year = 2023,
                .data = About::Data::Labelled);
 

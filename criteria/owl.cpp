@@ -64,7 +64,8 @@ class Owl : public Allocator {
   double outlier_, spread_;
 };
 
-BENCH_REGISTER(Allocator, Owl, "owl", .doc = "blocks with more outliers among Wanda's scores keep more",
+BENCH_REGISTER(Allocator, Owl, "owl",
+               .doc = "blocks with more outliers among Wanda's scores keep more",
                .source = "Yin et al. 2024, arXiv 2310.05175", .year = 2024,
                .data = About::Data::Unlabelled);
 

@@ -146,7 +146,8 @@ class PrunerZero : public Criterion {
     std::map<std::string, Tensor> leaves{{"W", w}};
     if (reads(root_, "G")) leaves["G"] = stats.get<GradientNorms>(view.layer, kind()).norm();
     if (reads(root_, "X"))
-      leaves["X"] = stats.get<InputMoments>(view.layer).scaler_row().to(at::kFloat).reshape({1, -1});
+      leaves["X"] =
+          stats.get<InputMoments>(view.layer).scaler_row().to(at::kFloat).reshape({1, -1});
     return value(root_, leaves).expand_as(w).slice(1, view.begin, view.end).to(at::kFloat);
   }
 
@@ -157,10 +158,11 @@ class PrunerZero : public Criterion {
   double scale_;
 };
 
-BENCH_REGISTER(Criterion, PrunerZero, "pruner_zero",
-               .doc = "a symbolic score over weights, gradients and inputs; the paper's evolved tree",
-               .source = "Dong et al. 2024, arXiv 2406.02924", .year = 2024,
-               .data = About::Data::Unlabelled, .how = About::How::Searched);
+BENCH_REGISTER(
+    Criterion, PrunerZero, "pruner_zero",
+    .doc = "a symbolic score over weights, gradients and inputs; the paper's evolved tree",
+    .source = "Dong et al. 2024, arXiv 2406.02924", .year = 2024, .data = About::Data::Unlabelled,
+    .how = About::How::Searched);
 
 }  // namespace
 }  // namespace bench

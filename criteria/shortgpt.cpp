@@ -83,7 +83,8 @@ BENCH_REGISTER(Criterion, DeeperLayers, "deeper_layers",
                .doc = "blocks in a row whose ends are nearest in angle",
                .source = "Gromov et al. 2024, arXiv 2403.17887", .year = 2024,
                .data = About::Data::Unlabelled, .how = About::How::Searched);
-BENCH_REGISTER(Criterion, LlmDrop, "llm_drop", .doc = "1 - cosine across attention and MLP sublayers",
+BENCH_REGISTER(Criterion, LlmDrop, "llm_drop",
+               .doc = "1 - cosine across attention and MLP sublayers",
                .source = "He et al. 2024, arXiv 2406.15786", .year = 2024,
                .data = About::Data::Unlabelled);
 

@@ -64,7 +64,8 @@ class Turn : public Stage {
   static Schema schema() { return width_schema(); }
   explicit Turn(const Config& c) : round_(c.get<int64_t>("round")) {}
   Accepts accepts() const override {
-    return {.weights = false, .nm = false, .units = {"hidden"}, .input = Input::Text, .exempt = false};
+    return {
+        .weights = false, .nm = false, .units = {"hidden"}, .input = Input::Text, .exempt = false};
   }
   bool calibrates() const override { return true; }
   void apply(StageContext& c) const override {
@@ -79,8 +80,9 @@ class Turn : public Stage {
 };
 
 constexpr const char* kPaper = "Ashkboos et al. 2024, arXiv 2401.15024";
-BENCH_REGISTER(Criterion, SliceGpt, "slicegpt", .doc = "principal components of the residual stream",
-               .source = kPaper, .year = 2024, .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, SliceGpt, "slicegpt",
+               .doc = "principal components of the residual stream", .source = kPaper, .year = 2024,
+               .data = About::Data::Unlabelled);
 BENCH_REGISTER(Selection, RoundedWidth, "slicegpt",
                .doc = "the width that stays is rounded down to a multiple", .source = kPaper,
                .year = 2024);

@@ -98,9 +98,9 @@ struct Term {
 };
 
 Term term(const std::string& text) {
-  static const std::vector<std::string> fields{"kind",  "name",   "year",   "when",
-                                               "data",  "how",    "fusion", "source",
-                                               "units", "weights", "nm",    "input"};
+  static const std::vector<std::string> fields{"kind",  "name",    "year",   "when",
+                                               "data",  "how",     "fusion", "source",
+                                               "units", "weights", "nm",     "input"};
   for (const std::string how : {">=", "<=", "!=", "="}) {
     const auto at = text.find(how);
     if (at == std::string::npos || at == 0) continue;
@@ -132,7 +132,8 @@ int criteria(const Arguments& a) {
   std::string kind;
   size_t shown = 0;
   for (const auto& e : all) {
-    if (!std::all_of(terms.begin(), terms.end(), [&](const Term& t) { return t.holds(e); })) continue;
+    if (!std::all_of(terms.begin(), terms.end(), [&](const Term& t) { return t.holds(e); }))
+      continue;
     if (kind != e.kind) std::cout << (kind = e.kind) << "\n";
     std::cout << fmt::format("  {:<20} {}{}\n", e.name, e.doc,
                              e.source.empty() ? "" : "  [" + e.source + "]");

@@ -11,10 +11,10 @@
 #include <sstream>
 
 #include "base/digest.h"
-#include "hydra/yaml/yaml.h"
 #include "core/task.h"
 #include "data/data.h"
 #include "data/images.h"
+#include "hydra/yaml/yaml.h"
 #include "measure/passes.h"
 #include "stages/training.h"
 #include "studies/rank.h"
@@ -59,7 +59,8 @@ class LossChange : public Task {
 
   std::vector<Metric> run(const TaskContext& c) const override {
     at::NoGradGuard no_grad;
-    if (c.model.input() != Input::Images) fail("the study loss_change is made for networks of images");
+    if (c.model.input() != Input::Images)
+      fail("the study loss_change is made for networks of images");
     const Snapshot base(c.model);
     auto groups = c.model.groups("channel");
     const auto channels = sample(groups);
@@ -243,7 +244,8 @@ class LossChange : public Task {
   std::vector<std::string> estimators_;
 };
 
-BENCH_REGISTER(Task, LossChange, "loss_change", .doc = "study: scores against loss changes of channels");
+BENCH_REGISTER(Task, LossChange, "loss_change",
+               .doc = "study: scores against loss changes of channels");
 
 }  // namespace
 }  // namespace bench

@@ -1,14 +1,14 @@
 #include "trial/trial.h"
-#include "base/reason.h"
 
 #include <set>
 
 #include "base/digest.h"
-#include "tensor/device.h"
+#include "base/reason.h"
 #include "data/calibration.h"
-#include "models/checkpoint.h"
 #include "data/data.h"
 #include "fleet/runner.h"
+#include "models/checkpoint.h"
+#include "tensor/device.h"
 #include "trial/stages.h"
 
 namespace bench {
@@ -161,7 +161,8 @@ Value identity_of(const Value& config) {
     if (updates.size() == 1) id.set("update", updates.front());
     if (updates.size() > 1) id.set("update", Value(updates));
     id.set("pattern", Pattern::schema().canonical(*config.find("pattern")));
-    if (method.measures() || stages_calibrate(config)) {  // where nothing is measured, the data changes nothing
+    if (method.measures() ||
+        stages_calibrate(config)) {  // where nothing is measured, the data changes nothing
       const auto data = *config.find("data");
       id.set("data", calibration_schema().canonical(data));
       id.set("data_bytes", data_digest(data.find("file")->string()));
@@ -174,8 +175,7 @@ Value identity_of(const Value& config) {
   for (const auto& [label, task, line] : config.find("task")->map()) {
     auto canonical = Registry<Task>::instance().canonical(task);
     for (const char* file : {"text", "file"})
-      if (const Value* f = task.find(file))
-        canonical.set("bytes", data_digest(f->string()));
+      if (const Value* f = task.find(file)) canonical.set("bytes", data_digest(f->string()));
     if (const auto bytes = own_files(config, label); !bytes.map().empty())
       canonical.set("files", bytes);
     tasks.set(label, canonical);

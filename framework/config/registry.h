@@ -106,13 +106,13 @@ template <class T, std::derived_from<T> Impl>
 bool enroll(const char* name, About about) {
   Schema schema;
   if constexpr (requires { Impl::schema(); }) schema = Impl::schema();
-  return Registry<T>::instance().add(name,
-                                     {std::move(about), schema, [](const Config& config) -> std::unique_ptr<T> {
-                                        if constexpr (std::constructible_from<Impl, const Config&>)
-                                          return std::make_unique<Impl>(config);
-                                        else
-                                          return std::make_unique<Impl>();
-                                      }});
+  return Registry<T>::instance().add(
+      name, {std::move(about), schema, [](const Config& config) -> std::unique_ptr<T> {
+               if constexpr (std::constructible_from<Impl, const Config&>)
+                 return std::make_unique<Impl>(config);
+               else
+                 return std::make_unique<Impl>();
+             }});
 }
 
 /// BENCH_REGISTER(Criterion, Wanda, "wanda", .doc = "one sentence", .source = "...", .year = 2023);

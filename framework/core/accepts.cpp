@@ -12,7 +12,8 @@ namespace {
 /// The shipped pattern that serves a plugin of those units.
 std::string remedy(const Accepts& a) {
   if (!a.use.empty()) return a.use;
-  if (a.units.empty() || a.units.contains("*")) return a.weights ? "pattern=unstructured" : "pattern=channels";
+  if (a.units.empty() || a.units.contains("*"))
+    return a.weights ? "pattern=unstructured" : "pattern=channels";
   if (a.units.contains("channel")) return "pattern=channels";
   if (a.units.contains("head") || a.units.contains("neuron")) return "pattern=heads_neurons";
   if (a.units.contains("hidden")) return "pattern=hidden";
@@ -26,11 +27,9 @@ std::string units_text(const Accepts& a) {
 }
 
 void check_units(const Accepts& a, const std::string& who, const Pattern& p) {
-  if (a.units.empty())
-    fail("{}: takes single weights, not whole units; use {}", who, remedy(a));
+  if (a.units.empty()) fail("{}: takes single weights, not whole units; use {}", who, remedy(a));
   for (const auto& kind : p.groups)
-    if (!a.takes(kind))
-      fail("{}: takes {}, not '{}'; use {}", who, units_text(a), kind, remedy(a));
+    if (!a.takes(kind)) fail("{}: takes {}, not '{}'; use {}", who, units_text(a), kind, remedy(a));
   if (!a.depth && p.depth())
     fail("{}: takes a share of every group, but a block goes whole or not at all; use {}", who,
          a.use.empty() ? "allocator=global" : a.use);

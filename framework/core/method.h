@@ -18,7 +18,8 @@ struct Method {
   template <class T>
   struct Named {
     Named() = default;
-    Named(std::unique_ptr<T> p, std::string n = "this method") : part(std::move(p)), name(std::move(n)) {}
+    Named(std::unique_ptr<T> p, std::string n = "this method")
+        : part(std::move(p)), name(std::move(n)) {}
     const T* operator->() const { return part.get(); }
     const T& operator*() const { return *part; }
     std::unique_ptr<T> part;

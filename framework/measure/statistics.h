@@ -55,8 +55,8 @@ struct MeanGradient : Statistic {
   Tensor mean;
 };
 
-/// Moments of the gradients of each sample's (sequence's, image's) own mean loss, float32 [out, in*kh*kw]: the diagonal Fisher information
-/// is square_sum / count.
+/// Moments of the gradients of each sample's (sequence's, image's) own mean loss, float32 [out,
+/// in*kh*kw]: the diagonal Fisher information is square_sum / count.
 struct GradientMoments : Statistic {
   static constexpr const char* kName = "gradient_moments";
   static const Pass& pass();

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cmath>
 
-#include "tensor/device.h"
 #include "core/task.h"
 #include "tasks/generate.h"
+#include "tensor/device.h"
 
 namespace bench {
 namespace {
@@ -137,8 +137,9 @@ class Latency : public Task {
   int64_t prefill_, image_, decode_, repeats_, warmup_;
 };
 
-BENCH_REGISTER(Task, Latency, "latency",
-               .doc = "tokens per second of a prompt and of decoding, and the dense model's time over it");
+BENCH_REGISTER(
+    Task, Latency, "latency",
+    .doc = "tokens per second of a prompt and of decoding, and the dense model's time over it");
 
 }  // namespace
 }  // namespace bench

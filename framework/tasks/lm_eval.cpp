@@ -332,7 +332,8 @@ class LmEval : public Task {
   std::vector<Protocol> protocols_;
 };
 
-BENCH_REGISTER(Task, LmEval, "lm_eval", .doc = "a task of lm-eval's YAML form, shipped or one's own");
+BENCH_REGISTER(Task, LmEval, "lm_eval",
+               .doc = "a task of lm-eval's YAML form, shipped or one's own");
 
 }  // namespace
 }  // namespace bench

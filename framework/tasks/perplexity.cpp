@@ -2,10 +2,10 @@
 // joined, tokenised once, cut into windows of the same length, the tail dropped; exp of the mean of
 // window means. The window is part of the metric's name.
 #include "base/digest.h"
-#include "tasks/protocol.h"
 #include "core/task.h"
 #include "data/data.h"
 #include "data/text_source.h"
+#include "tasks/protocol.h"
 #include "tasks/scoring.h"
 
 namespace bench {
@@ -173,7 +173,8 @@ class Perplexity : public Task {
   int64_t window_, windows_;
 };
 
-BENCH_REGISTER(Task, Perplexity, "perplexity", .doc = "perplexity of a text by windows of one length");
+BENCH_REGISTER(Task, Perplexity, "perplexity",
+               .doc = "perplexity of a text by windows of one length");
 
 }  // namespace
 }  // namespace bench

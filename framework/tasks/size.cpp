@@ -1,6 +1,6 @@
 // How large the model is as it stands: parameters, bytes, multiply-accumulates of one input.
-#include "measure/cost.h"
 #include "core/task.h"
+#include "measure/cost.h"
 
 namespace bench {
 namespace {
@@ -57,10 +57,9 @@ class Size : public Task {
     }
     for (const Layer* l : c.model.layers()) linear += static_cast<double>(l->weight.numel());
     const bool text = c.model.input() != Input::Images;
-    auto macs = one("macs",
-                    text ? macs_of_text(c.model, length_)
-                         : macs_of_image(c.model, image_, c.device),
-                    "MACs");
+    auto macs = one(
+        "macs", text ? macs_of_text(c.model, length_) : macs_of_image(c.model, image_, c.device),
+        "MACs");
     macs.protocol += text ? fmt::format(" of {} tokens", length_)
                           : fmt::format(" of {} x {} pixels", image_, image_);
     return {one("parameters", parameters, "parameters"), one("nonzero", nonzero, "parameters"),
@@ -80,7 +79,8 @@ class Size : public Task {
   int64_t length_, image_;
 };
 
-BENCH_REGISTER(Task, Size, "size", .doc = "parameters, bytes and multiply-accumulates of the model");
+BENCH_REGISTER(Task, Size, "size",
+               .doc = "parameters, bytes and multiply-accumulates of the model");
 
 }  // namespace
 }  // namespace bench

@@ -43,8 +43,10 @@ class Pruning : public Scores {
     std::vector<int64_t> blocks;
     for (const auto& c : all_) blocks.push_back(c.block);
     Calibration none;
-    walk(model_, needs_.empty() ? none : data_, stops(model_.block_count(), how_.propagation, blocks),
-         [&](const Stop& stop) { visit(stop, onlooker); }, progress);
+    walk(
+        model_, needs_.empty() ? none : data_,
+        stops(model_.block_count(), how_.propagation, blocks),
+        [&](const Stop& stop) { visit(stop, onlooker); }, progress);
     return std::move(removed_);
   }
 
@@ -163,8 +165,8 @@ class Pruning : public Scores {
     certify_layer(layer, mask, how_.pattern, false, "prune");
     int64_t floors = 0;  // counts that an update had rounded down
     const auto reselect = [&](const Tensor& weight, int64_t begin, int64_t end, double ratio) {
-      const double part = share.count >= 0 ? double(share.count) / double(parts_[i].size)
-                                           : share.ratio;
+      const double part =
+          share.count >= 0 ? double(share.count) / double(parts_[i].size) : share.ratio;
       floors += contest_ == Contest::Row ? weight.size(0) : 1;
       const View view(layer, weight, begin, end);
       return choose(sunk(layer, how_.criterion->score(view, stats), begin, end),
@@ -208,9 +210,14 @@ class Pruning : public Scores {
     const auto masks = removed.group.layer_masks(removed.keep);
     for (size_t s = 0; s < masks.size(); ++s) {
       Layer& layer = *removed.group.slices[s].layer;
-      Site site{layer,         masks[s], parts_[i],
-                how_.pattern,  contest_, shares_[i],
-                stats,         [&](const Tensor&, int64_t begin, int64_t end, double) {
+      Site site{layer,
+                masks[s],
+                parts_[i],
+                how_.pattern,
+                contest_,
+                shares_[i],
+                stats,
+                [&](const Tensor&, int64_t begin, int64_t end, double) {
                   return masks[s].slice(1, begin, end);
                 }};
       repair(site, nullptr);

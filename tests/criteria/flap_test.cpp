@@ -1,6 +1,6 @@
 // FLAP, Wanda-sp and magnitude-sp by hand (criteria.md 5).
-#include "walk/pruner.h"
 #include "criteria/by_hand.h"
+#include "walk/pruner.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -85,7 +85,9 @@ TEST_CASE("tie=reference: FLAP's index counts otherwise than LLM-Pruner's", "[cr
   const auto s = at::arange(10, at::kFloat);
   const auto gone = [&](const std::string& name) {
     const auto rule = criterion(name)->accepts().selection;
-    return (~Registry<Selection>::instance().create(rule)->units(g, s, {0.25})).sum().item<int64_t>();
+    return (~Registry<Selection>::instance().create(rule)->units(g, s, {0.25}))
+        .sum()
+        .item<int64_t>();
   };
   CHECK(gone("wanda_sp") == 2);   // int(2.5)
   CHECK(gone("magnitude") == 3);  // 10 - int(7.5)

@@ -49,5 +49,7 @@ TEST_CASE("least_squares leaves layers alone that lose rows, and refuses single 
   auto rows = matrix({{1, 1}, {0, 0}}).to(at::kBool);
   repair(*squares(0.01), l, rows, with_gram(l, matrix({{2, 1}, {1, 2}})));
   CHECK(near(l.matrix(), matrix({{3, 1}, {0, 0}})));
-  CHECK(contains(error_of([] { check(squares(0.01)->accepts(), "update least_squares", Pattern()); }), "update=obs"));
+  CHECK(
+      contains(error_of([] { check(squares(0.01)->accepts(), "update least_squares", Pattern()); }),
+               "update=obs"));
 }

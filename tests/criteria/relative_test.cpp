@@ -50,7 +50,8 @@ TEST_CASE("pruner_zero evaluates any expression, and says where one is wrong", "
   };
   CHECK(near(score("mul(abs(mul(W,W)), mms(G))"), matrix({{4, 0}})));
   CHECK(near(score("add(W, X)"), matrix({{2 + 9, 3 + 4}})));
-  CHECK(near(score("div(sqrt(X), G)"), matrix({{float(3 / std::sqrt(20.0)), float(2 / std::sqrt(20.0))}})));
+  CHECK(near(score("div(sqrt(X), G)"),
+             matrix({{float(3 / std::sqrt(20.0)), float(2 / std::sqrt(20.0))}})));
   CHECK(contains(error_of([&] { score("mul(W,Q)"); }), "unknown function 'Q'"));
   CHECK(contains(error_of([&] { score("mul(W W)"); }), "expected ',' at character 7"));
   CHECK(contains(error_of([&] { score("abs(W))"); }), "nothing more"));

@@ -54,6 +54,8 @@ TEST_CASE("wanda_variant is the share of the row's score mass up to each weight"
       s, matrix({{f(r / first), 0, 1, f((r + 4) / first)}, {1, 0, f(5 / second), f(1 / second)}})));
   Pattern nm;
   nm.kind = Pattern::NM;
-  CHECK(contains(error_of([&] { check(criterion("wanda_variant")->accepts(), "criterion wanda_variant", nm); }),
+  CHECK(contains(error_of([&] {
+                   check(criterion("wanda_variant")->accepts(), "criterion wanda_variant", nm);
+                 }),
                  "unstructured"));
 }

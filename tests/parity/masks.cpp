@@ -48,7 +48,8 @@ std::optional<Recipe> recipe_of(const Json& record) {
     return r;
   }
   if (method == "gblm") return by_gradient(p, "gblm", {});
-  if (method == "gradient_times_weight") return by_gradient(p, "gblm", {{"activations", Value(false)}});
+  if (method == "gradient_times_weight")
+    return by_gradient(p, "gblm", {{"activations", Value(false)}});
   if (method == "pruner_zero")
     return by_gradient(p, "pruner_zero", {{"score", Value(p.at("tree").get<std::string>())}});
   return std::nullopt;
