@@ -71,7 +71,8 @@ std::unique_ptr<Selection> Method::selection() const {
   const auto own = criterion->accepts();
   return pattern.reference_ties
              ? Registry<Selection>::instance().create(own.selection, own.selection_settings)
-             : Registry<Selection>::instance().create("exact");
+             : Registry<Selection>::instance().create(pattern.tail_removed ? "tails_removed"
+                                                                           : "exact");
 }
 
 std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {

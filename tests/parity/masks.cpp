@@ -68,6 +68,7 @@ Method method_of(const Json& record, bool reference_ties) {
     how.pattern.kind = Pattern::NM;
     how.pattern.keep = pattern.at("keep_n");
     how.pattern.of = pattern.at("of_m");
+    how.pattern.tail_removed = true;
   } else if (r.per_row) {
     how.pattern.contest = Contest::Row;
   }
