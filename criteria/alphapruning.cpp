@@ -1,10 +1,12 @@
 // AlphaPruning (Lu et al. 2024, arXiv 2410.10912; haiquanlu/AlphaPruning@5f0e984
 // lib/esd_utils.py:69-140, lib/prune.py:152-187): the heavier the tail of a layer's spectrum (the
 // smaller the exponent alpha of a power law fitted to it), the more it keeps. Data-free.
+#include <algorithm>
 #include <cmath>
 #include <map>
 
 #include "core/allocator.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {
@@ -85,6 +87,7 @@ class AlphaPruning : public Allocator {
   Accepts accepts() const override { return {.nm = false, .units = {}}; }
 
   std::vector<Share> shares(const Split& split) const override {
+    SingleThread alone;
     std::vector<double> alpha;
     for (const auto& p : split.parts) {
       const auto values = spectrum(*p.layer);

@@ -132,11 +132,13 @@ class Alps : public Update {
       if (site.contest == Contest::Row) return site.best(b.t().abs().contiguous()).t();
       const auto gone = b.numel() - static_cast<int64_t>(kept_count(site, b));
       const auto lowest = std::get<1>(at::topk(size.flatten(), gone));
-      return at::ones({b.numel()}, at::kBool).index_fill_(0, lowest, false).reshape(b.sizes());
+      return at::ones({b.numel()}, b.options().dtype(at::kBool))
+          .index_fill_(0, lowest, false)
+          .reshape(b.sizes());
     }
     const auto groups = size.t().reshape({-1, m});
     const auto lowest = std::get<1>(at::topk(groups, m - site.pattern.keep, 1));
-    return at::ones(groups.sizes(), at::kBool)
+    return at::ones(groups.sizes(), b.options().dtype(at::kBool))
         .scatter_(1, lowest, false)
         .reshape({b.size(1), b.size(0)})
         .t();

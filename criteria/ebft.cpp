@@ -132,9 +132,11 @@ class Ebft : public Update {
   std::vector<Trained> trained_of(const Blocks& here) const {
     std::vector<Trained> all;
     if (!vectors_)
-      for (Layer* l : here.layers)
-        all.push_back({&l->weight, l->weight.detach().clone(), l->mask.reshape(l->weight.sizes()),
-                       {}, {}});
+      for (const auto& site : here.sites) {
+        auto& l = site.layer;
+        all.push_back(
+            {&l.weight, l.weight.detach().clone(), l.mask.reshape(l.weight.sizes()), {}, {}});
+      }
     for (auto& t : here.model.tensors())
       if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1 &&
           at::isFloatingType(t.tensor->scalar_type()))

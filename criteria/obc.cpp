@@ -196,8 +196,10 @@ class Obc : public Update {
               at::zeros(w.sizes(), at::kBool)};
     if (site.pattern.kind == Pattern::NM)
       remove_nm(rows, site.pattern);
+    else if (site.contest == Contest::Row)
+      remove_each(rows, removed_weights(columns / size_, share_of(site)));
     else
-      remove_counts(rows, counts(site, rows));
+      remove_cheapest(rows, site);
     site.mask = rows.kept.to(site.mask.device());
     if (layer.mask.defined()) site.mask = site.mask & layer.mask;
     site.layer.set_matrix(rows.out.to(site.mask.device()).masked_fill(~site.mask, 0));
@@ -228,47 +230,68 @@ class Obc : public Update {
 
   static bool any_block(int64_t) { return true; }
 
-  /// How many blocks each row loses.
-  std::vector<int64_t> counts(const Site& site, const Rows& rows) const {
-    const auto blocks = rows.columns() / size_;
-    const double share = site.share.count >= 0 ? static_cast<double>(site.share.count) /
-                                                     static_cast<double>(site.part.size)
-                                               : site.share.ratio;
-    if (site.contest == Contest::Row)
-      return std::vector<int64_t>(static_cast<size_t>(rows.count()),
-                                  removed_weights(blocks, share));
-    const auto all = rows.count() * blocks;
+  static double share_of(const Site& site) {
+    return site.share.count >= 0
+               ? static_cast<double>(site.share.count) / static_cast<double>(site.part.size)
+               : site.share.ratio;
+  }
+
+  /// The same count in every row.
+  void remove_each(Rows& rows, int64_t count) const {
+    at::parallel_for(0, rows.count(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        auto row = rows.row(i, size_);
+        for (int64_t k = 0; k < count; ++k) row.remove(row.cheapest(any_block).second);
+        rows.take(i, row);
+      }
+    });
+  }
+
+  /// The cheapest steps of all rows; each row takes as many of its own as are among them.
+  void remove_cheapest(Rows& rows, const Site& site) const {
+    const auto blocks = rows.columns() / size_, all = rows.count() * blocks;
+    const double share = share_of(site);
     const auto goes = site.share.count >= 0 && size_ == 1 ? site.share.count
                       : site.pattern.reference_ties
                           ? static_cast<int64_t>(std::ceil(static_cast<double>(all) * share))
                           : removed_weights(all, share);
     auto losses = at::empty({rows.count(), blocks}, at::kDouble);
+    auto steps = at::empty({rows.count(), blocks}, at::kLong);  // which block, in order
     at::parallel_for(0, rows.count(), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         auto row = rows.row(i, size_);
         auto* loss = losses.mutable_data_ptr<double>() + i * blocks;
+        auto* step = steps.mutable_data_ptr<int64_t>() + i * blocks;
         for (int64_t k = 0; k < blocks; ++k) {
           const auto [twice, place] = row.cheapest(any_block);
           loss[k] = twice / 2;
+          step[k] = row.block(place);
           row.remove(place);
         }
       }
     });
     const auto order = std::get<1>(at::sort(losses.flatten(), /*stable=*/true, 0, false));
     const auto of_row = order.slice(0, 0, goes).floor_divide(blocks);
-    const auto found = at::bincount(of_row, {}, rows.count()).contiguous();
-    return {found.const_data_ptr<int64_t>(), found.const_data_ptr<int64_t>() + rows.count()};
+    const auto counts = at::bincount(of_row, {}, rows.count());
+    for (int64_t i = 0; i < rows.count(); ++i)
+      remove_together(rows, i, steps[i].slice(0, 0, counts[i].item<int64_t>()));
   }
 
-  void remove_counts(Rows& rows, const std::vector<int64_t>& counts) const {
-    at::parallel_for(0, rows.count(), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        auto row = rows.row(i, size_);
-        for (int64_t k = 0; k < counts[static_cast<size_t>(i)]; ++k)
-          row.remove(row.cheapest(any_block).second);
-        rows.take(i, row);
-      }
-    });
+  /// What going one by one leaves is what going at once leaves: w - w_S (H^-1_SS)^-1 H^-1_S.
+  void remove_together(Rows& rows, int64_t i, const Tensor& blocks) const {
+    const auto w = rows.w[i];
+    auto kept = at::ones({rows.columns()}, at::kBool);
+    auto out = w.clone();
+    if (blocks.numel() > 0) {
+      const auto gone = (blocks.unsqueeze(1) * size_ + at::arange(size_)).flatten();
+      const auto of = rows.inverse.index_select(0, gone);
+      const auto factor = at::linalg_cholesky(of.index_select(1, gone));
+      const auto x = at::cholesky_solve(w.index_select(0, gone).unsqueeze(1), factor);
+      out -= of.t().mv(x.squeeze(1));
+      kept.index_fill_(0, gone, false);
+    }
+    rows.kept[i] = kept;
+    rows.out[i] = out.masked_fill_(~kept, 0);
   }
 
   /// Of every m columns all but `keep` go; of a short last group at most as many.

@@ -101,7 +101,7 @@ class BlockwiseObs : public Update {
       fail("{}: thanos leaves {} rows dense, which is not {}; use update.outliers=0, or "
            "pattern.tie=reference for the authors' mask",
            site.layer.name, kept, site.pattern.label());
-    const auto cost = (w.mm(cost_gram(site)) * w).sum(1).cpu();
+    const auto cost = w.square().mv(cost_gram(site).diagonal()).cpu();
     const auto order = std::get<1>(at::sort(cost, /*stable=*/true, 0, /*descending=*/false));
     return dense.index_fill_(0, order.slice(0, w.size(0) - kept), true);
   }

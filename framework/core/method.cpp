@@ -38,7 +38,7 @@ std::vector<std::string> Method::mistakes() const {
     all.emplace_back(
         "propagation per_linear: a structured pattern removes slices of several layers at once; "
         "use sequential_block or dense");
-  if (propagation == Propagation::Dense)
+  if (propagation != Propagation::SequentialBlock)
     for (const auto& u : updates)
       if (u->of_blocks())
         all.push_back(u.name +

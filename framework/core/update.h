@@ -35,9 +35,7 @@ struct Blocks {
   Scope scope;
   const Calibration& data;       // stands before the scope
   const Snapshot& before;        // the model before these blocks were pruned
-  const Pattern& pattern;
-  std::vector<Layer*> layers;    // those that were pruned
-  const Stats& stats;            // of needs(), from the blocks before they were pruned
+  std::vector<Site> sites;       // the layers as they were pruned and repaired; of single weights
 };
 
 /// Repairs a layer after its mask is chosen. May move weights and may choose mask entries again,
@@ -51,7 +49,7 @@ class Update {
   virtual void apply(Site& /*site*/) const {}
   /// Whether it repairs blocks: reconstruct() is its own.
   virtual bool of_blocks() const { return false; }
-  /// Keeps masks and leaves zeros outside them. Not called where the whole model is one stop.
+  /// Leaves zeros outside the masks. Propagation sequential_block alone: a block is one stop.
   virtual void reconstruct(Blocks& /*blocks*/) const {}
 };
 

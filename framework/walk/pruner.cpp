@@ -154,12 +154,14 @@ class Pruning : public Scores {
       if (all_[i].block >= stop.scope.begin && all_[i].block < stop.scope.end)
         whole.items.push_back(i);
     if (whole.items.empty()) return;
-    const auto layers = probe_at(whole).layers;
     for (const auto& u : how_.updates) {
       if (!u->of_blocks()) continue;
-      Blocks here{model_, stop.scope, data_, *before_, how_.pattern, layers, stats};
+      Blocks here{model_, stop.scope, data_, *before_, {}};
+      for (const auto i : whole.items)
+        if (all_[i].layer) here.sites.push_back(site_of(i, stats, all_[i].layer->mask, nullptr));
       u->reconstruct(here);
-      for (const Layer* l : layers) certify_layer(*l, l->mask, held(), true, u.name);
+      for (const auto i : whole.items)
+        for (const Layer* l : all_[i].layers()) certify_layer(*l, l->mask, held(), true, u.name);
     }
   }
 
@@ -186,6 +188,23 @@ class Pruning : public Scores {
                                  : selection_->mask(score, contest_, share);
   }
 
+  /// A layer of single weights as an update sees it. floors: how many contests it chose anew.
+  Site site_of(size_t i, const Stats& stats, const Tensor& mask, int64_t* floors) const {
+    Layer& layer = *all_[i].layer;
+    const auto rescore = [this, &layer, &stats](const Tensor& weight, int64_t begin, int64_t end) {
+      return sunk(layer, how_.criterion->score(View(layer, weight, begin, end), stats), begin, end);
+    };
+    const auto reselect = [this, i, rescore, floors](const Tensor& weight, int64_t begin,
+                                                     int64_t end, double ratio) {
+      const Share share = shares_[i];
+      const double part =
+          share.count >= 0 ? double(share.count) / double(parts_[i].size) : share.ratio;
+      if (floors) *floors += contest_ == Contest::Row ? weight.size(0) : 1;
+      return choose(rescore(weight, begin, end), {ratio >= 0 ? ratio : part, -1});
+    };
+    return {layer, mask, parts_[i], how_.pattern, contest_, shares_[i], stats, reselect, rescore};
+  }
+
   void prune_layer(size_t i, const Stats& stats) {
     Layer& layer = *all_[i].layer;
     const Share share = shares_[i];
@@ -193,16 +212,7 @@ class Pruning : public Scores {
     if (layer.mask.defined()) mask = mask & layer.mask;
     certify_layer(layer, mask, held(), false, "prune");
     int64_t floors = 0;  // counts that an update had rounded down
-    const auto rescore = [&](const Tensor& weight, int64_t begin, int64_t end) {
-      return sunk(layer, how_.criterion->score(View(layer, weight, begin, end), stats), begin, end);
-    };
-    const auto reselect = [&](const Tensor& weight, int64_t begin, int64_t end, double ratio) {
-      const double part =
-          share.count >= 0 ? double(share.count) / double(parts_[i].size) : share.ratio;
-      floors += contest_ == Contest::Row ? weight.size(0) : 1;
-      return choose(rescore(weight, begin, end), {ratio >= 0 ? ratio : part, -1});
-    };
-    Site site{layer, mask, parts_[i], how_.pattern, contest_, share, stats, reselect, rescore};
+    auto site = site_of(i, stats, mask, &floors);
     repair(site, &floors);
     layer.set_mask(site.mask);
   }

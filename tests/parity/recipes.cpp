@@ -32,6 +32,26 @@ const RecordedAs kPrunerZero({"pruner_zero"}, [](const Json& r) -> std::optional
                      {{"score", Value(parameters(r).at("tree").get<std::string>())}});
 });
 
+const RecordedAs kRia({"ria"}, [](const Json& r) -> std::optional<Recipe> {
+  const auto p = parameters(r);
+  const std::map<std::string, std::string> importance{{"sum", "sum"},
+                                                      {"retained_degree_unstructured", "layer"},
+                                                      {"retained_degree_per_outneuron", "row"}};
+  const auto by = importance.find(p.value("importance_score", std::string("sum")));
+  if (by == importance.end() || p.value("gptq", false) || p.value("fast", false))
+    return std::nullopt;
+  Recipe how{{"ria", {{"power", number(p, "a", 0.5)}, {"importance", Value(by->second)},
+                      {"share", number(p, "sparsity_ratio", 0.5)}}}};
+  if (p.value("reallocation", false) && !r.at("pattern").at("keep_n").is_null())
+    how.criterion.settings.push_back(
+        {"reallocation", Value(std::string(p.value("lsa", false) ? "assign" : "deal"))});
+  if (p.value("per_outneuron", false)) how.contest = Contest::Row;
+  // Only the unstructured branch repairs (lib/prune.py:405-417).
+  if (p.value("reconstruction", false) && r.at("pattern").at("keep_n").is_null())
+    how.updates = {{"obs", {}}};
+  return how;
+});
+
 const RecordedAs kOwl({"owl_wanda"}, [](const Json& r) -> std::optional<Recipe> {
   const auto p = parameters(r);
   Recipe how{{"wanda"}};

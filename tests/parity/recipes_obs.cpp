@@ -39,5 +39,15 @@ const RecordedAs kThanos({"thanos"}, [](const Json& r) -> std::optional<Recipe> 
                    {"cost", Value("last")}}}}};
 });
 
+const RecordedAs kSparseLlm({"sparsellm"}, [](const Json& r) -> std::optional<Recipe> {
+  const auto p = parameters(r);
+  return Recipe{{"sparsegpt", {{"damping", number(p, "percdamp", 0.01)}}},
+                {obs(r, true),
+                 {"sparsellm",
+                  {{"penalty", number(p, "gamma", 5)},
+                   {"damping", number(p, "percdamp", 0.01)},
+                   {"slab", whole(p, "blocksize", 128)}}}}};
+});
+
 }  // namespace
 }  // namespace bench::verify
