@@ -161,7 +161,9 @@ class Ebft : public Update {
         leaves.push_back(t.value.detach().requires_grad_());
         borrowed.tensor(*t.place) = leaves.back();
       }
-      const auto found = block_of(here, lesson.input, lesson.batch);
+      // Tiles of rows (tensor/rows.h) are differentiated where their input is.
+      const auto input = lesson.input.detach().requires_grad_();
+      const auto found = block_of(here, input, lesson.batch);
       grads = torch::autograd::grad({at::mse_loss(found, lesson.answer)}, leaves, {}, {}, false,
                                     /*allow_unused=*/true);
     }

@@ -71,6 +71,10 @@ class BlockwiseObs : public Update {
 
   void apply(Site& site) const override {
     SingleThread alone;
+    if (columns_ && !site.pattern.reference_ties)
+      fail("{}: whole columns do not add up to an exact count; use pattern.tie=reference for the "
+           "authors' count, or update.columns=false",
+           site.layer.name);
     const auto& gram = site.stats.get<InputGram>(site.layer);
     auto h = gram.gram.to(at::kDouble);
     h.diagonal().masked_fill_(gram.dead(), 1);

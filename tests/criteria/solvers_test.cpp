@@ -85,11 +85,14 @@ TEST_CASE("thanos, removing the leading columns, is the exact repair of the rest
 
 TEST_CASE("thanos: whole columns go but in rows that stay dense", "[criteria]") {
   Bench b(10, 8, 4);
-  const auto mask = b.run(*update("thanos", {{"columns", Value(true)}, {"outliers", Value(0.2)}}),
-                          {}, Contest::Layer, 0.3);
-  // ceil(0.3 * 8 / 0.8) columns in 8 of 10 rows
-  CHECK(mask.logical_not().sum().item<int64_t>() == 3 * 8);
-  CHECK(mask.all(1).sum().item<int64_t>() == 2);
+  Pattern theirs;
+  theirs.reference_ties = true;
+  const auto whole = update("thanos", {{"columns", Value(true)}, {"outliers", Value(0.2)}});
+  const auto mask = b.run(*whole, theirs, Contest::Layer, 0.3);
+  // ceil(0.3 * 8 / 0.8) columns in all but int(0.2 * 10) + 1 of 10 rows
+  CHECK(mask.logical_not().sum().item<int64_t>() == 3 * 7);
+  CHECK(mask.all(1).sum().item<int64_t>() == 3);
+  CHECK(contains(error_of([&] { b.run(*whole, {}, Contest::Layer, 0.3); }), "tie=reference"));
 }
 
 TEST_CASE("obc is exact where one weight goes, and beats obs under the same count", "[criteria]") {

@@ -189,3 +189,16 @@ TEST_CASE("recovery that was killed goes on with the same bits", "[stages]") {
     CHECK(!std::filesystem::exists(state));
   }
 }
+
+TEST_CASE("biases and norms alone can be trained: weights stay bit for bit", "[stages]") {
+  Pruned p;
+  std::vector<Tensor> before;
+  for (const Layer* l : p.s.model->layers()) before.push_back(l->weight.clone());
+  const auto hash = weight_hash(*p.s.model);
+  auto map = few(3);
+  map.push_back({"parameters", Value("vectors")});
+  p.apply("finetune", map);
+  size_t i = 0;
+  for (const Layer* l : p.s.model->layers()) CHECK(l->weight.equal(before[i++]));
+  CHECK(weight_hash(*p.s.model) != hash);
+}
