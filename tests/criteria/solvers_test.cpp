@@ -179,7 +179,7 @@ TEST_CASE("admm_grad and alps repair better than a mask alone", "[criteria]") {
       const auto mask = b.run(*update(name), pattern, Contest::Layer, 0.5);
       plain.run(*update("sparseswaps", {{"swaps", Value(0)}}), pattern, Contest::Layer, 0.5);
       CHECK(mask.sum().item<int64_t>() == 16 * 16);
-      CHECK(b.error(dense) < 0.5 * plain.error(dense));
+      CHECK(b.error(dense) < 0.7 * plain.error(dense));
     }
 }
 

@@ -1,4 +1,7 @@
 // Methods recorded on one layer of the dense model (ExactOBS), and the search for levels (EvoPress).
+#include <algorithm>
+#include <cstdio>
+
 #include "core/update.h"
 #include "measure/level_search.h"
 #include "measure/passes.h"
@@ -100,7 +103,27 @@ LevelSearch search_of(const Json& p) {
   how.levels = 0;
   for (const auto level : whole_numbers(p.at("levels")))
     how.levels = std::max(how.levels, std::abs(level));
+  how.levels = std::min(how.levels, p.value("max_level", how.levels));
   return how;
+}
+
+/// "weight of level v: in every row the int(I*(0.5 + 0.1*v)) smallest |w| ... are zero".
+struct Database {
+  double base = 0, step = 0;
+  std::vector<int64_t> levels;
+  bool has(int64_t level) const {
+    return std::find(levels.begin(), levels.end(), level) != levels.end();
+  }
+};
+Database database_of(const Json& p) {
+  Database d;
+  const auto text = p.at("level_database").get<std::string>();
+  const auto at = text.find("int(I*(");
+  if (at == std::string::npos ||
+      std::sscanf(text.c_str() + at, "int(I*(%lf + %lf*v))", &d.base, &d.step) != 2)
+    throw Missing("the database of levels is described otherwise: " + text);
+  d.levels = whole_numbers(p.at("levels"));
+  return d;
 }
 
 /// What was drawn, seen and kept by one selection. Returns the largest relative deviation.
@@ -128,7 +151,7 @@ double compare_choice(const LevelChoice& ours, size_t index, const TensorMap& da
   return worst;
 }
 
-Method with_search(const Json& p) {
+Method with_search(const Json& p, double step) {
   Value::List survivors, tokens;
   for (const auto n : whole_numbers(p.at("survivors_per_selection"))) survivors.emplace_back(n);
   for (const auto n : whole_numbers(p.at("tokens_per_selection"))) tokens.emplace_back(n);
@@ -145,6 +168,7 @@ Method with_search(const Json& p) {
                        {"seed", Value(how.seed)},
                        {"levels", Value(how.levels)},
                        {"max_deviation", Value(how.max_deviation)},
+                       {"step", Value(step)},
                        {"even", Value(false)}}});
   m.pattern.contest = Contest::Row;
   m.propagation = Propagation::Dense;
@@ -165,12 +189,14 @@ void verify_evopress(Run& run, const fs::path& file, const Json& record) {
     layers.push_back(layer_named(model, l.get<std::string>() + ".weight"));
   size_t index = 0;
   double worst = 0;
+  const auto database = database_of(p);
   const auto& selections = result.at("selections");
   const auto found = search_levels(
       model, calibration, layers, search_of(p),
-      [&](size_t i, int64_t level) {
+      [&](size_t i, int64_t level) -> Tensor {
+        if (!database.has(level)) return {};
         const auto w = layers[i]->matrix();
-        const double share = 0.5 + 0.1 * static_cast<double>(level);
+        const double share = database.base + database.step * static_cast<double>(level);
         return w.masked_fill(~select(w.abs(), Contest::Row, share), 0);
       },
       [&](const LevelChoice& choice) {
@@ -181,7 +207,9 @@ void verify_evopress(Run& run, const fs::path& file, const Json& record) {
   for (size_t i = 0; i < layers.size(); ++i)
     if (found[i] != result.at("final_levels").at(layers[i]->name).get<int64_t>())
       bench::fail("{} ends at level {}", layers[i]->name, found[i]);
-  prune(model, with_search(p), 0.5, calibration);
+  for (const auto level : database.levels)
+    if (!database.has(-level)) return run.pass("evopress (search alone)", worst / 1e-3);
+  prune(model, with_search(p, database.step), database.base, calibration);
   expect_relative("perplexity",
                   eval40(run, file, fmt::format("inputs/{}/eval40.safetensors", name), model),
                   result.at("ppl_eval40").get<double>(), 1e-4);

@@ -52,12 +52,6 @@ const RecordedAs kRia({"ria"}, [](const Json& r) -> std::optional<Recipe> {
   return how;
 });
 
-const RecordedAs kOwl({"owl_wanda"}, [](const Json& r) -> std::optional<Recipe> {
-  const auto p = parameters(r);
-  Recipe how{{"wanda"}};
-  how.allocator = {"owl", {{"outlier", number(p, "Hyper_m", 5)}, {"spread", number(p, "Lamda", 0.08)}}};
-  return how;
-});
 
 }  // namespace
 
@@ -74,6 +68,13 @@ Value number(const Json& p, const char* key, double otherwise) {
 Value whole(const Json& p, const char* key, int64_t otherwise) {
   return p.contains(key) && p.at(key).is_number() ? Value(p.at(key).get<int64_t>())
                                                   : Value(otherwise);
+}
+
+Recipe ranked_by(const Json& record) {
+  const auto method = record.at("method").get<std::string>();
+  Recipe how{{method.substr(method.rfind('_') + 1)}};
+  if (how.criterion.name == "sparsegpt") how.updates = {{"obs", {{"reselect", Value(true)}}}};
+  return how;
 }
 
 std::optional<Recipe> recipe_of(const Json& record) {

@@ -34,6 +34,8 @@ double target_of(const Json& record);
 
 /// "parameters", empty where there are none.
 Json parameters(const Json& record);
+/// The criterion after the last '_' of the method's name, SparseGPT with its repair.
+Recipe ranked_by(const Json& record);
 Value number(const Json& parameters, const char* key, double otherwise);
 Value whole(const Json& parameters, const char* key, int64_t otherwise);
 
