@@ -79,6 +79,9 @@ class SparseLlm : public Update {
   }
   Needs needs() const override { return {need<InputGram>()}; }
   bool of_blocks() const override { return true; }
+  void apply(Site& site) const override {
+    site.layer.set_matrix(site.layer.matrix().masked_fill(~site.mask, 0));
+  }
 
   void reconstruct(Blocks& here) const override {
     SingleThread alone;
