@@ -65,6 +65,9 @@ struct ModelFamily {
   std::vector<std::string> group_kinds;  // what Model::groups() knows, for planning without weights
   bool images = false;                   // reads images, not text
   WidthKeys widths;
+  /// What it reads depends on the head in the file, which a config alone does not tell.
+  bool encoder = false;
+  bool hub = false;  // of images: transformers has a class for it
 };
 bool enroll_model(const char* model_type, ModelFamily family);
 /// The family of a model by its config alone; an unknown model_type is an Error with the known

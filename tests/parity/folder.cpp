@@ -47,7 +47,8 @@ const std::vector<Kind>& kinds() {
                                      {"snip*", "before training", verify_before_training},
                                      {"grasp*", "before training", verify_before_training},
                                      {"synflow*", "before training", verify_before_training},
-                                     {"mag", "before training", verify_before_training}};
+                                     {"mag", "before training", verify_before_training},
+                                     {"moe_*", "experts", verify_experts}};
   return all;
 }
 
