@@ -35,7 +35,8 @@ struct Fluctuation : Statistic {
   explicit Fluctuation(const Layer&) {}
   struct Of {
     Running outputs, inputs, inner;
-    double score = 0, tokens = 0;  // of the router
+    double score = 0, tokens = 0;  // of the router, of this expert
+    double all_tokens = 0;         // of the block
     Tensor down;                   // float64 [inner]: sum over outputs of the squared weight
   };
   std::vector<Of> of;  // of each expert; empty but at the root of a group
@@ -65,6 +66,7 @@ void measure(const Probe& p, Heard<Fluctuation> heard) {
     }
     watched.emplace_back(*c.mixture, [s](const Tensor& x, const Routing& r) {
       const auto of_all = r.logits.to(at::kFloat).softmax(1).to(at::kDouble);
+      for (auto& of : s->of) of.all_tokens += static_cast<double>(x.size(0));
       for (const auto& a : r.answers) {
         auto& of = s->of[static_cast<size_t>(a.expert)];
         of.outputs.add(a.outputs);
@@ -86,7 +88,7 @@ class Mone : public Criterion {
  public:
   static Schema schema() {
     return {key("metric", "fusion", "what varies: fusion is the outputs' deviation times the "
-                                    "router's mean probability")
+                                    "router's probability, 0 where it chose others, over all tokens")
                 .one_of({"fusion", "output_fluctuation", "token_fluctuation",
                          "intermediate_fluctuation"})};
   }
@@ -109,7 +111,7 @@ class Mone : public Criterion {
     if (metric_ == "output_fluctuation") return norm(e.outputs.variance);
     if (metric_ == "token_fluctuation") return norm(e.inputs.variance);
     if (metric_ == "intermediate_fluctuation") return norm(e.inner.variance * e.down);
-    return norm(e.outputs.variance.sqrt()) * e.score / e.tokens;
+    return norm(e.outputs.variance.sqrt()) * e.score / e.all_tokens;
   }
   std::string metric_;
 };

@@ -2,7 +2,7 @@
 // models/convnext.py. Block: depthwise 7x7, layer norm, linear, GELU, linear, a scale per channel,
 // added to what came in. Chain: blocks and, between stages, a norm with a 2x2 convolution of
 // stride 2. Linear layers that a file holds as 1x1 convolutions (timm's conv_mlp) are matrices here.
-#include "models/image_source.h"
+#include "models/library.h"
 
 namespace bench {
 namespace {
@@ -247,7 +247,7 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   const auto library = c.tensors.contains("stem.0.weight")         ? Library::Timm
                        : c.tensors.contains("features.0.0.weight") ? Library::Torchvision
                                                                    : Library::Transformers;
-  ImageSource from(c, library);
+  LibraryCheckpoint from(c, library);
   return build_from<ConvNext>(c, from);
 }
 

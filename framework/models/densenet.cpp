@@ -35,7 +35,7 @@ class DenseNet : public Model {
       if (i == dense) break;
       blocks_.push_back({{}, {take_norm(c, at + "norm"), take_conv(c, at + "conv")}});
     }
-    last_ = take_norm(c, fmt::format("features.norm{}", dense + 1));
+    last_ = take_norm(c, "features.norm5");  // however many blocks there are
     head_ = take_layer(c, "classifier");
     scale_ = imagenet_scale(c);
   }

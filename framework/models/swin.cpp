@@ -4,7 +4,7 @@
 // merging stands where its library has it, which is the same place in the chain. Hidden states are
 // [n, h, w, channels].
 #include "models/decoder.h"
-#include "models/image_source.h"
+#include "models/library.h"
 
 namespace bench {
 namespace {
@@ -375,7 +375,7 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   const auto library = c.tensors.contains("patch_embed.proj.weight") ? Library::Timm
                        : c.tensors.contains("features.0.0.weight")   ? Library::Torchvision
                                                                      : Library::Transformers;
-  ImageSource from(c, library);
+  LibraryCheckpoint from(c, library);
   return build_from<Swin>(c, from, {"relative_position_index"});
 }
 

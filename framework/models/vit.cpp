@@ -2,7 +2,7 @@
 // 2021): transformers models/vit and models/deit, timm models/vision_transformer.py and deit.py,
 // torchvision models/vision_transformer.py. Blocks are a Plan; what differs is how images become
 // rows and what the classes are read from.
-#include "models/image_source.h"
+#include "models/library.h"
 #include "models/transformer.h"
 
 namespace bench {
@@ -288,7 +288,7 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   const auto library = c.tensors.contains("patch_embed.proj.weight") ? Library::Timm
                        : c.tensors.contains("conv_proj.weight")      ? Library::Torchvision
                                                                      : Library::Transformers;
-  ImageSource from(c, library);
+  LibraryCheckpoint from(c, library);
   // A linear layer's tensors are called NAME.weight here; older files of torchvision name the MLP's
   // layers.
   for (const char* what : {"weight", "bias"}) {

@@ -82,11 +82,13 @@ void check_routing(Check& check, const TensorMap& t, Model& model, const Tensor&
 void check_chain(Check& check, const TensorMap& t, const std::string& at,
                  const std::vector<Tensor>& ours, double tolerance) {
   size_t next = 0;
+  std::string passed;  // recorded, and no state of ours
   for (int64_t i = -1;; ++i) {
     const auto name = at + (i < 0 ? std::string("embed") : fmt::format("block.{}", i));
     if (!t.count(name)) {
-      if (i >= 0) return;
-      continue;
+      if (i < 0) continue;
+      if (!passed.empty()) bench::fail("{}: none of our states is it", passed);
+      return;
     }
     const auto& theirs = t.at(name);
     const double step = std::max(tolerance, std::ldexp(theirs.abs().max().item<double>(), -20));
@@ -97,7 +99,14 @@ void check_chain(Check& check, const TensorMap& t, const std::string& at,
       const auto off = (ours[k].reshape(theirs.sizes()) - theirs).abs().max().item<double>();
       if (off < best) best = off, found = k;
     }
+    // torchvision's ConvNeXt counts the norm before a convolution between stages as a step of its
+    // own, which is none here. What stands behind it must be found, and the last must.
+    if (!(best <= step) && passed.empty()) {
+      passed = name;
+      continue;
+    }
     if (found == ours.size()) bench::fail("{}: none of our states has its size", name);
+    passed.clear();
     check(name, ours[found].reshape(theirs.sizes()), theirs, step);
     next = found + 1;
   }
@@ -135,10 +144,11 @@ void verify_images(Run& run, const fs::path& file, const TensorMap& t) {
   std::vector<Tensor> firsts;
   for (const auto& s : states) firsts.push_back(first_of(s, n));
   check_chain(check, t, "hidden.", firsts, tolerance);
-  const auto& theirs = t.at("hidden.head_input");
+  // Where two heads are averaged, or a layer stands before the last, neither is what was recorded.
   for (const auto& x : {features, read})
-    if (x.dim() == 2 && x.size(0) == n && x[0].sizes() == theirs.sizes()) {
-      check("hidden.head_input", x[0], theirs, tolerance);
+    if (t.count("hidden.head_input") && x.dim() == 2 && x.size(0) == n &&
+        x[0].sizes() == t.at("hidden.head_input").sizes()) {
+      check("hidden.head_input", x[0], t.at("hidden.head_input"), tolerance);
       break;
     }
   check("logits", logits, t.at("logits"), tolerance);
@@ -167,9 +177,11 @@ void verify_encoder(Run& run, const fs::path& file, const TensorMap& t) {
     const std::string at = r == 0 ? "hidden." : "hidden_row1.";
     if (r < 2) {
       check_chain(check, t, at, states, tolerance);
-      auto read = model.features(states.back(), batch);
-      const auto& theirs = t.at(at + "head_input");
-      check(at + "head_input", read.reshape(theirs.sizes()), theirs, tolerance);
+      if (t.count(at + "head_input")) {
+        const auto& theirs = t.at(at + "head_input");
+        check(at + "head_input", model.features(states.back(), batch).reshape(theirs.sizes()),
+              theirs, tolerance);
+      }
     }
     const auto ours = model.head(states.back(), batch);
     const auto name = fmt::format("logits of row {}", r);

@@ -1,8 +1,8 @@
-#include "models/image_source.h"
+#include "models/library.h"
 
 namespace bench {
 
-void ImageSource::rename_ends(const std::string& end, const std::string& to) {
+void LibraryCheckpoint::rename_ends(const std::string& end, const std::string& to) {
   TensorMap renamed;
   for (const auto& [name, tensor] : checkpoint.tensors)
     renamed.emplace(name.ends_with(end) ? name.substr(0, name.size() - end.size()) + to : name,

@@ -9,11 +9,11 @@ enum class Library { Transformers, Timm, Torchvision };
 
 /// A checkpoint of a network of images as a Source reads it. transformers' config.json is obeyed
 /// key for key; of timm and torchvision it is what the constructor was given.
-struct ImageSource {
+struct LibraryCheckpoint {
   Library library;
   Checkpoint checkpoint;
 
-  ImageSource(const Checkpoint& c, Library l)
+  LibraryCheckpoint(const Checkpoint& c, Library l)
       : library(l), checkpoint(l == Library::Transformers ? c : constructor_arguments(c)) {}
   /// Another name for each tensor that ends so.
   void rename_ends(const std::string& end, const std::string& to);
@@ -22,7 +22,7 @@ struct ImageSource {
 /// Builds a model and holds everything in the checkpoint against what was read. `c`: the
 /// checkpoint as it was loaded. `buffers`: Source::finish.
 template <class Family>
-std::unique_ptr<Model> build_from(const Checkpoint& c, ImageSource& from,
+std::unique_ptr<Model> build_from(const Checkpoint& c, LibraryCheckpoint& from,
                                   const std::vector<std::string>& buffers = {}) {
   Source source(from.checkpoint);
   source.inert({"image_mean", "image_std", "strides", "global_pool", "image_size", "img_size",
