@@ -8,7 +8,8 @@
 
 namespace bench::test {
 
-/// A shipped model in its dense state, loaded once per program; tiny-<family>: one of tiny.h.
+/// A shipped model in its dense state, loaded once per program; tiny-<family>: one of tiny.h,
+/// family-<name>: a small one of data/families.
 struct Shipped {
   Checkpoint checkpoint;
   std::unique_ptr<Model> model;
@@ -18,8 +19,10 @@ inline Shipped& shipped(const std::string& name) {
   static std::map<std::string, Shipped> all;
   auto& s = all[name];
   if (!s.model) {
-    s.checkpoint = name.rfind("tiny-", 0) == 0 ? tiny_checkpoint(name.substr(5))
-                                               : read_checkpoint(root() / "data/models" / name);
+    s.checkpoint = name.starts_with("tiny-") ? tiny_checkpoint(name.substr(5))
+                   : name.starts_with("family-")
+                       ? read_checkpoint(root() / "data/families" / name.substr(7))
+                       : read_checkpoint(root() / "data/models" / name);
     s.model = build_model(s.checkpoint);
     s.dense = std::make_unique<Snapshot>(*s.model);
   }

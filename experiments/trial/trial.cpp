@@ -83,7 +83,9 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
     const auto path = model_path(config);
     const auto name = config.find("model")->find("name")->string();
     const auto& family = model_family(model_type_of(path), path.string());
-    const auto input = family.images ? Input::Images : Input::Text;
+    const auto input = family.encoder  ? Input::Any
+                       : family.images ? Input::Images
+                                       : Input::Text;
     if (!is_dense(config)) {
       const auto method = method_from(config);
       check_groups(config, family, method, mistakes);

@@ -47,6 +47,8 @@ const char* name_of(Input input) {
       return "images";
     case Input::LabelledText:
       return "text with labels";
+    case Input::MaskedText:
+      return "text with masked words";
     default:
       return "any";
   }
@@ -70,7 +72,6 @@ void check(const Accepts& a, const std::string& who, const Pattern& p) {
 
 void check(const Accepts& a, const std::string& who, Input model, const std::string& name) {
   if (a.input == Input::Any || model == Input::Any || a.input == model) return;
-  if (a.input == Input::Text && model == Input::LabelledText) return;  // its texts
   fail("{}: is made for models of {}; {} is a model of {}", who, name_of(a.input), name,
        name_of(model));
 }

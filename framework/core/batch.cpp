@@ -18,7 +18,7 @@ std::vector<int64_t> Batch::line(int64_t segment) const {
 
 Batch Batch::to(const at::Device& device) const {
   Batch there = *this;
-  for (Tensor* t : {&there.ids, &there.positions, &there.images, &there.labels})
+  for (Tensor* t : {&there.ids, &there.types, &there.positions, &there.images, &there.labels})
     if (t->defined()) *t = t->to(device);
   return there;
 }
@@ -64,6 +64,8 @@ std::vector<Batch> split(const std::vector<Batch>& batches) {
       one.ids = b.ids.narrow(0, begin, length);
       one.positions = b.positions.narrow(0, begin, length);
       one.starts = {0, length};
+      if (b.types.defined()) one.types = b.types.narrow(0, begin, length);
+      if (b.labels.defined()) one.labels = b.labels.narrow(0, s, 1);
       all.push_back(std::move(one));
     }
   }

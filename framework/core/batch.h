@@ -10,6 +10,8 @@ namespace bench {
 /// end; no padding exists anywhere, and attention alone knows where a sequence ends.
 struct Batch {
   Tensor ids;                   // int64 [tokens]
+  /// int64 [tokens]: 0 and 1 for the first and second of a pair of texts; undefined: 0.
+  Tensor types;
   Tensor positions;             // int64 [tokens]: position of each token in its sequence
   std::vector<int64_t> starts;  // [segments + 1]: segment s is tokens [starts[s], starts[s+1])
   /// The earlier segment that segment s continues, or -1: a prefix shared by several continuations
@@ -20,7 +22,7 @@ struct Batch {
   std::shared_ptr<Past> past;
 
   Tensor images;  // float32 [n, 3, h, w], 0..255
-  Tensor labels;  // int64 [n]; of a detector float32 [n, most, 5] (core/detection.h)
+  Tensor labels;  // int64 [n], of texts one a sequence; of a detector float32 [n, most, 5] (core/detection.h)
   /// Batch normalisation with the batch's own statistics (training); false: running statistics.
   bool batch_statistics = false;
   /// With batch_statistics, training only: running statistics move this share of the way to the

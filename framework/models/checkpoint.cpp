@@ -73,6 +73,21 @@ std::string guess_type(const TensorMap& tensors) {
   if (both("fc.weight", "layer1.0.conv1.weight")) return "resnet";
   if (tensors.count("features.0.weight") || tensors.count("backbone.features.0.conv.weight"))
     return "vgg";
+  if (both("patch_embed.proj.weight", "blocks.0.attn.qkv.weight") ||
+      both("conv_proj.weight", "class_token"))
+    return "vit";
+  if (tensors.count("layers.0.blocks.0.attn.relative_position_bias_table") ||
+      tensors.count("features.1.0.attn.relative_position_bias_table"))
+    return "swin";
+  if (tensors.count("stages.0.blocks.0.conv_dw.weight") ||
+      both("features.1.0.block.0.weight", "features.1.0.block.5.weight"))
+    return "convnext";
+  if (tensors.count("features.denseblock1.denselayer1.conv1.weight") ||
+      tensors.count("features.denseblock1.denselayer1.conv.1.weight"))
+    return "densenet";
+  if (tensors.count("features.1.0.block.0.0.weight")) return "efficientnet";
+  if (tensors.count("features.1.block.0.0.weight")) return "mobilenet_v3";
+  if (tensors.count("trunk_output.block1.block1-0.f.a.0.weight")) return "regnet";
   if (both("conv2.weight", "fc2.weight")) return "lenet";
   if (both("layers.0.conv3.weight", "linear.weight") || tensors.count("features.1.conv.0.0.weight"))
     return "mobilenet_v2";

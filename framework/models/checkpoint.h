@@ -69,6 +69,9 @@ struct ModelFamily {
   std::vector<std::string> group_kinds;  // what Model::groups() knows, for planning without weights
   bool images = false;                   // reads images, not text
   WidthKeys widths;
+  /// What it reads depends on the head in the file, which a config alone does not tell.
+  bool encoder = false;
+  bool hub = false;  // of images: transformers has a class for it
   std::string file;  // of its source, as the compiler named it
 };
 /// `file`: the source of the family, whose digest stands in the record of its trials.

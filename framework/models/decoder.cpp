@@ -49,7 +49,7 @@ Group Decoder::group_of(int64_t i, const std::string& kind, Parts& p) const {
   g.units = heads && p.head_units > 0
                 ? p.head_units
                 : root.layer->matrix().size(root.dim) / (root.width * root.stretches);
-  g.unit_width = heads ? head_dim_ : 1;
+  g.unit_width = !heads ? 1 : p.head_dim > 0 ? p.head_dim : head_dim_;
   if (heads) g.followers = std::move(p.head_followers);
   return g;
 }
@@ -116,13 +116,15 @@ std::vector<Group> Decoder::hidden_group() {
     if (p.experts)
       for (auto& f : p.experts->stream_followers()) g.followers.push_back(std::move(f));
     for (Norm* n : p.norms) follow(g, *n);
+    for (auto& f : p.stream_followers) g.followers.push_back(std::move(f));
   }
   const auto head = head_.defined() ? head_name_ : std::string();
   if (!norm_.name.empty() && !turned) follow(g, norm_);
-  if (embed_.size(1) == g.units) {  // else they are projected to its width
+  // Others are projected to its width.
+  if (embed_.defined() && embed_.size(1) == g.units)
     g.followers.push_back({&embed_, Follower::Affine, 1, 1, embed_name_, true});
-    if (!turned) g.followers.push_back({&head_, Follower::Affine, 1, 1, head});
-  }
+  if (head_.defined() && head_.size(1) == g.units && !turned)
+    g.followers.push_back({&head_, Follower::Affine, 1, 1, head});
   if (turned) follow_edges(g);
   for (auto& f : outer_hidden()) g.followers.push_back(std::move(f));
   return {g};
@@ -130,6 +132,7 @@ std::vector<Group> Decoder::hidden_group() {
 
 void Decoder::width_groups(int64_t i, const std::string& kind, std::vector<Group>& all) {
   auto p = parts(i);
+  if (p.head.empty()) return;  // a block between two stages
   if (kind == "head") {
     if (there(*p.head[1].layer)) all.push_back(group_of(i, kind, p));
   } else if (p.experts && p.experts->any()) {
@@ -150,6 +153,7 @@ std::vector<Group> Decoder::groups(const std::string& kind) {
       continue;
     }
     auto p = parts(i);
+    if (p.head.empty()) continue;
     // A removed sublayer has no units left.
     const bool attention = kind == "mlp" || there(*p.head[1].layer);
     const bool mlp = kind == "attention" || mlp_there(p);
@@ -166,7 +170,8 @@ std::vector<Layer*> Decoder::layers(int64_t block) {
 }
 
 std::vector<Model::Named> Decoder::tensors() {
-  std::vector<Named> all{{embed_name_, &embed_}};
+  std::vector<Named> all;
+  if (!embed_name_.empty()) all.push_back({embed_name_, &embed_});
   all.insert(all.end(), outer_.begin(), outer_.end());
   for (int64_t i = 0; i < count_; ++i) {
     auto p = parts(i);
@@ -179,7 +184,7 @@ std::vector<Model::Named> Decoder::tensors() {
     if (p.experts) p.experts->name_tensors(all);
   }
   add(all, norm_);
-  all.push_back({head_name_, &head_});
+  if (!head_name_.empty()) all.push_back({head_name_, &head_});
   if (head_bias_.defined()) all.push_back({head_bias_name(head_name_), &head_bias_});
   for (int64_t i = 0; i < count_; ++i)
     for (size_t which : {0u, 1u})

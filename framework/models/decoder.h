@@ -9,8 +9,9 @@
 
 namespace bench {
 
-/// What the decoder-only families share: an embedding, blocks, a final norm, a head that may be
-/// tied. A family says once what its blocks hold; layers, groups and tensors follow from that.
+/// What networks of attention and MLPs along one residual stream share: an embedding, blocks, a
+/// final norm, a head that may be tied. A family says once what its blocks hold; layers, groups and
+/// tensors follow from that. Encoders and networks of images begin and end in their own ways.
 class Decoder : public Model, public Streamed, public Routed {
  public:
   Input input() const override { return Input::Text; }
@@ -50,6 +51,9 @@ class Decoder : public Model, public Streamed, public Routed {
     /// What reads the residual stream and what writes to it; none: as `head` and `neuron` say.
     std::vector<Layer*> readers, writers;
     Experts* experts = nullptr;  // in place of `neuron`
+    int64_t head_dim = 0;        // of this block, where blocks differ; 0: head_dim_
+    /// Tensors beside norms that run along the residual stream: what a branch is scaled by.
+    std::vector<Follower> stream_followers;
   };
   virtual Parts parts(int64_t block) = 0;
   /// Whether a sublayer is there: one without inner channels was removed, and its block goes on
@@ -83,10 +87,12 @@ class Decoder : public Model, public Streamed, public Routed {
   /// Why the residual stream cannot be turned, where it cannot.
   virtual std::string fixed_stream() const { return ""; }
 
-  Tensor embed_, head_;       // head_ undefined: tied
+  /// embed_ undefined: the stream begins otherwise; head_ undefined: tied to it, or none.
+  Tensor embed_, head_;
   Tensor head_bias_;          // [vocabulary]; undefined: none
   double logit_cap_ = 0;      // core/model.h, Classifier
   Norm norm_;                 // without a name: none
+  std::string embed_name_, head_name_;
   std::vector<Named> outer_;  // tensors outside of the blocks beside these three
   int64_t count_ = 0, head_dim_ = 0, max_length_ = 0;
 
@@ -98,7 +104,6 @@ class Decoder : public Model, public Streamed, public Routed {
   void follow_edges(Group& hidden);
   std::vector<std::array<Tensor, 2>>& edges();
 
-  std::string embed_name_, head_name_;
   std::vector<std::array<Tensor, 2>> edges_;  // empty or [blocks]: attention's, the MLP's
 };
 

@@ -50,6 +50,7 @@ void Experts::take_router(Source& source) {
   const auto name = at_ + form_.router_name;
   router_ = source.take(name + ".weight");
   if (router_.dim() != 2) fail("{}: {}.weight is no matrix", source.where(), name);
+  skip = source.take_if(name + ".skip");
   if (form_.router.bias) router_bias_ = source.take(name + ".bias");
   if (!form_.router.correction.empty()) correction_ = source.take(name + form_.router.correction);
   if (form_.router.groups <= 1) return;
@@ -208,7 +209,22 @@ Routing Experts::route(const Tensor& x) const {
   out.scores = all.narrow(1, 0, count);
   out.experts = all.narrow(1, count, k).to(at::kLong);
   out.weights = all.narrow(1, count + k, k);
+  if (skip.defined()) leave_out(out);
   return out;
+}
+
+/// Of each row by itself: elementwise, and sums over its few experts.
+void Experts::leave_out(Routing& r) const {
+  const auto least = skip.to(r.weights.options());
+  const auto both = rowwise(r.weights, [&](const Tensor& w) {
+    const auto kept = w >= w.narrow(1, 0, 1) * least;
+    const auto rest = w * kept;
+    const auto whole = rest * (w.sum(1, true) / rest.sum(1, true));
+    return at::cat({whole, kept.to(w.scalar_type())}, 1);
+  });
+  const auto k = r.weights.size(1);
+  r.experts = r.experts.masked_fill(both.narrow(1, k, k) == 0, -1);
+  r.weights = both.narrow(1, 0, k);
 }
 
 Tensor Experts::activated(const Expert& e, const Tensor& x, const Tensor& which) const {
@@ -297,6 +313,7 @@ void Experts::name_tensors(std::vector<Model::Named>& all) {
   all.push_back({router + form_.router.correction, &correction_});
   all.push_back({router + ".group_of", &group_of_, false});
   all.push_back({router + ".alive", &alive, false});
+  all.push_back({router + ".skip", &skip, false});
   int64_t left = 0, gone = static_cast<int64_t>(there().size());
   for (auto& e : experts_) name_expert(all, e, e.there() ? left++ : gone++);
   all.push_back({at_ + form_.shared_gate + ".weight", &shared_gate_});

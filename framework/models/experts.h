@@ -77,6 +77,7 @@ class Experts : public Mixture {
   void check(Source& source, int64_t hidden) const;
   Routing route(const Tensor& x) const;
   Tensor choosable(const Tensor& scores) const;
+  void leave_out(Routing& routing) const;
   Tensor activated(const Expert& e, const Tensor& x, const Tensor& which) const;
   Tensor run(const Expert& e, const Tensor& x, const Tensor& which) const;
   std::vector<Slice> neurons(Expert& e) const;

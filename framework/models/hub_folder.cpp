@@ -201,16 +201,22 @@ Json hub_config(Model& model, const Checkpoint& source) {
     config[keys.head_dim] = model.groups("head").front().unit_width;
     config[key] = n;
   });
-  if (model.input() == Input::Text && config.contains("tie_word_embeddings"))
-    config["tie_word_embeddings"] = model.classifier().weight.is_same(*model.tensors()[0].tensor);
+  // Of a classifier the key says nothing.
+  const auto& embedding = *model.tensors()[0].tensor;
+  const auto& head = model.classifier().weight;
+  if (model.input() != Input::Images && config.contains("tie_word_embeddings") &&
+      head.sizes() == embedding.sizes())
+    config["tie_word_embeddings"] = head.is_same(embedding);
   check_reads_back(model, config, source);
   return config;
 }
 
 void write_hub_folder(Model& model, const Checkpoint& source, bool compact,
                       const fs::path& folder) {
-  // transformers has no class for our networks of images, whose buffers (norms) must not be lost.
-  compact |= model_family(source.model_type(), source.folder.string()).images;
+  // transformers has no class for networks of images with buffers (norms), nor for those that came
+  // from elsewhere.
+  const auto& family = model_family(source.model_type(), source.folder.string());
+  compact |= family.images && (!family.hub || !source.config.contains("architectures"));
   auto config = compact ? source.config : hub_config(model, source);
   if (!config.is_object()) config = nlohmann::json::object();  // a bare file of weights had none
   config["model_type"] = source.model_type();

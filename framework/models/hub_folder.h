@@ -15,7 +15,7 @@ nlohmann::json hub_config(Model& model, const Checkpoint& source);
 /// and the tokenizer's files as they lie beside the source (made from the vocabulary of a GGUF
 /// file). compact: each block with its own widths and the buffers that go with them, under the
 /// source's config.json and a note in it; this project reads it, transformers does not. Networks of
-/// images are always written so.
+/// images are always written so, but for those that transformers wrote and reads.
 void write_hub_folder(Model& model, const Checkpoint& source, bool compact,
                       const std::filesystem::path& folder);
 

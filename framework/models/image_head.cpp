@@ -26,7 +26,7 @@ std::vector<Layer*> ImageHead::readers() {
 std::vector<Group> ImageHead::groups(int64_t block) {
   std::vector<Group> all;
   for (size_t i = 0; i < tower.size(); ++i) {
-    auto& [writer, norm] = tower[i];
+    auto& [writer, norm, grouped] = tower[i];
     Group g{writer.name, "channel", block, block};
     g.units = writer.rows();
     const auto reads = [&](Layer& l) {
@@ -63,7 +63,7 @@ ImageHead take_head(const Checkpoint& c, const std::string& linear) {
   for (int i = 1;; ++i) {
     const auto conv = fmt::format("detect.conv{}", i), norm = fmt::format("detect.bn{}", i);
     if (!c.take_if(conv + ".weight").defined()) break;
-    head.tower.push_back({take_conv(c, conv), {}});
+    head.tower.push_back({take_conv(c, conv), {}, {}});
     if (c.take_if(norm + ".weight").defined()) head.tower.back().norm = take_norm(c, norm);
   }
   head.outs = {take_conv(c, "detect.cls"), take_conv(c, "detect.box")};

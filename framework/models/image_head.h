@@ -7,8 +7,10 @@ namespace bench {
 struct Unit {
   Layer conv;
   BatchNorm norm;
+  Depthwise grouped = {};  // in place of conv: in groups of channels, no prunable layer
+  int64_t outputs() const { return grouped.weight.defined() ? grouped.weight.size(0) : conv.rows(); }
   Tensor operator()(const Tensor& x, const Batch& batch) const {
-    const auto y = conv(x);
+    const auto y = grouped.weight.defined() ? grouped(x) : conv(x);
     return norm.weight.defined() ? norm(y, batch) : y;
   }
 };

@@ -17,7 +17,7 @@ std::vector<int64_t> strides_of(const Checkpoint& c, std::vector<int64_t> usual,
 }
 
 Step convolution(const Checkpoint& c, const std::string& conv, const std::string& norm,
-                 Step::Act act, int64_t stride = 1) {
+                 Act act, int64_t stride = 1) {
   Step s;
   s.conv = take_conv(c, conv, stride);
   s.norm = take_norm(c, norm);
@@ -25,7 +25,7 @@ Step convolution(const Checkpoint& c, const std::string& conv, const std::string
   return s;
 }
 
-Step depthwise(const Checkpoint& c, const std::string& conv, const std::string& norm, Step::Act act,
+Step depthwise(const Checkpoint& c, const std::string& conv, const std::string& norm, Act act,
                int64_t stride) {
   Step s;
   s.depth = take_depthwise(c, conv, stride);
@@ -45,11 +45,11 @@ std::unique_ptr<Model> make_v1(const Checkpoint& c) {
   auto net = std::make_unique<Stack>();
   const auto n = count(c, "layers.", ".conv1.weight", 0);
   const auto strides = strides_of(c, {1, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1}, n);
-  net->blocks.push_back({{convolution(c, "conv1", "bn1", Step::Relu, strides[0])}});
+  net->blocks.push_back({{convolution(c, "conv1", "bn1", Act::Relu, strides[0])}});
   for (size_t i = 0; i < n; ++i) {
     const auto at = fmt::format("layers.{}.", i);
-    net->blocks.push_back({{depthwise(c, at + "conv1", at + "bn1", Step::Relu, strides[i + 1]),
-                            convolution(c, at + "conv2", at + "bn2", Step::Relu)}});
+    net->blocks.push_back({{depthwise(c, at + "conv1", at + "bn1", Act::Relu, strides[i + 1]),
+                            convolution(c, at + "conv2", at + "bn2", Act::Relu)}});
   }
   net->linears.push_back(take_layer(c, "linear"));
   net->scale = imagenet_scale(c);
@@ -67,7 +67,7 @@ bool adds(const StackBlock& b, int64_t stride) {
 std::unique_ptr<Model> make_v2(const Checkpoint& c) {
   auto net = std::make_unique<Stack>();
   const bool torchvision = c.take_if("features.0.0.weight").defined();
-  const auto act = torchvision ? Step::Relu6 : Step::Relu;
+  const auto act = torchvision ? Act::Relu6 : Act::Relu;
   const auto n = torchvision ? count(c, "features.", ".conv.0.0.weight", 1)
                              : count(c, "layers.", ".conv1.weight", 0);
   const auto strides =
@@ -87,13 +87,13 @@ std::unique_ptr<Model> make_v2(const Checkpoint& c) {
       b.steps.push_back(depthwise(c, at + k + "0", at + k + "1", act, strides[i + 1]));
       const int next = expands ? 2 : 1;
       b.steps.push_back(convolution(c, fmt::format("{}{}", at, next),
-                                    fmt::format("{}{}", at, next + 1), Step::Linear));
+                                    fmt::format("{}{}", at, next + 1), Act::Linear));
     } else {
       b.steps = {convolution(c, at + "conv1", at + "bn1", act),
                  depthwise(c, at + "conv2", at + "bn2", act, strides[i + 1]),
-                 convolution(c, at + "conv3", at + "bn3", Step::Linear)};
+                 convolution(c, at + "conv3", at + "bn3", Act::Linear)};
       if (c.take_if(at + "shortcut.0.weight").defined())
-        b.detour = {convolution(c, at + "shortcut.0", at + "shortcut.1", Step::Linear)};
+        b.detour = {convolution(c, at + "shortcut.0", at + "shortcut.1", Act::Linear)};
     }
     b.residual = !b.detour.empty() || adds(b, strides[i + 1]);
     net->blocks.push_back(std::move(b));

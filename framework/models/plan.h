@@ -21,15 +21,18 @@ enum class Fused {
   Groups      // for each key/value head its queries, its key, its value
 };
 
-/// A decoder as a declaration: a family says how it differs from LLaMA, whose values these are, and
+/// A decoder, or an encoder's blocks, as a declaration: a family says how it differs from LLaMA, whose values these are, and
 /// models/transformer.h builds what is said. Names of tensors stand below the block, without
-/// ".weight"; an empty name says that there is none.
+/// ".weight"; an empty name says that there is none (of `embed`: whoever derives from Transformer
+/// begins the stream and ends it).
 struct Plan {
   // What config.json and the weights say of the sizes.
   int64_t hidden = 0, heads = 0, kv_heads = 0, head_dim = 0, blocks = 0, max_length = 0;
 
   std::string embed = "model.embed_tokens", head = "lm_head", last_norm = "model.norm";
-  std::string block = "model.layers", positions = {};  // positions: a table of learned ones
+  /// A number follows `block`, behind a dot where it does not end in "_". positions: a table of
+  /// learned ones.
+  std::string block = "model.layers", positions = {};
   bool tied = false;                                   // what an absent tie_word_embeddings means
   double embed_scale = 1, logit_scale = 1, logit_cap = 0;
   bool head_bias = false;
@@ -39,7 +42,11 @@ struct Plan {
   std::string after_attention, after_mlp;  // norms of what a branch gives, before it is added
   /// Attention and MLP side by side, on the same normed input if there is no mlp_norm.
   bool parallel = false;
+  /// attention_norm and mlp_norm stand behind the sums: the stream itself is normalised (BERT).
+  bool norms_behind = false;
   double residual = 1;  // each branch is multiplied by it
+  std::string attention_scale = {}, mlp_scale = {};  // or by a tensor [hidden]: whole names
+  bool sees_all = false;                             // attention has no mask
 
   std::string q = "self_attn.q_proj", k = "self_attn.k_proj", v = "self_attn.v_proj";
   std::string o = "self_attn.o_proj", qkv;
@@ -67,6 +74,11 @@ struct Plan {
   std::vector<bool> sparse;  // of each block, whether it has the mixture; empty: all of them
 
   std::vector<std::string> buffers{"rotary_emb.inv_freq"};  // Source::finish
+
+  /// What the names of a block's tensors begin with.
+  std::string at(int64_t index) const {
+    return fmt::format("{}{}{}.", block, block.ends_with('_') ? "" : ".", index);
+  }
 };
 
 /// What the keys of a LLaMA-like config.json are called and what their absence means.

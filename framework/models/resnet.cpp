@@ -4,7 +4,7 @@
 //   akamaster    conv1, layer1.0.conv1, linear; option A shortcuts: every second pixel, zero
 //                channels on both sides
 //   mmcls        backbone.conv1, backbone.layer1.0.conv1, head.fc; masks of IFSO where they are
-//   torchvision  conv1, layer1.0.conv1, fc; downsample.0/1
+//   torchvision  conv1, layer1.0.conv1, fc; downsample.0/1; ResNeXt's convolutions in groups
 //   open_lth     conv, bn, blocks.0.conv1, fc; shortcut.0/1
 // With detect.cls and detect.box in place of the linear layer it is a detector (image_head.h).
 // Chain: block 0 is the stem, then the residual blocks; the last block pools and classifies, or
@@ -30,7 +30,7 @@ class ResNet : public Model {
  public:
   explicit ResNet(const Checkpoint& c) {
     dialect(c);
-    stem_ = {take_conv(c, stem_name_), take_norm(c, norm_name_)};
+    stem_ = {take_conv(c, stem_name_), take_norm(c, norm_name_), {}};
     large_ = stem_.conv.weight.size(2) == 7;
     if (large_) stem_.conv.stride = 2;
     if (flat_)
@@ -58,7 +58,7 @@ class ResNet : public Model {
     const auto& b = blocks_[static_cast<size_t>(index - 1)];
     auto y = x;
     for (size_t i = 0; i < b.units.size(); ++i) {
-      y = b.units[i].norm(b.units[i].conv(y), batch);
+      y = b.units[i](y, batch);
       if (i + 1 < b.units.size()) y = at::relu(y);
     }
     return at::relu(y + shortcut(b, x, batch));
@@ -72,7 +72,8 @@ class ResNet : public Model {
     if (block > static_cast<int64_t>(blocks_.size())) return head_.layers();
     auto& b = blocks_[static_cast<size_t>(block - 1)];
     std::vector<Layer*> all;
-    for (auto& u : b.units) all.push_back(&u.conv);
+    for (auto& u : b.units)
+      if (u.conv.weight.defined()) all.push_back(&u.conv);
     if (b.down.conv.weight.defined()) all.push_back(&b.down.conv);
     return all;
   }
@@ -84,12 +85,23 @@ class ResNet : public Model {
       auto& b = blocks_[i];
       const auto at = static_cast<int64_t>(i) + 1;
       for (size_t u = 0; u + 1 < b.units.size(); ++u) {
-        auto& [writer, norm] = b.units[u];
-        Layer& reader = b.units[u + 1].conv;
+        auto& [writer, norm, grouped] = b.units[u];
+        // A convolution in groups has as many channels behind it as before: they go together, a
+        // whole group at a time.
+        const bool through = b.units[u + 1].grouped.weight.defined();
+        if (grouped.weight.defined()) continue;
+        auto& next = b.units[through ? u + 2 : u + 1];
+        const auto width = through ? b.units[u + 1].grouped.group() : 1;
+        Layer& reader = next.conv;
         Group g{short_name(reader.name), kind, at, at};
-        g.units = writer.rows();
-        g.slices = {{&reader, Slice::In, reader.columns_per_channel()}, {&writer, Slice::Out}};
-        norm.follow(g);
+        g.units = writer.rows() / width;
+        g.slices = {{&reader, Slice::In, width * reader.columns_per_channel()},
+                    {&writer, Slice::Out, width}};
+        norm.follow(g, width);
+        if (through) {
+          b.units[u + 1].grouped.follow(g, width);
+          b.units[u + 1].norm.follow(g, width);
+        }
         all.push_back(std::move(g));
       }
     }
@@ -110,7 +122,10 @@ class ResNet : public Model {
   std::vector<Named> tensors() override {
     std::vector<Named> all;
     const auto both = [&](Unit& u) {
-      name_layer(all, u.conv);
+      if (u.grouped.weight.defined())
+        u.grouped.name_tensors(all);
+      else
+        name_layer(all, u.conv);
       u.norm.name_tensors(all);
     };
     both(stem_);
@@ -170,13 +185,21 @@ class ResNet : public Model {
     for (int i = 1; i <= 3; ++i) {
       const auto n = std::to_string(i);
       if (i == 3 && !c.take_if(at + "conv3.weight").defined()) break;
-      b.units.push_back({take_conv(c, at + "conv" + n), take_norm(c, at + "bn" + n)});
+      Unit u{{}, take_norm(c, at + "bn" + n)};
+      // A bottleneck's middle may be in groups (ResNeXt): it sees fewer channels than come in.
+      const auto weight = c.take(at + "conv" + n + ".weight");
+      if (i == 2 && weight.dim() == 4 && weight.size(1) < b.units.back().conv.rows())
+        u.grouped = take_grouped(c, at + "conv" + n, 1);
+      else
+        u.conv = take_conv(c, at + "conv" + n);
+      b.units.push_back(std::move(u));
     }
     // A bottleneck's stride is at its 3x3 convolution (torchvision, mmcls style pytorch).
-    b.units[b.units.size() == 3 ? 1 : 0].conv.stride = stride;
+    auto& strided = b.units[b.units.size() == 3 ? 1 : 0];
+    strided.conv.stride = strided.grouped.stride = stride;
     for (const std::string way : {"downsample.", "shortcut."})
       if (first && c.take_if(at + way + "0.weight").defined())
-        b.down = {take_conv(c, at + way + "0", stride), take_norm(c, at + way + "1")};
+        b.down = {take_conv(c, at + way + "0", stride), take_norm(c, at + way + "1"), {}};
     // open_lth and Synaptic Flow write the way past a block as a factor of one a channel.
     if (const auto factor = c.take_if(at + "shortcut.weight");
         factor.defined() && !factor.eq(1).all().item<bool>())

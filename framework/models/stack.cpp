@@ -2,11 +2,34 @@
 
 namespace bench {
 
+Tensor activate(Act act, const Tensor& x) {
+  switch (act) {
+    case Act::Relu:
+      return at::relu(x);
+    case Act::Relu6:
+      return x.clamp(0, 6);
+    case Act::Silu:
+      return at::silu(x);
+    case Act::HardSwish:
+      return at::hardswish(x);
+    case Act::Sigmoid:
+      return at::sigmoid(x);
+    case Act::HardSigmoid:
+      return at::hardsigmoid(x);
+    default:
+      return x;
+  }
+}
+
+Tensor Squeeze::operator()(const Tensor& x) const {
+  return x * activate(gate, out(activate(act, in(x.mean({2, 3}, true)))));
+}
+
 Tensor Step::operator()(const Tensor& x, const Batch& batch) const {
+  if (squeeze.in.weight.defined()) return squeeze(x);
   auto y = conv.weight.defined() ? conv(x) : depth(x);
   if (norm.weight.defined()) y = norm(y, batch);
-  if (act == Relu) y = at::relu(y);
-  if (act == Relu6) y = y.clamp(0, 6);
+  y = activate(act, y);
   return pool ? at::max_pool2d(y, {pool, pool}) : y;
 }
 
@@ -15,14 +38,14 @@ Tensor Stack::block(int64_t index, const Tensor& x, const Batch& batch) const {
     const auto& b = blocks[static_cast<size_t>(index)];
     auto y = x;
     for (const auto& s : b.steps) y = s(y, batch);
-    if (!b.residual) return y;
-    return y + (b.detour.empty() ? x : b.detour.front()(x, batch));
+    if (b.residual) y = y + (b.detour.empty() ? x : b.detour.front()(x, batch));
+    return activate(b.act, y);
   }
   auto y = grid == 1 ? x.mean({2, 3}) : grid ? at::adaptive_avg_pool2d(x, {grid, grid}) : x;
   y = y.flatten(1);
   for (size_t i = 0; i < linears.size(); ++i) {
     y = linears[i](y);
-    if (i + 1 < linears.size()) y = at::relu(y);
+    if (i + 1 < linears.size()) y = activate(between, y);
   }
   return y;
 }
@@ -36,7 +59,8 @@ std::vector<Layer*> Stack::layers(int64_t block) {
   auto& b = blocks[static_cast<size_t>(block)];
   for (auto* steps : {&b.steps, &b.detour})
     for (auto& s : *steps)
-      if (s.conv.weight.defined()) all.push_back(&s.conv);
+      for (Layer* l : {&s.conv, &s.squeeze.in, &s.squeeze.out})
+        if (l->weight.defined()) all.push_back(l);
   return all;
 }
 
@@ -45,10 +69,9 @@ std::vector<Model::Named> Stack::tensors() {
   for (auto& b : blocks)
     for (auto* steps : {&b.steps, &b.detour})
       for (auto& s : *steps) {
-        if (s.conv.weight.defined())
-          name_layer(all, s.conv);
-        else
-          all.push_back({s.depth.name + ".weight", &s.depth.weight});
+        for (Layer* l : {&s.conv, &s.squeeze.in, &s.squeeze.out})
+          if (l->weight.defined()) name_layer(all, *l);
+        if (s.depth.weight.defined()) s.depth.name_tensors(all);
         if (s.norm.weight.defined()) s.norm.name_tensors(all);
       }
   for (auto& l : linears) name_layer(all, l);
@@ -61,6 +84,8 @@ struct Stack::Stream {
   Group group;
   bool open = false;  // false: the images' own channels, which nobody prunes
   std::vector<Slice> writers;
+  std::vector<Group> inside;  // of squeezes on the way
+  int64_t width = 1;          // channels that a convolution in groups ties together
 
   void read(Layer& l) {
     if (!open) return;
@@ -75,15 +100,31 @@ struct Stack::Stream {
   }
   void follow(Step& s) {
     if (!open) return;
-    if (!s.conv.weight.defined()) group.followers.push_back({&s.depth.weight, Follower::Plain});
+    if (s.depth.weight.defined()) {
+      s.depth.follow(group);
+      width = std::max(width, s.depth.group());
+    }
     if (s.norm.weight.defined()) s.norm.follow(group);
+    if (s.squeeze.in.weight.defined()) pass(s.squeeze);
+  }
+  /// A squeeze reads the channels and writes a factor for each; its own neurons are a group.
+  void pass(Squeeze& s) {
+    group.slices.push_back({&s.in, Slice::In, s.in.columns_per_channel()});
+    writers.push_back({&s.out, Slice::Out});
+    Group g{s.out.name, "channel", group.last, group.last, s.in.rows()};
+    g.slices = {{&s.out, Slice::In, s.out.columns_per_channel()}, {&s.in, Slice::Out}};
+    inside.push_back(std::move(g));
   }
   void close(std::vector<Group>& all, int64_t block) {
+    for (auto& g : inside) all.push_back(std::move(g));
     if (open && !group.slices.empty()) {
       group.kind = "channel";
       group.last = block;
       group.name = group.slices.front().layer->name;
       group.slices.insert(group.slices.end(), writers.begin(), writers.end());
+      group.units /= width;
+      for (auto& s : group.slices) s.width *= width;
+      for (auto& f : group.followers) f.width *= width;
       all.push_back(std::move(group));
     }
     *this = Stream();

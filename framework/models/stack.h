@@ -3,13 +3,23 @@
 
 namespace bench {
 
-/// A convolution (or a depthwise one) and what follows it.
+enum class Act { Linear, Relu, Relu6, Silu, HardSwish, Sigmoid, HardSigmoid };
+Tensor activate(Act act, const Tensor& x);
+
+/// Squeeze and excite (Hu et al. 2018): channels are multiplied by gate(out(act(in(mean)))).
+struct Squeeze {
+  Layer in, out;  // 1x1 convolutions over the mean of all pixels
+  Act act = Act::Relu, gate = Act::Sigmoid;
+  Tensor operator()(const Tensor& x) const;
+};
+
+/// A convolution (or a depthwise one) and what follows it, or a squeeze.
 struct Step {
-  enum Act { Linear, Relu, Relu6 };
-  Layer conv;       // weight undefined: a depthwise step
-  Depthwise depth;  // its filters come and go with the channels
-  BatchNorm norm;   // weight undefined: there is none
-  Act act = Relu;
+  Layer conv;       // weight undefined: a depthwise step, or a squeeze
+  Depthwise depth;  // its filters come and go with the channels; weight undefined: a squeeze
+  Squeeze squeeze;
+  BatchNorm norm;  // weight undefined: there is none
+  Act act = Act::Relu;
   int64_t pool = 0;  // a max pool behind it of this size and stride; 0: none
   Tensor operator()(const Tensor& x, const Batch& batch) const;
 };
@@ -19,6 +29,7 @@ struct StackBlock {
   std::vector<Step> steps;
   bool residual = false;     // the input is added to what the steps give
   std::vector<Step> detour;  // empty: as it is; one step: through that convolution
+  Act act = Act::Linear;     // behind the sum
 };
 
 /// A network of images that is one block behind another: VGG, LeNet, MobileNet. Coupled channels
@@ -39,7 +50,8 @@ class Stack : public Model {
   ImageScale scale;
   std::vector<StackBlock> blocks;
   int64_t grid = 1;            // average pool to grid x grid before the linear layers; 0: none
-  std::vector<Layer> linears;  // ReLU between them
+  std::vector<Layer> linears;
+  Act between = Act::Relu;  // the linear layers
 
  private:
   struct Stream;

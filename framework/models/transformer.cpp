@@ -14,27 +14,31 @@ Transformer::Transformer(Source& c, Plan plan) : plan_(std::move(plan)) {
   if (plan_.kv_heads <= 0 || plan_.heads % plan_.kv_heads != 0)
     fail("{}/config.json: {} query heads do not share {} key/value heads", c.where(), plan_.heads,
          plan_.kv_heads);
-  take_ends(c, plan_.embed + ".weight", plan_.head + ".weight", plan_.tied);
-  if (plan_.head_bias) head_bias_ = c.take(plan_.head + ".bias");
-  if (!c.compact()) c.expect(embed_, plan_.embed + ".weight", {embed_.size(0), plan_.hidden});
-  plan_.hidden = embed_.size(1);
+  if (!plan_.embed.empty()) {
+    take_ends(c, plan_.embed + ".weight", plan_.head + ".weight", plan_.tied);
+    if (plan_.head_bias) head_bias_ = c.take(plan_.head + ".bias");
+    if (!c.compact()) c.expect(embed_, plan_.embed + ".weight", {embed_.size(0), plan_.hidden});
+    plan_.hidden = embed_.size(1);
+  }
   if (!plan_.positions.empty()) {
     positions_ = c.take(plan_.positions + ".weight");
     c.expect(positions_, plan_.positions + ".weight", {max_length_, plan_.hidden});
     outer_ = {{plan_.positions + ".weight", &positions_}};
   }
-  norm_ = c.norm(plan_.last_norm, plan_.norm);
+  norm_ = norm_if(c, "", plan_.last_norm);
   blocks_.reserve(static_cast<size_t>(count_));
   for (int64_t i = 0; i < count_; ++i) blocks_.push_back(take_block(c, i));
 }
 
 Transformer::Block Transformer::take_block(Source& c, int64_t index) {
   Block b;
-  b.at = fmt::format("{}.{}.", plan_.block, index);
+  b.at = plan_.at(index);
   b.before_attention = norm_if(c, b.at, plan_.attention_norm);
   b.before_mlp = norm_if(c, b.at, plan_.mlp_norm);
   b.after_attention = norm_if(c, b.at, plan_.after_attention);
   b.after_mlp = norm_if(c, b.at, plan_.after_mlp);
+  if (!plan_.attention_scale.empty()) b.attention_scale = c.take(b.at + plan_.attention_scale);
+  if (!plan_.mlp_scale.empty()) b.mlp_scale = c.take(b.at + plan_.mlp_scale);
   take_attention(c, b);
   take_mlp(c, b,
            plan_.mixture && (plan_.sparse.empty() || plan_.sparse[static_cast<size_t>(index)]));
@@ -193,7 +197,13 @@ Tensor Transformer::attention(int64_t index, const Tensor& n, const Batch& batch
   how.value_dim = value_dim();
   how.cap = plan_.score_cap;
   how.sinks = b.sinks;
-  return b.after_attention(b.o(attend(p.q, p.k, p.v, batch, how)));
+  if (plan_.sees_all) how.mask.kind = Mask::Full;
+  return b.after_attention(b.o(attended(index, p, batch, how)));
+}
+
+Tensor Transformer::attended(int64_t /*index*/, const Projected& p, const Batch& batch,
+                             const Attention& how) const {
+  return attend(p.q, p.k, p.v, batch, how);
 }
 
 Tensor Transformer::mlp(const Block& b, const Tensor& m) const {
@@ -213,21 +223,32 @@ Tensor Transformer::mlp(const Block& b, const Tensor& m) const {
 Tensor Transformer::side_by_side(int64_t index, const Tensor& x, const Batch& batch) const {
   const auto& b = blocks_[static_cast<size_t>(index)];
   const bool attends = there(b.o), own_norm = !b.before_mlp.name.empty();
-  const auto h = attends ? x + weighed(attention(index, b.before_attention(x), batch)) : x;
+  const auto h = attends ? x + weighed(attention(index, b.before_attention(x), batch), b.attention_scale)
+                         : x;
   if (!has_mlp(b)) return h;
   return h + weighed(by_rows(x, {&b.gate, &b.up, &b.gate_up, &b.down}, [&](const Tensor& t) {
            return mlp(b, own_norm ? b.before_mlp(t) : b.before_attention(t));
-         }));
+         }), b.mlp_scale);
+}
+
+Tensor Transformer::normed_behind(int64_t index, const Tensor& x, const Batch& batch) const {
+  const auto& b = blocks_[static_cast<size_t>(index)];
+  const auto h = b.before_attention(there(b.o) ? x + attention(index, x, batch) : x);
+  if (!has_mlp(b)) return b.before_mlp(h);
+  return by_rows(h, {&b.gate, &b.up, &b.gate_up, &b.down},
+                 [&](const Tensor& t) { return b.before_mlp(t + mlp(b, t)); });
 }
 
 Tensor Transformer::block(int64_t index, const Tensor& x, const Batch& batch) const {
   if (plan_.parallel) return side_by_side(index, x, batch);
+  if (plan_.norms_behind) return normed_behind(index, x, batch);
   const auto& b = blocks_[static_cast<size_t>(index)];
   auto h = stay(x, index, 0);
-  if (there(b.o)) h = h + weighed(attention(index, b.before_attention(x), batch));
+  if (there(b.o)) 
+    h = h + weighed(attention(index, b.before_attention(x), batch), b.attention_scale);
   if (!has_mlp(b)) return stay(h, index, 1);
   const auto add_mlp = [&](const Tensor& t) {
-    return stay(t, index, 1) + weighed(mlp(b, b.before_mlp(t)));
+    return stay(t, index, 1) + weighed(mlp(b, b.before_mlp(t)), b.mlp_scale);
   };
   if (b.experts) return add_mlp(h);
   return by_rows(h, {&b.gate, &b.up, &b.gate_up, &b.down}, add_mlp);

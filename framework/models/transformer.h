@@ -3,7 +3,7 @@
 
 namespace bench {
 
-/// A decoder that is built as a plan says.
+/// A network of attention and MLPs that is built as a plan says.
 class Transformer : public Decoder {
  public:
   Transformer(Source& source, Plan plan);
@@ -18,15 +18,23 @@ class Transformer : public Decoder {
   std::string fixed_stream() const override;
   std::vector<Follower> outer_hidden() override;
 
- private:
   struct Block {
     Norm before_attention, after_attention, before_mlp, after_mlp, q_norm, k_norm;
     Layer q, k, v, qkv, o, gate, up, gate_up, down;
     Tensor slopes, sinks;  // [heads] of this block: heads that stay keep theirs
+    Tensor attention_scale, mlp_scale;  // [hidden]
     std::string at;
     std::unique_ptr<Latent> latent;
     std::unique_ptr<Experts> experts;
   };
+  /// [T, heads * value_dim] of a block's projected rows.
+  virtual Tensor attended(int64_t index, const Projected& p, const Batch& batch,
+                          const Attention& how) const;
+
+  Plan plan_;
+  std::vector<Block> blocks_;
+
+ private:
 
   Block take_block(Source& c, int64_t index);
   void take_attention(Source& c, Block& b);
@@ -46,18 +54,18 @@ class Transformer : public Decoder {
   Tensor mlp(const Block& b, const Tensor& m) const;
   Tensor side_by_side(int64_t index, const Tensor& x, const Batch& batch) const;
   bool has_mlp(const Block& b) const { return b.experts ? b.experts->any() : there(b.down); }
-  Tensor weighed(const Tensor& branch) const {
+  Tensor weighed(const Tensor& branch, const Tensor& scale) const {
+    if (scale.defined()) return branch * scale;
     return plan_.residual == 1 ? branch : branch * plan_.residual;
   }
+  Tensor normed_behind(int64_t index, const Tensor& x, const Batch& batch) const;
 
   void add_heads(Block& b, Parts& p);
   void add_fused_heads(Block& b, Parts& p);
   void add_head_followers(Block& b, Parts& p);
   void add_stream(Block& b, Parts& p);
 
-  Plan plan_;
   Tensor positions_;
-  std::vector<Block> blocks_;
 };
 
 /// Registers a family by the function that declares it, at namespace scope.

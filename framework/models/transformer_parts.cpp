@@ -112,6 +112,13 @@ Decoder::Parts Transformer::parts(int64_t index) {
       if (!n->name.empty()) p.others.push_back({n->name + ".weight", &n->weight});
   if (b.slopes.defined()) p.others.push_back({b.at + "alibi_slopes", &b.slopes, false});
   if (b.sinks.defined()) p.others.push_back({b.at + plan_.sinks, &b.sinks});
+  for (auto [t, name] : {std::pair(&b.attention_scale, &plan_.attention_scale),
+                         std::pair(&b.mlp_scale, &plan_.mlp_scale)}) {
+    if (!t->defined()) continue;
+    p.others.push_back({b.at + *name, t});
+    p.stream_followers.push_back({t, Follower::Affine, 1, 0, b.at + *name});
+  }
+  if (plan_.norms_behind) return p;
   const auto one = [](Norm& n) { return n.name.empty() ? nullptr : &n; };
   if (plan_.parallel && b.before_mlp.name.empty()) {
     p.shared_norm = one(b.before_attention);
@@ -124,8 +131,9 @@ Decoder::Parts Transformer::parts(int64_t index) {
 
 std::string Transformer::fixed_stream() const {
   if (plan_.parallel) return "attention and MLP read it side by side";
-  if (plan_.attention_norm.empty() || !plan_.after_attention.empty())
+  if (plan_.attention_norm.empty() || plan_.norms_behind || !plan_.after_attention.empty())
     return "norms stand behind its sublayers";
+  if (plan_.embed.empty() || plan_.sees_all) return "it is no decoder";
   if (plan_.norm.one_more) return "its norms multiply by 1 + weight";
   if (plan_.mixture) return "experts write to it, each for its own tokens";
   if (plan_.latent) return "queries and keys are read from a latent of it";

@@ -21,6 +21,9 @@ std::vector<Found> convolutions(const Checkpoint& c) {
     const auto norm = mmcls ? name + ".bn" : fmt::format("{}{}", at, i + 1);
     const auto w = c.take_if(conv + ".weight");
     if (!w.defined() || w.dim() != 4) continue;
+    if (w.size(2) != 3 || w.size(3) != 3)
+      fail("{}: {}.weight is a {}x{} convolution; those of VGG are 3x3 (an AlexNet is none)",
+           c.folder.string(), conv, w.size(2), w.size(3));
     all.push_back({i, conv, c.take_if(norm + ".running_mean").defined() ? norm : ""});
   }
   if (all.empty()) fail("{}: holds no features.0.weight", c.folder.string());

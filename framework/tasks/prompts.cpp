@@ -8,7 +8,7 @@
 #include "hydra/yaml/scalar.h"
 #include "data/data.h"
 #include "data/text_source.h"
-#include "tasks/documents.h"
+#include "data/documents.h"
 #include "jinja/python_string.h"
 #include "base/utf8.h"
 #include "data/wikitext.h"

@@ -15,6 +15,9 @@ std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& var
 /// vocab.json and merges.txt: GPT-2, OPT, or what tokenizer_config.json says.
 std::unique_ptr<Tokenizer> build_vocab_merges(SourceFiles& files, const std::string& variant);
 
+/// vocab.txt: BERT, DistilBERT and ELECTRA, as tokenizer_config.json says.
+std::unique_ptr<Tokenizer> build_words(SourceFiles& files, const std::string& variant);
+
 /// sentencepiece itself, and the slow LlamaTokenizer of transformers 4 around it.
 std::unique_ptr<Tokenizer> build_spm(SourceFiles& files);
 std::unique_ptr<Tokenizer> build_slow4(SourceFiles& files);

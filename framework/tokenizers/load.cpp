@@ -6,6 +6,10 @@
 
 namespace bench {
 
+Tokenizer::Pair Tokenizer::encode_pair(const std::string&, const std::string&) const {
+  fail("this tokenizer does not say what stands between two texts");
+}
+
 namespace {
 
 /// What transformers 5 makes of these files depends on the class that they name.
@@ -29,6 +33,7 @@ std::unique_ptr<Tokenizer> load(const std::filesystem::path& place, const std::s
   if (variant == "auto" || variant == "json") {
     if (has_json) return text::build_json(files, "json");
     if (files.vocabulary_and_merges()) return text::build_vocab_merges(files, "json");
+    if (files.words()) return text::build_words(files, "json");
     if (variant == "auto") return text::build_slow4(files);
     fail("{} has no tokenizer.json; its variants are spm, slow4, fast4 and hf5", place.string());
   }
@@ -36,6 +41,7 @@ std::unique_ptr<Tokenizer> load(const std::filesystem::path& place, const std::s
   // A fast class of transformers 4 reads tokenizer.json as it stands, and stands in for a slow
   // class where there is nothing else to read.
   const bool nothing_else = !has_model && !files.vocabulary_and_merges();
+  if (!has_json && files.words() && variant != "spm") return text::build_words(files, variant);
   if (has_json && (variant == "fast4" || (variant == "slow4" && nothing_else)))
     return text::build_json(files, variant);
   if (has_model && variant == "spm") return text::build_spm(files);

@@ -20,10 +20,11 @@ SourceFiles::SourceFiles(const fs::path& folder_or_file) : location_(folder_or_f
     if (has("tokenizer.model")) sentencepiece_ = "tokenizer.model";
     if (has("tokenizer.json")) json_ = "tokenizer.json";
     pair_ = has("vocab.json") && has("merges.txt");
-    if (sentencepiece_.empty() && json_.empty() && !pair_) {
+    words_ = has("vocab.txt");
+    if (sentencepiece_.empty() && json_.empty() && !pair_ && !words_) {
       fail(
-          "{} holds no tokenizer; it needs tokenizer.json, tokenizer.model, or vocab.json and "
-          "merges.txt",
+          "{} holds no tokenizer; it needs tokenizer.json, tokenizer.model, vocab.txt, or "
+          "vocab.json and merges.txt",
           location_.string());
     }
     return;
@@ -34,6 +35,8 @@ SourceFiles::SourceFiles(const fs::path& folder_or_file) : location_(folder_or_f
   if (name == "vocab.json" || name == "merges.txt") {
     pair_ = has("vocab.json") && has("merges.txt");
     if (!pair_) fail("{} needs vocab.json and merges.txt side by side", location_.string());
+  } else if (name == "vocab.txt") {
+    words_ = true;
   } else if (name.ends_with(".model")) {
     sentencepiece_ = name;
   } else if (name.ends_with(".json")) {
@@ -87,6 +90,9 @@ void read_roles(const Json& config, const std::string& where, TokenizerConfig& o
   if (!out.states_eos) out.states_eos = role("eos_token", out.eos);
   role("unk_token", out.unk);
   role("pad_token", out.pad);
+  role("cls_token", out.cls);
+  role("sep_token", out.sep);
+  role("mask_token", out.mask);
   for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
     if (!has(config, key) || !config[key].is_array()) continue;
     for (const Json& token : config[key]) {
@@ -114,6 +120,9 @@ void read_tokenizer_config(const Json& config, const std::string& where, Tokeniz
   out.add_eos = flag("add_eos_token");
   out.legacy = flag("legacy");
   out.add_prefix_space = flag("add_prefix_space");
+  out.lower_case = flag("do_lower_case");
+  out.chinese_chars = flag("tokenize_chinese_chars");
+  out.strip_accents = flag("strip_accents");
   out.tokenizer_class = get_string(config, "tokenizer_class", "", where);
   if (out.tokenizer_class.ends_with("Fast"))
     out.tokenizer_class.resize(out.tokenizer_class.size() - 4);

@@ -18,6 +18,13 @@ class Tokenizer {
   /// Text that is not valid UTF-8 is an Error.
   virtual std::vector<int64_t> encode(const std::string& utf8, bool special) const = 0;
 
+  struct Pair {
+    std::vector<int64_t> ids, types;  // 0 and 1: of which text a token is
+  };
+  /// Two texts with what the tokenizer adds around and between them; an Error where it does not
+  /// say what that is.
+  virtual Pair encode_pair(const std::string& first, const std::string& second) const;
+
   /// Special tokens are kept and blanks are not cleaned up. An id without a token (models pad their
   /// vocabulary) stands for nothing.
   virtual std::string decode(const std::vector<int64_t>& ids) const = 0;
@@ -25,6 +32,8 @@ class Tokenizer {
   int64_t vocab_size() const { return about_.vocab_size; }
   std::optional<int64_t> bos() const { return about_.bos; }
   std::optional<int64_t> eos() const { return about_.eos; }
+  /// What stands for a word that is to be found.
+  std::optional<int64_t> mask() const { return about_.mask; }
   /// Whether this is a special token: what transformers leaves out of generated text.
   bool is_special(int64_t id) const {
     return about_.special.contains(id) || about_.bos == id || about_.eos == id;
@@ -40,6 +49,7 @@ class Tokenizer {
     std::optional<int64_t> bos, eos;
     std::string variant, hash;
     std::set<int64_t> special;
+    std::optional<int64_t> mask = {};
   };
   Tokenizer() = default;
   explicit Tokenizer(About about) : about_(std::move(about)) {}

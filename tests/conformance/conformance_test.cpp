@@ -46,6 +46,9 @@ const std::vector<Case>& cases() {
       {"stories260k", make_pattern(Pattern::Structured, {"block"}), Propagation::Dense},
       {"opt-ts-1m", make_pattern(Pattern::Structured, {"attention", "mlp"}), Propagation::Dense},
       {"tiny-llama", make_pattern(Pattern::Structured, {"hidden"}), Propagation::Dense},
+      {"family-qwen2-moe", make_pattern(Pattern::Structured, {"expert"}), Propagation::Dense},
+      {"family-vit", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::Dense},
+      {"family-bert-mlm", make_pattern(Pattern::Structured, {"neuron"}), Propagation::Dense},
       {"resnet20", make_pattern(Pattern::Unstructured), Propagation::Dense},
       {"resnet20", make_pattern(Pattern::Structured, {"channel"}), Propagation::Dense}};
   return all;
@@ -61,8 +64,12 @@ Method make_method(const std::string& criterion, const Case& c, bool obs = false
   return m;
 }
 
+bool sees_images(const std::string& model) {
+  return model == "resnet20" || model == "family-vit";
+}
 Input input_of(const Case& c) {
-  return c.model == "resnet20" ? Input::Images : Input::Text;
+  if (c.model == "family-bert-mlm") return Input::MaskedText;
+  return sees_images(c.model) ? Input::Images : Input::Text;
 }
 
 /// Whether a method takes this pattern on this kind of model; refusing is a sentence.
@@ -76,7 +83,7 @@ bool accepts(const std::string& name, const Case& c) {
 }
 
 Calibration data_for(const Case& c, int64_t together) {
-  return c.model == "resnet20" ? tiny_images(8) : tiny_text(4, 24, together);
+  return sees_images(c.model) ? tiny_images(8) : tiny_text(4, 24, together);
 }
 
 void check_counts_of_masks(Model& model, const Case& c, const std::vector<Removed>&) {
@@ -125,7 +132,7 @@ Pruned run(const std::string& name, const Case& c, int64_t together, bool obs = 
 }
 
 Batch probe_batch(const std::string& model) {
-  if (model == "resnet20")
+  if (sees_images(model))
     return read_cifar((root() / "data/vision/cifar10_test932.bin").string(), 0, 16);
   return tiny_text(3, 20, 3).batches.front();
 }

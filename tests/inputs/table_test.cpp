@@ -5,7 +5,7 @@
 #include "data/text_source.h"
 #include "inputs/program.h"
 #include "models/checkpoint.h"
-#include "tasks/documents.h"
+#include "data/documents.h"
 #include "tasks/prompts.h"
 
 using namespace bench;

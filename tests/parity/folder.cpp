@@ -49,7 +49,8 @@ const std::vector<Kind>& kinds() {
                                      {"synflow*", "before training", verify_before_training},
                                      {"mag", "before training", verify_before_training},
                                      {"obc", "obc", verify_obc},
-                                     {"evopress", "evopress", verify_evopress}};
+                                     {"evopress", "evopress", verify_evopress},
+                                     {"moe_*", "experts", verify_experts}};
   return all;
 }
 

@@ -76,10 +76,138 @@ void check_routing(Check& check, const TensorMap& t, Model& model, const Tensor&
   }
 }
 
+/// Hidden states from `first` on that are ours, one after another: some libraries count what stands
+/// between two stages as a block and others do not, so each recorded one is looked for behind the
+/// one before.
+void check_chain(Check& check, const TensorMap& t, const std::string& at,
+                 const std::vector<Tensor>& ours, double tolerance) {
+  size_t next = 0;
+  std::string passed;  // recorded, and no state of ours
+  for (int64_t i = -1;; ++i) {
+    const auto name = at + (i < 0 ? std::string("embed") : fmt::format("block.{}", i));
+    if (!t.count(name)) {
+      if (i < 0) continue;
+      if (!passed.empty()) bench::fail("{}: none of our states is it", passed);
+      return;
+    }
+    const auto& theirs = t.at(name);
+    const double step = std::max(tolerance, std::ldexp(theirs.abs().max().item<double>(), -20));
+    double best = std::numeric_limits<double>::infinity();
+    size_t found = ours.size();
+    for (auto k = next; k < ours.size() && !(best <= step); ++k) {
+      if (ours[k].numel() != theirs.numel()) continue;
+      const auto off = (ours[k].reshape(theirs.sizes()) - theirs).abs().max().item<double>();
+      if (off < best) best = off, found = k;
+    }
+    // torchvision's ConvNeXt counts the norm before a convolution between stages as a step of its
+    // own, which is none here. What stands behind it must be found, and the last must.
+    if (!(best <= step) && passed.empty()) {
+      passed = name;
+      continue;
+    }
+    if (found == ours.size()) bench::fail("{}: none of our states has its size", name);
+    passed.clear();
+    check(name, ours[found].reshape(theirs.sizes()), theirs, step);
+    next = found + 1;
+  }
+}
+
+/// What the first of `n` images or sequences is of a state whose rows belong to all of them.
+Tensor first_of(const Tensor& state, int64_t n) {
+  return state.narrow(0, 0, state.size(0) / n);
+}
+
+void verify_images(Run& run, const fs::path& file, const TensorMap& t) {
+  at::NoGradGuard no_grad;
+  auto& model = *run.model(file.stem().string()).model;
+  bool norms = false;
+  for (auto& named : model.tensors()) {
+    // Recorded pixels are used as they are.
+    if (named.name == "image_mean") *named.tensor = at::zeros_like(*named.tensor);
+    if (named.name == "image_std") *named.tensor = at::full_like(*named.tensor, 1.0 / 255);
+    norms |= named.name.ends_with("running_mean");
+  }
+  const double tolerance = norms ? 1e-4 : 2e-5;
+  Batch batch;
+  batch.images = t.at("pixel_values");
+  const auto n = batch.images.size(0);
+  Tensor read;
+  auto* last = model.layers().back();
+  last->tap = [&](const Tensor& x, const Tensor&) { read = x; };
+  std::vector<Tensor> states{model.stem(batch)};
+  for (int64_t i = 0; i < model.block_count(); ++i)
+    states.push_back(model.block(i, states.back(), batch));
+  last->tap = nullptr;
+  const auto features = model.features(states.back(), batch);
+  const auto logits = model.head(states.back(), batch);
+  Check check;
+  std::vector<Tensor> firsts;
+  for (const auto& s : states) firsts.push_back(first_of(s, n));
+  check_chain(check, t, "hidden.", firsts, tolerance);
+  // Where two heads are averaged, or a layer stands before the last, neither is what was recorded.
+  for (const auto& x : {features, read})
+    if (t.count("hidden.head_input") && x.dim() == 2 && x.size(0) == n &&
+        x[0].sizes() == t.at("hidden.head_input").sizes()) {
+      check("hidden.head_input", x[0], t.at("hidden.head_input"), tolerance);
+      break;
+    }
+  check("logits", logits, t.at("logits"), tolerance);
+  if (check.worst > 1) bench::fail("{}", check.what);
+  run.pass("logits of images", check.worst);
+}
+
+/// Rows without their padding; only real positions are recorded to compare.
+void verify_encoder(Run& run, const fs::path& file, const TensorMap& t) {
+  at::NoGradGuard no_grad;
+  auto& model = *run.model(file.stem().string()).model;
+  const auto ids = t.at("input_ids"), mask = t.at("attention_mask").to(at::kBool);
+  const auto& logits = t.at("logits");
+  const bool words = logits.dim() == 3;
+  const double tolerance = words ? 1e-4 : 2e-5;
+  Check check;
+  double loss = 0, count = 0;
+  for (int64_t r = 0; r < ids.size(0); ++r) {
+    const auto real = ids[r].masked_select(mask[r]);
+    const auto* p = real.const_data_ptr<int64_t>();
+    auto batch = text_batch({Sequence(p, p + real.numel())});
+    if (t.count("token_type_ids")) batch.types = t.at("token_type_ids")[r].masked_select(mask[r]);
+    std::vector<Tensor> states{model.stem(batch)};
+    for (int64_t i = 0; i < model.block_count(); ++i)
+      states.push_back(model.block(i, states.back(), batch));
+    const std::string at = r == 0 ? "hidden." : "hidden_row1.";
+    if (r < 2) {
+      check_chain(check, t, at, states, tolerance);
+      if (t.count(at + "head_input")) {
+        const auto& theirs = t.at(at + "head_input");
+        check(at + "head_input", model.features(states.back(), batch).reshape(theirs.sizes()),
+              theirs, tolerance);
+      }
+    }
+    const auto ours = model.head(states.back(), batch);
+    const auto name = fmt::format("logits of row {}", r);
+    const bool tokens = logits.size(1) == ids.size(1);
+    const auto theirs = tokens ? logits[r].index({mask[r]}) : logits[r];
+    check(name, ours.reshape(theirs.sizes()), theirs, tolerance);
+    if (!t.count("labels")) continue;
+    check(name, ours.logsumexp(1), t.at("logsumexp")[r].masked_select(mask[r]), tolerance);
+    const auto labels = t.at("labels")[r].masked_select(mask[r]);
+    const auto asked = labels.ge(0).nonzero().squeeze(1);
+    const auto log_p = ours.to(at::kDouble).log_softmax(1).index_select(0, asked);
+    loss -= log_p.gather(1, labels.index_select(0, asked).unsqueeze(1)).sum().item<double>();
+    count += static_cast<double>(asked.numel());
+  }
+  if (t.count("loss"))
+    check("loss", at::tensor({static_cast<float>(loss / count)}), t.at("loss"), 1e-5);
+  if (check.worst > 1) bench::fail("{}", check.what);
+  run.pass("logits of encoders", check.worst);
+}
+
 }  // namespace
 
 void verify_logits(Run& run, const fs::path& file) {
   const auto t = read_safetensors(file.string());
+  if (t.count("pixel_values")) return verify_images(run, file, t);
+  if (t.count("attention_mask")) return verify_encoder(run, file, t);
   auto& loaded = run.model(file.stem().string());
   const auto ids = t.at("input_ids");
   const bool large = t.count("logits") == 0 && loaded.model->block_count() > 20;

@@ -2,8 +2,8 @@
 #include "hydra/yaml/scalar.h"
 #include "jinja/json_value.h"
 #include "jinja/python_literal.h"
-#include "tasks/csv_table.h"
-#include "tasks/documents.h"
+#include "data/csv_table.h"
+#include "data/documents.h"
 #include "test.h"
 
 using namespace bench;

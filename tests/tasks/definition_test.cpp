@@ -1,6 +1,6 @@
 // Task files of lm-eval's form: as written upstream, few-shot examples, mistakes.
 #include "tasks/answers.h"
-#include "tasks/documents.h"
+#include "data/documents.h"
 #include "tasks/prompts.h"
 #include "test.h"
 

@@ -104,6 +104,31 @@ class MetaspaceDecoder : public Decoder {
   bool prepends_;
 };
 
+/// Words with blanks between them; blanks before marks go (decoders/wordpiece.rs, cleanup).
+class WordPieceDecoder : public Decoder {
+ public:
+  WordPieceDecoder(std::string prefix, bool cleanup)
+      : prefix_(std::move(prefix)), cleanup_(cleanup) {}
+  void apply(Tokens& tokens) const override {
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      auto& token = tokens[i];
+      if (i > 0) token = token.starts_with(prefix_) ? token.substr(prefix_.size()) : " " + token;
+      if (cleanup_) tidy(token);
+    }
+  }
+
+ private:
+  static void tidy(std::string& text) {
+    static const std::vector<std::pair<std::string, std::string>> kRules{
+        {" .", "."},     {" ?", "?"},          {" !", "!"},   {" ,", ","},
+        {" ' ", "'"},    {" n't", "n't"},      {" 'm", "'m"}, {" do not", " don't"},
+        {" 's", "'s"},   {" 've", "'ve"},      {" 're", "'re"}};
+    for (const auto& [from, to] : kRules) text = Pattern::literal(from).replace(text, to);
+  }
+  std::string prefix_;
+  bool cleanup_;
+};
+
 class DecoderSequence : public Decoder {
  public:
   explicit DecoderSequence(std::vector<std::unique_ptr<Decoder>> parts)
@@ -155,6 +180,10 @@ std::unique_ptr<Decoder> make_decoder(const Json& spec, const std::string& where
     return std::make_unique<ReplaceDecoder>(pattern_from_json(get(spec, "pattern", where), where),
                                             get_string(spec, "content", where));
   }
+  if (type == "WordPiece") {
+    return std::make_unique<WordPieceDecoder>(get_string(spec, "prefix", "##", where),
+                                              get_bool(spec, "cleanup", true, where));
+  }
   if (type == "Sequence") {
     std::vector<std::unique_ptr<Decoder>> parts;
     for (const Json* part : sequence_parts(spec, "decoders", where))
@@ -163,7 +192,7 @@ std::unique_ptr<Decoder> make_decoder(const Json& spec, const std::string& where
   }
   fail("{} is of type {}, which is not supported{}", where, type,
        suggestion(type, {"ByteLevel", "ByteFallback", "Fuse", "Strip", "Metaspace", "Replace",
-                         "Sequence"}));
+                         "WordPiece", "Sequence"}));
 }
 
 }  // namespace bench::text

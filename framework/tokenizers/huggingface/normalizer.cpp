@@ -9,6 +9,7 @@
 #include "base/unicode.h"
 #include "base/near.h"
 #include "base/base64.h"
+#include "tokenizers/huggingface/byte_level.h"
 #include "tokenizers/sentencepiece/charsmap.h"
 #include "tokenizers/regex/pattern_json.h"
 #include "tokenizers/regex/regex.h"
@@ -158,6 +159,102 @@ class Precompiled : public Normalizer {
   Charsmap rules_;
 };
 
+/// Characters that are dropped, replaced by a blank or kept, by a rule.
+class Filter : public Normalizer {
+ public:
+  enum What { kDrop, kBlank, kKeep };
+  using Rule = What (*)(uint32_t);
+  explicit Filter(Rule rule) : rule_(rule) {}
+  void apply(std::string& text, bool& at_start) const override {
+    std::string out;
+    out.reserve(text.size());
+    for (size_t at = 0; at < text.size();) {
+      const size_t begin = at;
+      const What what = rule_(next_code_point(text, at));
+      if (what == kDrop && begin == 0) at_start = false;
+      if (what == kBlank) out += ' ';
+      if (what == kKeep) out.append(text, begin, at - begin);
+    }
+    text = std::move(out);
+  }
+
+ private:
+  Rule rule_;
+};
+
+/// tokenizers: normalizers/strip.rs, StripAccents: all marks.
+Filter::What without_marks(uint32_t code) {
+  return general_category(code)[0] == 'M' ? Filter::kDrop : Filter::kKeep;
+}
+
+/// tokenizers: normalizers/unicode.rs, Nmt.
+Filter::What nmt(uint32_t c) {
+  const auto in = [c](uint32_t from, uint32_t to) { return c >= from && c <= to; };
+  if (in(0x1, 0x8) || c == 0xB || in(0xE, 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F)
+    return Filter::kDrop;
+  const bool blank = c == 0x9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 ||
+                     in(0x200B, 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+                     c == 0xFEFF || c == 0xFFFD;
+  return blank ? Filter::kBlank : Filter::kKeep;
+}
+
+/// tokenizers: normalizers/bert.rs.
+Filter::What clean(uint32_t c) {
+  if (c == '\t' || c == '\n' || c == '\r') return Filter::kBlank;
+  const auto category = general_category(c);
+  if (c == 0 || c == 0xFFFD || category == "Cc" || category == "Cf" || category == "Co")
+    return Filter::kDrop;
+  return is_white_space(c) ? Filter::kBlank : Filter::kKeep;
+}
+Filter::What without_accents(uint32_t code) {
+  return general_category(code) == "Mn" ? Filter::kDrop : Filter::kKeep;
+}
+bool is_chinese(uint32_t c) {
+  const auto in = [c](uint32_t from, uint32_t to) { return c >= from && c <= to; };
+  return in(0x4E00, 0x9FFF) || in(0x3400, 0x4DBF) || in(0x20000, 0x2A6DF) ||
+         in(0x2A700, 0x2B73F) || in(0x2B740, 0x2B81F) || in(0x2B920, 0x2CEAF) ||
+         in(0xF900, 0xFAFF) || in(0x2F800, 0x2FA1F);
+}
+
+class BertNormalizer : public Normalizer {
+ public:
+  BertNormalizer(const Json& spec, const std::string& where)
+      : cleans_(get_bool(spec, "clean_text", true, where)),
+        chinese_(get_bool(spec, "handle_chinese_chars", true, where)),
+        lowers_(get_bool(spec, "lowercase", true, where)),
+        strips_(get_bool(spec, "strip_accents", lowers_, where)) {}
+
+  void apply(std::string& text, bool& at_start) const override {
+    if (cleans_) Filter(clean).apply(text, at_start);
+    if (chinese_) set_apart(text);
+    if (strips_) {
+      UnicodeForm(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE).apply(text, at_start);
+      Filter(without_accents).apply(text, at_start);
+    }
+    if (lowers_) text = lower_case(text);
+  }
+
+ private:
+  static void set_apart(std::string& text) {
+    std::string out;
+    out.reserve(text.size());
+    for (size_t at = 0; at < text.size();) {
+      const size_t begin = at;
+      const bool apart = is_chinese(next_code_point(text, at));
+      if (apart) out += ' ';
+      out.append(text, begin, at - begin);
+      if (apart) out += ' ';
+    }
+    text = std::move(out);
+  }
+
+  bool cleans_, chinese_, lowers_, strips_;
+};
+
+class ByteLevelNormalizer : public Normalizer {
+  void apply(std::string& text, bool&) const override { text = bytes_to_chars(text); }
+};
+
 class NormalizerSequence : public Normalizer {
  public:
   explicit NormalizerSequence(std::vector<std::unique_ptr<Normalizer>> parts)
@@ -198,6 +295,10 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& spec, const std::string&
     const auto rules = get_string(spec, "precompiled_charsmap", "", where);
     return std::make_unique<Precompiled>(from_base64(rules, where), where);
   }
+  if (type == "BertNormalizer") return std::make_unique<BertNormalizer>(spec, where);
+  if (type == "StripAccents") return std::make_unique<Filter>(without_marks);
+  if (type == "Nmt") return std::make_unique<Filter>(nmt);
+  if (type == "ByteLevel") return std::make_unique<ByteLevelNormalizer>();
   if (type == "Sequence") {
     std::vector<std::unique_ptr<Normalizer>> parts;
     for (const Json* part : sequence_parts(spec, "normalizers", where))
@@ -206,7 +307,8 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& spec, const std::string&
   }
   fail("{} is of type {}, which is not supported{}", where, type,
        suggestion(type, {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Prepend", "Replace", "Strip",
-                         "Precompiled", "Sequence"}));
+                         "Precompiled", "BertNormalizer", "StripAccents", "Nmt", "ByteLevel",
+                         "Sequence"}));
 }
 
 }  // namespace bench::text

@@ -102,7 +102,8 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
     return name ? id(*name) : std::nullopt;
   };
   const auto all = std::max(vocabulary.size(), largest + 1);
-  about_ = {all, find(names.bos), find(names.eos), std::move(variant), std::move(hash), {}};
+  about_ = {all, find(names.bos), find(names.eos), std::move(variant), std::move(hash), {},
+            find(names.mask)};
   for (const auto& token : tokens)
     if (token.special) about_.special.insert(added_ids_.at(token.content));
 }
@@ -138,6 +139,18 @@ std::vector<int64_t> Pipeline::encode(const std::string& utf8, bool special) con
   Encoder(*this, ids).run(utf8);
   if (special) ids.insert(ids.end(), parts_.suffix.begin(), parts_.suffix.end());
   return ids;
+}
+
+Tokenizer::Pair Pipeline::encode_pair(const std::string& first, const std::string& second) const {
+  if (parts_.pair.empty()) return Tokenizer::encode_pair(first, second);
+  Pair out;
+  for (const auto& part : parts_.pair) {
+    const auto ids = part.text < 0 ? std::vector<int64_t>{part.id}
+                                   : encode(part.text == 0 ? first : second, false);
+    out.ids.insert(out.ids.end(), ids.begin(), ids.end());
+    out.types.insert(out.types.end(), ids.size(), part.type);
+  }
+  return out;
 }
 
 std::string Pipeline::decode(const std::vector<int64_t>& ids) const {

@@ -26,17 +26,24 @@ struct PipelineParts {
   /// counts on and warns: what it gives is the id (added_vocabulary.rs, add_tokens).
   bool stated_ids_bind = true;
   std::vector<int64_t> prefix, suffix;  ///< ids that are added around a text by default
+  /// A part of what two texts become: one of them, or an id that is added.
+  struct PairPart {
+    int text = -1;  ///< 0 or 1; -1: the id
+    int64_t id = 0, type = 0;
+  };
+  std::vector<PairPart> pair;  ///< empty: it is not known
 };
 
 /// huggingface/tokenizers: added tokens, normaliser, pre-tokeniser, model, template.
 class Pipeline : public Tokenizer {
  public:
   struct Names {
-    std::optional<std::string> bos, eos;  ///< tokens; an unknown one counts as none
+    std::optional<std::string> bos, eos, mask = {};  ///< tokens; an unknown one counts as none
   };
   Pipeline(PipelineParts parts, const Names& names, std::string variant, std::string hash);
 
   std::vector<int64_t> encode(const std::string& utf8, bool special) const override;
+  Pair encode_pair(const std::string& first, const std::string& second) const override;
   std::string decode(const std::vector<int64_t>& ids) const override;
 
   std::optional<int64_t> id(const std::string& token) const;

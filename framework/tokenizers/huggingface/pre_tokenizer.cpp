@@ -188,6 +188,17 @@ class Metaspace : public PreTokenizer {
   Pattern blank_, pattern_;
 };
 
+/// Words without white space, each mark of punctuation by itself (pre_tokenizers/bert.rs).
+class BertWords : public PreTokenizer {
+  void cut(Piece piece, std::vector<Piece>& out) const override {
+    static const CharSplit by_space(is_white_space, Behavior::kRemoved);
+    static const CharSplit by_mark(is_punctuation, Behavior::kIsolated);
+    std::vector<Piece> words;
+    by_space.cut(std::move(piece), words);
+    for (auto& word : words) by_mark.cut(std::move(word), out);
+  }
+};
+
 class PreTokenizerSequence : public PreTokenizer {
  public:
   explicit PreTokenizerSequence(std::vector<std::unique_ptr<PreTokenizer>> parts)
@@ -247,10 +258,20 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& spec, const std::st
     const auto name = get_string(spec, "behavior", "Isolated", where);
     return std::make_unique<CharSplit>(is_punctuation, behavior_from(name, where));
   }
+  if (type == "BertPreTokenizer") return std::make_unique<BertWords>();
+  if (type == "CharDelimiterSplit") {
+    const auto mark = get_string(spec, "delimiter", where);
+    if (count_chars(mark) != 1) fail("{} cuts at \"{}\", not at one character", where, mark);
+    size_t at = 0;
+    const auto code = next_code_point(mark, at);
+    return std::make_unique<CharSplit>([code](uint32_t c) { return c == code; },
+                                       Behavior::kRemoved);
+  }
   if (type == "Sequence") return make_sequence(spec, where);
   fail("{} is of type {}, which is not supported{}", where, type,
        suggestion(type, {"ByteLevel", "Split", "Metaspace", "Digits", "Whitespace",
-                         "WhitespaceSplit", "Punctuation", "Sequence"}));
+                         "WhitespaceSplit", "Punctuation", "BertPreTokenizer",
+                         "CharDelimiterSplit", "Sequence"}));
 }
 
 }  // namespace bench::text

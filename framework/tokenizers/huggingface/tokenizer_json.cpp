@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "tokenizers/builders.h"
+#include "tokenizers/huggingface/word_piece.h"
 #include "tokenizers/sentencepiece/unigram.h"
 
 namespace bench::text {
@@ -144,9 +145,65 @@ std::unique_ptr<Model> model_from_json(const Json& model, const std::string& whe
   const std::string type = get_string(model, "type", guess, where);
   if (type == "BPE") return bpe_from_json(model, where);
   if (type == "Unigram") return unigram_from_json(model, where);
+  if (type == "WordPiece" || type == "WordLevel") {
+    const bool pieces = type == "WordPiece";
+    WordOptions options;
+    options.unk_token = get_string(model, "unk_token", where);
+    options.pieces = pieces;
+    if (pieces) {
+      options.prefix = get_string(model, "continuing_subword_prefix", "##", where);
+      if (has(model, "max_input_chars_per_word"))
+        options.longest = get_int(model, "max_input_chars_per_word", where);
+    }
+    return std::make_unique<WordPiece>(
+        Vocabulary(vocab_from_json(get(model, "vocab", where), where)), options, where);
+  }
   fail("{} is of type {}, which is not supported{}", where, type,
-       suggestion(type, {"BPE", "Unigram"}));
+       suggestion(type, {"BPE", "Unigram", "WordPiece", "WordLevel"}));
 }
+
+namespace {
+
+/// The pair's part of a template: items are {"Sequence"|"SpecialToken": {"id", "type_id"}}.
+void pair_from_template(const Json& processor, const std::string& where, PipelineParts& parts) {
+  if (!has(processor, "pair")) return;
+  for (const Json& item : get_array(processor, "pair", where)) {
+    if (has(item, "Sequence")) {
+      const auto id = get_string(item["Sequence"], "id", where);
+      parts.pair.push_back({id == "A" ? 0 : 1, 0, get_int(item["Sequence"], "type_id", where)});
+      continue;
+    }
+    std::vector<int64_t> ids;
+    template_ids(processor, item, where, ids);
+    for (const auto id : ids)
+      parts.pair.push_back({-1, id, get_int(get(item, "SpecialToken", where), "type_id", where)});
+  }
+}
+
+/// ["[SEP]", 102]
+int64_t token_and_id(const Json& processor, const char* key, const std::string& where) {
+  const Json& pair = get_array(processor, key, where);
+  if (pair.size() != 2 || !pair[1].is_number_integer() || pair[1].get<int64_t>() < 0)
+    fail("{}: {} is no [token, id]", where, key);
+  return pair[1].get<int64_t>();
+}
+
+/// BERT: cls A sep, cls A sep B sep, the second text and its end of type 1. RoBERTa: two sep
+/// between the texts, all of type 0 (processors/bert.rs, roberta.rs).
+void fixed_template(const Json& processor, bool roberta, const std::string& where,
+                    PipelineParts& parts) {
+  const auto sep = token_and_id(processor, "sep", where);
+  const auto cls = token_and_id(processor, "cls", where);
+  const int64_t second = roberta ? 0 : 1;
+  parts.prefix.insert(parts.prefix.begin(), cls);
+  parts.suffix.push_back(sep);
+  parts.pair = {{-1, cls, 0}, {0, 0, 0}, {-1, sep, 0}};
+  if (roberta) parts.pair.push_back({-1, sep, 0});
+  parts.pair.push_back({1, 0, second});
+  parts.pair.push_back({-1, sep, second});
+}
+
+}  // namespace
 
 void template_from_json(const Json& processor, const std::string& where, PipelineParts& parts) {
   if (processor.is_null()) return;
@@ -157,9 +214,12 @@ void template_from_json(const Json& processor, const std::string& where, Pipelin
       template_from_json(part, where, parts);
     return;
   }
+  if (type == "BertProcessing" || type == "RobertaProcessing")
+    return fixed_template(processor, type == "RobertaProcessing", where, parts);
   if (type != "TemplateProcessing") {
     fail("{} is of type {}, which is not supported{}", where, type,
-         suggestion(type, {"TemplateProcessing", "ByteLevel", "Sequence"}));
+         suggestion(type, {"TemplateProcessing", "ByteLevel", "BertProcessing",
+                           "RobertaProcessing", "Sequence"}));
   }
   std::vector<int64_t> before, behind;
   bool seen = false;
@@ -172,6 +232,7 @@ void template_from_json(const Json& processor, const std::string& where, Pipelin
   if (!seen) fail("{} leaves the text out of its template", where);
   parts.prefix.insert(parts.prefix.begin(), before.begin(), before.end());
   parts.suffix.insert(parts.suffix.end(), behind.begin(), behind.end());
+  pair_from_template(processor, where, parts);
 }
 
 PipelineParts parts_from_json(const Json& json, const std::string& where) {
@@ -195,7 +256,61 @@ std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& var
   auto parts = parts_from_json(json, where);
   const TokenizerConfig config = read_config(files);
   auto tokenizer = std::make_unique<Pipeline>(
-      std::move(parts), Pipeline::Names{config.bos, config.eos}, variant, files.hash(variant));
+      std::move(parts), Pipeline::Names{config.bos, config.eos, config.mask}, variant, files.hash(variant));
+  tokenizer->default_specials(config.bos_id, config.eos_id);
+  return tokenizer;
+}
+
+namespace {
+
+/// vocab.txt: a token a line.
+Json vocabulary_of_lines(const std::string& bytes) {
+  Json vocabulary = Json::object();
+  int64_t id = 0;
+  for (size_t at = 0; at < bytes.size(); ++id) {
+    auto end = bytes.find('\n', at);
+    if (end == std::string::npos) end = bytes.size();
+    auto token = bytes.substr(at, end - at);
+    if (token.ends_with('\r')) token.pop_back();
+    vocabulary[token] = id;
+    at = end + 1;
+  }
+  return vocabulary;
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> build_words(SourceFiles& files, const std::string& variant) {
+  const auto where = files.path("vocab.txt");
+  auto vocabulary = vocabulary_of_lines(files.bytes("vocab.txt"));
+  const TokenizerConfig config = read_config(files);
+  const auto unk = config.unk.value_or("[UNK]"), sep = config.sep.value_or("[SEP]");
+  const auto cls = config.cls.value_or("[CLS]"), mask = config.mask.value_or("[MASK]");
+  Json added = Json::array();
+  for (const auto& token : {config.pad.value_or("[PAD]"), unk, cls, sep, mask})
+    if (vocabulary.contains(token))
+      added.push_back({{"id", vocabulary[token]}, {"content", token}, {"special", true},
+                       {"normalized", false}, {"lstrip", false}, {"rstrip", false},
+                       {"single_word", false}});
+  for (const auto& token : {sep, cls})
+    if (!vocabulary.contains(token)) fail("{}: holds no {}", where, token);
+  const Json sep_id = vocabulary[sep], cls_id = vocabulary[cls];
+  Json normalizer{{"type", "BertNormalizer"}, {"clean_text", true},
+                  {"handle_chinese_chars", config.chinese_chars.value_or(true)},
+                  {"lowercase", config.lower_case.value_or(true)}, {"strip_accents", nullptr}};
+  if (config.strip_accents) normalizer["strip_accents"] = *config.strip_accents;
+  const Json whole{
+      {"added_tokens", added},
+      {"normalizer", normalizer},
+      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+      {"post_processor",
+       {{"type", "BertProcessing"}, {"sep", {sep, sep_id}}, {"cls", {cls, cls_id}}}},
+      {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
+      {"model", {{"type", "WordPiece"}, {"unk_token", unk}, {"vocab", std::move(vocabulary)}}}};
+  auto parts = parts_from_json(whole, where);
+  auto tokenizer = std::make_unique<Pipeline>(
+      std::move(parts), Pipeline::Names{config.bos, config.eos, mask}, variant,
+      files.hash(variant));
   tokenizer->default_specials(config.bos_id, config.eos_id);
   return tokenizer;
 }

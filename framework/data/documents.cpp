@@ -1,4 +1,4 @@
-#include "tasks/documents.h"
+#include "data/documents.h"
 
 #include <map>
 #include <memory>
@@ -8,7 +8,7 @@
 #include "data/text_source.h"
 #include "formats/gzip.h"
 #include "jinja/json_value.h"
-#include "tasks/csv_table.h"
+#include "data/csv_table.h"
 
 namespace bench {
 namespace {

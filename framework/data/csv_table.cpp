@@ -1,6 +1,6 @@
 // pandas/_libs/src/parser/tokenizer.c (where records end), pandas/_libs/parsers.pyx and
 // io/parsers/base_parser.py (what a column is), pandas/_libs/parsers.pyx STR_NA_VALUES.
-#include "tasks/csv_table.h"
+#include "data/csv_table.h"
 
 #include <charconv>
 #include <cmath>
