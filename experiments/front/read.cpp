@@ -15,6 +15,7 @@
 #include "reports/leaderboard.h"
 #include "reports/long.h"
 #include "reports/render.h"
+#include "reports/summary.h"
 
 namespace bench::front {
 
@@ -123,6 +124,10 @@ int report(const Options& options) {
   const Rows rows = read_rows(read);
   const Selection selection{options.all("--model"), options.all("--task"),
                             options.all("--protocol"), options.has("--across-models")};
+  if (options.has("--summary")) {
+    print(render_summary(rows, paths.front(), colours()));
+    return 0;
+  }
   if (options.has("--long")) {
     as_usage([&] { check_selection(rows, selection); });
     print(render_long(rows, selection));

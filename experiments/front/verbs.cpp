@@ -41,6 +41,7 @@ std::vector<Flag> report_flags() {
           {"--sparsity", "SHARE", "only this sparsity: 0.5 or 50%", true},
           {"--mean", "TASKS", "a column with the mean of these tasks: arc_easy,piqa,boolq", true},
           {"--rank", "", "a column with the mean rank over the others"},
+          {"--summary", "", "one screen: the best methods, failures, what to type next"},
           {"--together", "", "structured and unstructured patterns in one table"},
           {"--long", "", "one row a trial and metric, every key of the configuration a column (CSV)"},
           {"--across-models", "", "models side by side, where all is measured alike"}};

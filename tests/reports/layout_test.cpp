@@ -9,6 +9,7 @@
 #include "reports/long.h"
 #include "reports/render.h"
 #include "reports/rows_cases.h"
+#include "reports/summary.h"
 #include "test.h"
 
 using namespace bench;
@@ -63,8 +64,8 @@ TEST_CASE("a row a setting, a column a task", "[layout]") {
   CHECK(t.lines[1].method == "magnitude · unstructured 50%");
   CHECK(t.lines[3].method == "wanda · 2:4");
   CHECK(t.lines[3].cells[0].value == 15);
-  CHECK(off(t.lines[3].cells[3].value, 0.45) < 1e-12);
-  CHECK(off(t.lines[3].cells[3].error, 0.03 / std::sqrt(2.0)) < 1e-12);
+  CHECK(std::abs(t.lines[3].cells[3].value - 0.45) < 1e-12);
+  CHECK(std::abs(t.lines[3].cells[3].error - 0.03 / std::sqrt(2.0)) < 1e-12);
   CHECK(report.tables[1].title == "tiny · structured");
   CHECK(report.tables[1].lines.back().method == "flap · head+neuron 20%");
   for (const auto& name : format_names()) {
@@ -154,4 +155,18 @@ TEST_CASE("tidy: a row a trial and metric, every key a column", "[layout]") {
   CHECK(contains(text, ",32,0\r\n"));
   const auto part = render_long(m.rows, {{}, {"piqa"}});
   CHECK(std::count(part.begin(), part.end(), '\n') == 1 + 5 * 2);
+}
+
+TEST_CASE("the end of a run fits one screen", "[layout]") {
+  auto m = sample();
+  m.trial("late", "unstructured", 0.5, "failed");
+  m.rows.trials.back().error = "out of memory";
+  const auto text = render_summary(m.read(), "x.db", false);
+  CHECK(contains(text, "unstructured 50%  wanda 12.000"));
+  CHECK(contains(text, "head+neuron 20%"));
+  CHECK(contains(text, "dense"));
+  CHECK(contains(text, "6 trials: 5 done, 1 failed"));
+  CHECK(contains(text, "failed: tiny late unstructured 50% (id5): out of memory"));
+  CHECK(contains(text, "next: bench report --db x.db"));
+  CHECK(std::count(text.begin(), text.end(), '\n') < 24);
 }

@@ -63,7 +63,7 @@ TEST_CASE("markdown, LaTeX and CSV escape their own language", "[reports]") {
   CHECK(contains(tex, "\\textbackslash{}\\textquotedbl{}\\&\\%\\$\\#\\textasciitilde{}"));
   const auto sheet = rendered(sample(), Format::Csv);
   CHECK(contains(sheet,
-                 "tiny,wikitext2@512,wanda@1,ppl,,0,wanda,unstructured,0.5,,12.5,0.5,2.5,"
+                 "tiny,wikitext2@512,wanda@1,ppl,,0,wanda,unstructured,0.5,,12.5,0.5,0.5,,2.5,"
                  "1,0,,,id1,,\r\n"));
   CHECK(contains(sheet, "\"</script><b>|_x\\\"\"&"));
   CHECK(csv("=1+1") == "'=1+1");
