@@ -1,8 +1,7 @@
 // Dynamic skipping of "Not all experts are equal" (Lu et al. 2024, arXiv 2402.14800;
 // Lucky-Lance/Expert_Sparsity@16067c0 method/dynamic_skipping.py:176): a token's second expert is
-// not asked where its probability is below beta times the first's. beta is the median (of an even
-// number of tokens the lower one), or the mean, of that ratio over the calibration data, block by
-// block.
+// not asked where its probability is below beta times the first's. beta is the median or the mean
+// of that ratio over the calibration data, block by block.
 #include <list>
 
 #include "core/stage.h"
@@ -36,6 +35,13 @@ std::vector<std::pair<Mixture*, Tensor>> ratios_of(Model& model, const Calibrati
   return out;
 }
 
+/// Of an even number the mean of the two in the middle, as numpy has it.
+Tensor middle(const Tensor& ratios) {
+  const auto sorted = std::get<0>(ratios.to(at::kDouble).sort());
+  const auto n = sorted.size(0);
+  return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
 class NaeeSkipping : public Stage {
  public:
   static Schema schema() {
@@ -50,7 +56,7 @@ class NaeeSkipping : public Stage {
     const auto data = c.calibration();
     int64_t number = 0;
     for (const auto& [mixture, ratios] : ratios_of(c.model, data)) {
-      const auto beta = median_ ? ratios.median() : ratios.mean();
+      const auto beta = median_ ? middle(ratios) : ratios.to(at::kDouble).mean();
       mixture->skip = beta.to(at::kDouble).reshape({1}).to(c.device);
       if (!c.record) continue;
       c.record(fmt::format("naee_skipping.beta.{}", number), beta.item<double>(), "share");
