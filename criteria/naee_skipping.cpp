@@ -22,8 +22,8 @@ std::vector<std::pair<Mixture*, Tensor>> ratios_of(Model& model, const Calibrati
   for (auto& s : seen) {
     auto* all = &s.second;
     watched.emplace_back(*s.first, [all](const Tensor&, const Routing& r) {
-      const auto w = r.weights.to(at::kFloat);
-      all->push_back((w.select(1, 1) / w.select(1, 0)).cpu());
+      const auto best = std::get<0>(r.weights.to(at::kFloat).topk(2, 1));
+      all->push_back((best.select(1, 1) / best.select(1, 0)).cpu());
     });
   }
   for (const auto& one : split(data.batches)) model.body(one);
