@@ -1,8 +1,7 @@
 // Dynamic skipping of "Not all experts are equal" (Lu et al. 2024, arXiv 2402.14800;
 // Lucky-Lance/Expert_Sparsity@16067c0 method/dynamic_skipping.py:176): a token's second expert is
-// not asked where its probability is below beta times the first's. beta is the median (of an even
-// number of tokens the lower one), or the mean, of that ratio over the calibration data, block by
-// block.
+// not asked where its probability is below beta times the first's. beta is the median or the mean
+// of that ratio over the calibration data, block by block.
 #include <list>
 
 #include "core/stage.h"
@@ -23,8 +22,8 @@ std::vector<std::pair<Mixture*, Tensor>> ratios_of(Model& model, const Calibrati
   for (auto& s : seen) {
     auto* all = &s.second;
     watched.emplace_back(*s.first, [all](const Tensor&, const Routing& r) {
-      const auto w = r.weights.to(at::kFloat);
-      all->push_back((w.select(1, 1) / w.select(1, 0)).cpu());
+      const auto best = std::get<0>(r.weights.to(at::kFloat).topk(2, 1));
+      all->push_back((best.select(1, 1) / best.select(1, 0)).cpu());
     });
   }
   for (const auto& one : split(data.batches)) model.body(one);
@@ -34,6 +33,13 @@ std::vector<std::pair<Mixture*, Tensor>> ratios_of(Model& model, const Calibrati
     out.emplace_back(m, at::cat(all));
   }
   return out;
+}
+
+/// Of an even number the mean of the two in the middle, as numpy has it.
+Tensor middle(const Tensor& ratios) {
+  const auto sorted = std::get<0>(ratios.to(at::kDouble).sort());
+  const auto n = sorted.size(0);
+  return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
 }
 
 class NaeeSkipping : public Stage {
@@ -50,7 +56,7 @@ class NaeeSkipping : public Stage {
     const auto data = c.calibration();
     int64_t number = 0;
     for (const auto& [mixture, ratios] : ratios_of(c.model, data)) {
-      const auto beta = median_ ? ratios.median() : ratios.mean();
+      const auto beta = median_ ? middle(ratios) : ratios.to(at::kDouble).mean();
       mixture->skip = beta.to(at::kDouble).reshape({1}).to(c.device);
       if (!c.record) continue;
       c.record(fmt::format("naee_skipping.beta.{}", number), beta.item<double>(), "share");

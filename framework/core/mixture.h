@@ -31,7 +31,7 @@ class Mixture {
   /// x: [T, hidden], all of the batch's rows; undefined again after each pass, as a layer's tap.
   std::function<void(const Tensor& x, const Routing&)> onlooker;
   Tensor alive;  // bool [E]: experts that can be chosen; undefined: all of them
-  /// float64 [1]: a chosen expert whose weight is below this times the first's is not asked, and
+  /// float64 [1]: a chosen expert whose weight is below this times the largest is not asked, and
   /// the others bear its weight; undefined: all chosen ones are.
   Tensor skip;
   /// The sum of the chosen experts, shared ones included. x: [T, hidden].

@@ -6,6 +6,7 @@
 #include "base/python_random.h"
 #include "data/data.h"
 #include "data/images.h"
+#include "data/labelled_text.h"
 #include "data/text_source.h"
 
 namespace bench {
@@ -110,12 +111,31 @@ std::vector<Sequence> first_documents(const Spec& s, const Tokenizer& t) {
   return out;
 }
 
+/// The first documents with their classes: for models with a head for classes.
+Calibration labelled(const Config& config, const Spec& s, const Tokenizer* tokenizer,
+                     int64_t batch_tokens) {
+  if (!tokenizer) fail("data: the preset labelled is text; a model of images needs data=cifar10");
+  const LabelledSource source{s.file,
+                              config.get<std::string>("text"),
+                              config.get<std::string>("second"),
+                              config.get<std::string>("gold"),
+                              config.get<std::vector<std::string>>("classes"),
+                              s.samples};
+  const auto all = source.read(*tokenizer, s.length);
+  if (static_cast<int64_t>(all.size()) < s.samples)
+    fail("data: {} has only {} documents; {} were asked for", s.file, all.size(), s.samples);
+  Calibration c;
+  c.hash = hash_of(all);
+  c.batches = labelled_batches(all, batch_tokens);
+  return c;
+}
+
 }  // namespace
 
 Schema calibration_schema() {
   return Schema{
              key("preset", "wanda-c4", "whose sampling rule")
-                 .one_of({"wanda-c4", "wanda-wikitext2", "llm-pruner", "first", "images"}),
+                 .one_of({"wanda-c4", "wanda-wikitext2", "llm-pruner", "first", "labelled", "images"}),
              key("file", "text/c4/sample_c4-rp1.jsonl",
                  "a text or image file: shipped in data/, or a path"),
              key("format", "auto", "how the file becomes documents")
@@ -123,7 +143,11 @@ Schema calibration_schema() {
              key("nsamples", 128, "sequences or images").at_least(1),
              key("seqlen", 0, "length of a sequence; 0: the model's own").at_least(0).in("tokens"),
              key("batch", 128, "images that go through the model together").at_least(1),
-             key("seed", 0, "seed of the sampling").at_least(0)} +
+             key("seed", 0, "seed of the sampling").at_least(0),
+             key("text", "sentence", "of labelled documents: the field with the text"),
+             key("second", "", "the field with the second text of a pair; empty: there is none"),
+             key("gold", "label", "the field with the class: its number, or its name"),
+             key("classes", std::vector<std::string>{}, "names of the classes in their order")} +
          ImageSource::keys();
 }
 
@@ -140,6 +164,7 @@ Calibration make_calibration(const Config& config, const Tokenizer* tokenizer, i
                              int64_t batch_tokens) {
   Calibration c;
   const auto s = spec_of(config, model_length);
+  if (s.preset == "labelled") return labelled(config, s, tokenizer, batch_tokens);
   if (s.preset != "images") {
     if (!tokenizer)
       fail("data: the preset {} is text; a model of images needs data=cifar10", s.preset);

@@ -169,8 +169,10 @@ Tensor attend_one(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
       (queries == 1 && before) || (how.mask.kind == Mask::Full && !how.slopes.defined());
   const auto mask = causal || open ? std::optional<Tensor>() : bias_of(queries, keys, how, q);
   const auto scale = how.scale > 0 ? std::optional<double>(how.scale) : std::nullopt;
-  // The fused kernels' backward passes on a GPU add in any order.
-  const bool plain = q.is_cuda() && at::GradMode::is_enabled() && q.requires_grad();
+  // The fused kernels' backward passes on a GPU add in any order, and none of them can be
+  // differentiated twice, as criteria of networks of images ask.
+  const bool plain = (q.is_cuda() || how.mask.kind == Mask::Full) && at::GradMode::is_enabled() &&
+                     q.requires_grad();
   const auto out = plain ? std::get<0>(at::_scaled_dot_product_attention_math(qh, kh, vh, mask, 0.0,
                                                                               causal, {}, scale))
                          : at::scaled_dot_product_attention(qh, kh, vh, mask, 0.0, causal, scale);

@@ -65,7 +65,9 @@ class ConvNext : public Model {
     last_norm_ = c.layer_norm(names.last_norm, last_eps);
     head_ = c.layer(names.head, c.take_if(names.head + ".bias").defined());
     c.inert({"depths", "dims", "hidden_sizes", "num_stages", "layer_scale_init_value",
-             "block_setting", "layer_scale", "conv_mlp", "ls_init_value", "head_init_scale"});
+             "block_setting", "layer_scale", "conv_mlp", "ls_init_value", "head_init_scale", "kernel_sizes",
+             "conv_bias", "stage_block", "patch_size"});
+    c.only<std::string>("stem_type", "patch");
   }
 
   Input input() const override { return Input::Images; }

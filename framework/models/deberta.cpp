@@ -273,7 +273,8 @@ std::unique_ptr<Model> deberta(Source& c) {
     start.project = at + "embed_proj";
     start.project_first = true, start.project_bias = false;
   }
-  c.inert({"pooler_hidden_size", "hidden_size"});
+  if (!distances.relative) c.skip("deberta.encoder.LayerNorm.");  // made, and read by nothing
+  c.inert({"pooler_hidden_size", "hidden_size", "norm_rel_ebd", "pooler_dropout"});
   auto head = head_of(c, plan);
   return std::make_unique<Deberta>(c, std::move(plan), std::move(start), std::move(head),
                                    distances);

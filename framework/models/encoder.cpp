@@ -14,10 +14,17 @@ void add(std::vector<Model::Named>& all, Layer& l) {
   all.push_back({l.name + ".bias", &l.bias});
 }
 
+/// A compact folder may hold fewer channels of the stream than its config.json says.
+Plan as_wide_as_stored(Source& c, Plan plan) {
+  if (c.compact())
+    plan.hidden = c.take(plan.at(0) + plan.attention_norm + ".weight").size(0);
+  return plan;
+}
+
 }  // namespace
 
 Encoder::Encoder(Source& c, Plan plan, EncoderStart start, EncoderHead head)
-    : Transformer(c, std::move(plan)), start_(std::move(start)), form_(std::move(head)) {
+    : Transformer(c, as_wide_as_stored(c, std::move(plan))), start_(std::move(start)), form_(std::move(head)) {
   take_start(c);
   take_head(c);
 }

@@ -217,7 +217,7 @@ Routing Experts::route(const Tensor& x) const {
 void Experts::leave_out(Routing& r) const {
   const auto least = skip.to(r.weights.options());
   const auto both = rowwise(r.weights, [&](const Tensor& w) {
-    const auto kept = w >= w.narrow(1, 0, 1) * least;
+    const auto kept = w >= w.amax(1, true) * least;
     const auto rest = w * kept;
     const auto whole = rest * (w.sum(1, true) / rest.sum(1, true));
     return at::cat({whole, kept.to(w.scalar_type())}, 1);

@@ -8,12 +8,12 @@ Tensor activate(Act act, const Tensor& x) {
       return at::relu(x);
     case Act::Relu6:
       return x.clamp(0, 6);
-    case Act::Silu:
-      return at::silu(x);
+    case Act::Silu:  // exponentials: vector and scalar code fall the same way for every batch
+      return imagewise(x, [](const Tensor& t) { return at::silu(t); });
     case Act::HardSwish:
       return at::hardswish(x);
     case Act::Sigmoid:
-      return at::sigmoid(x);
+      return imagewise(x, [](const Tensor& t) { return at::sigmoid(t); });
     case Act::HardSigmoid:
       return at::hardsigmoid(x);
     default:

@@ -152,7 +152,7 @@ class Vit : public Transformer {
       const auto second = norm_(x.select(1, 1).contiguous());
       return (linear_rows(first, head_, head_bias_) + second_head_(second)) / 2;
     }
-    if (!averages_) return ended(norm_(x.select(1, 0).contiguous()));
+    if (!averages_) return ended(fc_norm_(norm_(x.select(1, 0).contiguous())));
     const auto patches = norm_(x.slice(1, prefix()).reshape({-1, x.size(2)}))
                              .reshape({x.size(0), -1, x.size(2)});
     return ended(fc_norm_(patches.mean(1)));

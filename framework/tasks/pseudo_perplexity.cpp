@@ -8,6 +8,7 @@
 #include "core/task.h"
 #include "data/data.h"
 #include "data/text_source.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {
@@ -116,7 +117,9 @@ class PseudoPerplexity : public Task {
       const auto batch = text_batch(copies);
       const auto hidden = c.model.body(batch);
       const auto picked = hidden.index_select(0, at::tensor(rows, at::kLong).to(hidden.device()));
-      const auto log_p = c.model.head(picked, batch).log_softmax(1).cpu();
+      const auto log_p = rowwise(c.model.head(picked, batch), [](const Tensor& t) {
+                           return t.log_softmax(1);
+                         }).cpu();
       const auto found = log_p.gather(1, at::tensor(targets, at::kLong).unsqueeze(1)).squeeze(1);
       for (int64_t i = 0; i < found.numel(); ++i)
         losses.push_back(-static_cast<double>(found[i].item<float>()));

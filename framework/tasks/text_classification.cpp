@@ -59,7 +59,8 @@ class TextClassification : public Task {
   void requests(const TaskContext& c, int64_t items, const SeeRequest& see) const override {
     SentRequest r{kProtocol};
     r.tokenizer = c.tokenizer(variant_);
-    for (const auto& s : *documents(c)) {
+    const auto all = documents(c);
+    for (const auto& s : *all) {
       if (items && r.item == items) return;
       r.ids = s.ids;
       see(r);
