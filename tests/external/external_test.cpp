@@ -49,15 +49,14 @@ struct Run {
     std::ofstream(file) << text;
     return fmt::format("[python3, {}]", file.string());
   }
-  Ran sweep(const std::string& criterion, const std::string& more = "") const {
+  Ran sweep(const std::string& criterion) const {
     setenv("BENCH_HOME", root().c_str(), 1);
     std::ofstream(dir.path / "one.yaml")
         << "model: {name: stories260k}\nsparsity: 0.5\npattern: {per: row}\n"
            "data: {nsamples: 2, seqlen: 64}\n"
            "task: {s: {name: perplexity, text: text/tinystories_sample_2MiB.txt, windows: 2}}\n"
-           "criterion: {name: magnitude}\n";
-    return run("run " + (dir.path / "one.yaml").string() + " --no-report --db " + db + " '" +
-               criterion + "' " + more);
+        << criterion << "\n";
+    return run("run " + (dir.path / "one.yaml").string() + " --no-report --db " + db);
   }
   std::string hash(size_t trial, const std::string& name) const {
     const Store store(db, Store::Mode::ReadOnly);
@@ -73,14 +72,14 @@ struct Run {
 };
 
 std::string external(const std::string& command, const std::string& more = "") {
-  return "criterion={name: external, command: " + command + more + "}";
+  return "criterion: {name: external, command: " + command + more + "}";
 }
 
 }  // namespace
 
 TEST_CASE("a program that scores by magnitude gives the built-in's masks", "[external]") {
   const Run r;
-  REQUIRE(r.sweep("criterion={name: magnitude}").code == 0);
+  REQUIRE(r.sweep("criterion: {name: magnitude}").code == 0);
   const auto command = r.program("reply('scores', shape, [abs(x) for x in w])");
   const auto ran = r.sweep(external(command));
   INFO(ran.output);
@@ -130,7 +129,7 @@ TEST_CASE("Wanda in Python gives the built-in's masks", "[external]") {
     return;
   }
   const Run r;
-  REQUIRE(r.sweep("criterion={name: wanda}").code == 0);
+  REQUIRE(r.sweep("criterion: {name: wanda}").code == 0);
   const auto script = (root() / "examples/external/wanda.py").string();
   const auto ran =
       r.sweep(external("[python3, " + script + "]", ", statistics: [input_norm]"));
