@@ -29,7 +29,8 @@ std::vector<fs::path> recorded_decoders() {
     const auto type = nlohmann::json::parse(slurp(config)).value("model_type", std::string());
     const auto known = model_types();
     if (std::find(known.begin(), known.end(), type) == known.end()) continue;
-    if (!model_family(type, "").images) all.push_back(entry.path());
+    const auto& family = model_family(type, "");
+    if (!family.images && !family.encoder) all.push_back(entry.path());
   }
   std::sort(all.begin(), all.end());
   return all;
