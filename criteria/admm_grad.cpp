@@ -78,10 +78,9 @@ class AdmmGrad : public Update {
   static Tensor choose(const Site& site, const Tensor& v, double part) {
     const auto score = v.t().abs().contiguous();
     const double share = site.pattern.kind == Pattern::NM ? site.pattern.fixed_share()
-                         : site.share.count >= 0
-                             ? static_cast<double>(site.share.count) /
-                                   static_cast<double>(site.part.size)
-                             : site.share.ratio;
+                         : site.share.count >= 0          ? static_cast<double>(site.share.count) /
+                                                       static_cast<double>(site.part.size)
+                                                 : site.share.ratio;
     if (part >= 1 && !(site.pattern.reference_ties && site.contest == Contest::Row))
       return site.best(score).t();
     // share - share (1 - t)^3 in the authors' order of operations.

@@ -30,10 +30,11 @@ std::vector<Share> as_shares(const std::vector<Part>& parts, const std::vector<i
 class Uniform : public Allocator {
  public:
   static Schema schema() {
-    return {key("counts", "floor",
-                "shares become whole weights by floor, or by round half to even; keep: what stays of "
-                "a row is rounded down, as EBFT counts (lib/prune_ft.py)")
-                .one_of({"floor", "round", "keep"})};
+    return {
+        key("counts", "floor",
+            "shares become whole weights by floor, or by round half to even; keep: what stays of "
+            "a row is rounded down, as EBFT counts (lib/prune_ft.py)")
+            .one_of({"floor", "round", "keep"})};
   }
   explicit Uniform(const Config& c)
       : round_(c.get<std::string>("counts") == "round"),

@@ -12,14 +12,15 @@ namespace bench {
 namespace {
 
 Schema reallocation_schema(bool assign) {
-  return {key("assign", assign, "move columns between groups by linear sum assignment after dealing"),
-          key("importance", "sum",
-              "of a column, by which it is dealt: the sum of its scores, or what pruning single "
-              "weights of the layer or of each row retains")
-              .one_of({"sum", "layer", "row"}),
-          key("share", 0.5, "that this pruning of single weights removes").range(0, 1),
-          key("blocks", 1, "parts of the columns that are assigned apart from each other")
-              .range(1, 4096)};
+  return {
+      key("assign", assign, "move columns between groups by linear sum assignment after dealing"),
+      key("importance", "sum",
+          "of a column, by which it is dealt: the sum of its scores, or what pruning single "
+          "weights of the layer or of each row retains")
+          .one_of({"sum", "layer", "row"}),
+      key("share", 0.5, "that this pruning of single weights removes").range(0, 1),
+      key("blocks", 1, "parts of the columns that are assigned apart from each other")
+          .range(1, 4096)};
 }
 
 Reallocation reallocation_of(const Config& c) {
@@ -49,7 +50,9 @@ class Permute : public Stage {
  public:
   static Schema schema() { return reallocation_schema(true); }
   explicit Permute(const Config& c) : how_(reallocation_of(c)) {}
-  Accepts accepts() const override { return {.weights = false, .units = {}, .use = "pattern=2of4"}; }
+  Accepts accepts() const override {
+    return {.weights = false, .units = {}, .use = "pattern=2of4"};
+  }
   bool calibrates() const override { return true; }
   void check(const Method& how) const override {
     if (how.pattern.kind != Pattern::NM)

@@ -1,6 +1,6 @@
-// DLP (Chen et al. 2025, arXiv 2505.23807; ironartisan/DLP@31d480f lib/prune.py:80-96): blocks whose
-// share of the model's mean Wanda scores is smaller keep more. Statistics of the model as a step
-// finds it, whatever criterion ranks.
+// DLP (Chen et al. 2025, arXiv 2505.23807; ironartisan/DLP@31d480f lib/prune.py:80-96): blocks
+// whose share of the model's mean Wanda scores is smaller keep more. Statistics of the model as a
+// step finds it, whatever criterion ranks.
 #include <algorithm>
 #include <map>
 
@@ -54,8 +54,7 @@ class Dlp : public Allocator {
   double spread_;
 };
 
-BENCH_REGISTER(Allocator, Dlp, "dlp",
-               .doc = "blocks with smaller mean Wanda scores keep more",
+BENCH_REGISTER(Allocator, Dlp, "dlp", .doc = "blocks with smaller mean Wanda scores keep more",
                .source = "Chen et al. 2025, arXiv 2505.23807", .year = 2025,
                .data = About::Data::Unlabelled);
 

@@ -12,8 +12,8 @@
 namespace bench {
 namespace {
 
-/// Each column's variance within the sequences, weighted by their tokens: their means' own spread is
-/// not in it (lib/layerwrapper.py:46-50).
+/// Each column's variance within the sequences, weighted by their tokens: their means' own spread
+/// is not in it (lib/layerwrapper.py:46-50).
 struct InputVariance : Statistic {
   static constexpr const char* kName = "input_variance";
   static const Pass& pass() { return kForwardPass; }
@@ -38,8 +38,8 @@ struct Row {
   std::vector<float> effect;  // W m: what the weight adds to the expected output
   std::vector<float> ranked;  // the criterion's score (n:m), Wanda's where rows are free
   std::vector<char> kept;
-  Order grow;      // all columns, ascending by effect over variance of what is pruned, else 0
-  Order drop;      // kept columns, helpful ones at either end by how little they matter
+  Order grow;  // all columns, ascending by effect over variance of what is pruned, else 0
+  Order drop;  // kept columns, helpful ones at either end by how little they matter
   int64_t grow_at[2], drop_at[2];
   float error = 0;
   int sign = 0;
@@ -53,18 +53,19 @@ int sign_of(float x) {
 class Dsnot : public Update {
  public:
   static Schema schema() {
-    return {key("cycles", 50, "swaps a row at most; rows of few columns want fewer")
-                .range(0, 100000)
-                .in("swaps"),
-            key("threshold", 0.1, "a row stops when its expected change is not larger").at_least(0),
-            key("variance_power", 1.0,
-                "of the input's variance, by which the effect of what may come back is divided")
-                .range(0, 10),
-            key("same_sign", false,
-                "a row stops before its expected change turns its sign; n:m always does"),
-            key("skip", std::vector<std::string>{"mlp"},
-                "layers with one of these words in their dotted name keep the criterion's mask; the "
-                "authors skip the MLP unless told otherwise; no_skip: none")};
+    return {
+        key("cycles", 50, "swaps a row at most; rows of few columns want fewer")
+            .range(0, 100000)
+            .in("swaps"),
+        key("threshold", 0.1, "a row stops when its expected change is not larger").at_least(0),
+        key("variance_power", 1.0,
+            "of the input's variance, by which the effect of what may come back is divided")
+            .range(0, 10),
+        key("same_sign", false,
+            "a row stops before its expected change turns its sign; n:m always does"),
+        key("skip", std::vector<std::string>{"mlp"},
+            "layers with one of these words in their dotted name keep the criterion's mask; the "
+            "authors skip the MLP unless told otherwise; no_skip: none")};
   }
   explicit Dsnot(const Config& c)
       : cycles_(c.get<int64_t>("cycles")),
@@ -122,11 +123,10 @@ class Dsnot : public Update {
     const auto effect = w * mean;
     const auto pruned = effect.masked_fill(site.mask, 0);
     const auto error = pruned.sum(1).cpu();
-    const auto worth =
-        power_ > 0 ? pruned / variance.to(at::kFloat).pow(power_) : pruned;
+    const auto worth = power_ > 0 ? pruned / variance.to(at::kFloat).pow(power_) : pruned;
     const bool nm = site.pattern.kind == Pattern::NM;
-    const auto rank = nm ? site.rescore(w, 0, w.size(1))
-                         : w.abs() * moments.scaler_row().to(at::kFloat).sqrt();
+    const auto rank =
+        nm ? site.rescore(w, 0, w.size(1)) : w.abs() * moments.scaler_row().to(at::kFloat).sqrt();
     const auto kept = site.mask.cpu().contiguous();
     std::vector<Row> rows(static_cast<size_t>(w.size(0)));
     for (int64_t i = 0; i < w.size(0); ++i) {
@@ -177,9 +177,10 @@ class Dsnot : public Update {
     at[side] += side ? -1 : 1;
     const auto n = static_cast<int64_t>(order.size());
     if (i < 0 || i >= n)
-      fail("{}: DSnoT as its authors' code runs leaves the row ({} columns); use fewer "
-           "update.cycles or pattern.tie=stable",
-           site.layer.name, n);
+      fail(
+          "{}: DSnoT as its authors' code runs leaves the row ({} columns); use fewer "
+          "update.cycles or pattern.tie=stable",
+          site.layer.name, n);
     return order[static_cast<size_t>(i)];
   }
   /// The same, passing over columns that are not `kept` as asked; -1: none is left.
@@ -230,8 +231,8 @@ class Dsnot : public Update {
           r.moving = false;
           continue;
         }
-        const auto back = shipped ? r.grow[static_cast<size_t>(at)]
-                                  : next(r, r.grow, r.grow_at, side, false);
+        const auto back =
+            shipped ? r.grow[static_cast<size_t>(at)] : next(r, r.grow, r.grow_at, side, false);
         if (shipped) at += side ? -1 : 1;
         const auto gone = back < 0 ? -1 : lowest_beside(r, back, pattern.of, shipped);
         if (gone < 0) {
@@ -258,8 +259,8 @@ class Dsnot : public Update {
   void step(Row& r, int64_t back, int64_t gone, bool same_sign, bool shipped) const {
     const auto b = static_cast<size_t>(back), g = static_cast<size_t>(gone);
     const float after = r.error + r.effect[g] - r.effect[b];
-    r.moving = r.moving && std::abs(r.error) > threshold_ &&
-               (!same_sign || r.sign == sign_of(after));
+    r.moving =
+        r.moving && std::abs(r.error) > threshold_ && (!same_sign || r.sign == sign_of(after));
     if (!r.moving && !shipped) return;
     r.kept[g] = !r.moving;
     r.kept[b] = r.moving;
@@ -275,10 +276,10 @@ class Dsnot : public Update {
   std::vector<std::string> skip_;
 };
 
-BENCH_REGISTER(Update, Dsnot, "dsnot",
-               .doc = "moves the mask inside each row until its expected output is near the dense one",
-               .source = "Zhang et al. 2024, arXiv 2310.08915", .year = 2024,
-               .data = About::Data::Unlabelled);
+BENCH_REGISTER(
+    Update, Dsnot, "dsnot",
+    .doc = "moves the mask inside each row until its expected output is near the dense one",
+    .source = "Zhang et al. 2024, arXiv 2310.08915", .year = 2024, .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

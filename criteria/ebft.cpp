@@ -32,18 +32,19 @@ struct Trained {
 class Ebft : public Update {
  public:
   static Schema schema() {
-    return {key("epochs", 10, "over the calibration data").range(0, 100000),
-            key("lr", 0.01, "at the start; it falls in a line to 0").range(1e-9, 10),
-            key("batch", 8, "sequences of a step").range(1, 100000).in("sequences"),
-            key("weight_decay", 0.1, "of AdamW").range(0, 10),
-            key("beta1", 0.9, "of AdamW").range(0, 0.99999),
-            key("beta2", 0.95, "of AdamW").range(0, 0.99999),
-            key("clip", 1.0, "largest norm of a step's gradient over the block; 0: none").range(0, 1e9),
-            key("warmup", 0, "steps in which the rate rises from 0").range(0, 1000000).in("steps"),
-            key("order", "file", "of the sequences in an epoch").one_of({"file", "shuffled"}),
-            key("seed", 0, "of a shuffled order").at_least(0),
-            key("train", "all", "all: weights, biases, norms; vectors: biases and norms alone")
-                .one_of({"all", "vectors"})};
+    return {
+        key("epochs", 10, "over the calibration data").range(0, 100000),
+        key("lr", 0.01, "at the start; it falls in a line to 0").range(1e-9, 10),
+        key("batch", 8, "sequences of a step").range(1, 100000).in("sequences"),
+        key("weight_decay", 0.1, "of AdamW").range(0, 10),
+        key("beta1", 0.9, "of AdamW").range(0, 0.99999),
+        key("beta2", 0.95, "of AdamW").range(0, 0.99999),
+        key("clip", 1.0, "largest norm of a step's gradient over the block; 0: none").range(0, 1e9),
+        key("warmup", 0, "steps in which the rate rises from 0").range(0, 1000000).in("steps"),
+        key("order", "file", "of the sequences in an epoch").one_of({"file", "shuffled"}),
+        key("seed", 0, "of a shuffled order").at_least(0),
+        key("train", "all", "all: weights, biases, norms; vectors: biases and norms alone")
+            .one_of({"all", "vectors"})};
   }
   explicit Ebft(const Config& c)
       : epochs_(c.get<int64_t>("epochs")),
@@ -127,8 +128,8 @@ class Ebft : public Update {
     return {text_batch(ids).to(inputs.front().device()), at::cat(inputs), at::cat(answers)};
   }
 
-  /// The weights of the blocks' layers, and every vector of the model: those of other blocks have no
-  /// gradient and stay.
+  /// The weights of the blocks' layers, and every vector of the model: those of other blocks have
+  /// no gradient and stay.
   std::vector<Trained> trained_of(const Blocks& here) const {
     std::vector<Trained> all;
     if (!vectors_)

@@ -15,22 +15,25 @@ class EvoPress : public Allocator {
  public:
   static Schema schema() {
     const LevelSearch d;
-    return {key("generations", int(d.generations), "of the search").range(0, 1000000),
-            key("offspring", int(d.offspring), "candidates of each generation").range(1, 100000),
-            key("survivors", std::vector<int>{4, 2, 1}, "how many each stage of a generation keeps; the last: 1"),
-            key("tokens", std::vector<int>{512, 1024, 4096}, "on how many tokens each stage measures").in("tokens"),
-            key("fitness", "kl", "divergence from the dense model, or perplexity")
-                .one_of({"kl", "ppl"}),
-            key("seed", int(d.seed), "of the search").at_least(0),
-            key("levels", int(d.levels), "a layer may be so many levels from the target").range(1, 1000),
-            key("step", 0.1, "what a level means: this share of the layer's weights").range(0, 1),
-            key("even", true,
-                "a level is the same number of weights in every layer, the share of the mean layer, so "
-                "that the target is kept; false: the same share"),
-            key("max_deviation", int(d.max_deviation), "of the sum of absolute levels").at_least(0)};
+    return {
+        key("generations", int(d.generations), "of the search").range(0, 1000000),
+        key("offspring", int(d.offspring), "candidates of each generation").range(1, 100000),
+        key("survivors", std::vector<int>{4, 2, 1},
+            "how many each stage of a generation keeps; the last: 1"),
+        key("tokens", std::vector<int>{512, 1024, 4096}, "on how many tokens each stage measures")
+            .in("tokens"),
+        key("fitness", "kl", "divergence from the dense model, or perplexity")
+            .one_of({"kl", "ppl"}),
+        key("seed", int(d.seed), "of the search").at_least(0),
+        key("levels", int(d.levels), "a layer may be so many levels from the target")
+            .range(1, 1000),
+        key("step", 0.1, "what a level means: this share of the layer's weights").range(0, 1),
+        key("even", true,
+            "a level is the same number of weights in every layer, the share of the mean layer, so "
+            "that the target is kept; false: the same share"),
+        key("max_deviation", int(d.max_deviation), "of the sum of absolute levels").at_least(0)};
   }
-  explicit EvoPress(const Config& c)
-      : step_(c.get<double>("step")), even_(c.get<bool>("even")) {
+  explicit EvoPress(const Config& c) : step_(c.get<double>("step")), even_(c.get<bool>("even")) {
     how_.generations = c.get<int64_t>("generations");
     how_.offspring = c.get<int64_t>("offspring");
     how_.survivors = c.get<std::vector<int64_t>>("survivors");
@@ -67,9 +70,10 @@ class EvoPress : public Allocator {
     for (Layer* l : probe.layers) by_name[l->name] = l;
     std::vector<Layer*> layers;
     for (const auto i : order) layers.push_back(by_name.at(parts[i].name));
-    const double mean = std::accumulate(parts.begin(), parts.end(), 0.0,
-                                        [](double sum, const Part& p) { return sum + double(p.size); }) /
-                        static_cast<double>(parts.size());
+    const double mean =
+        std::accumulate(parts.begin(), parts.end(), 0.0,
+                        [](double sum, const Part& p) { return sum + double(p.size); }) /
+        static_cast<double>(parts.size());
     const auto share = [&](size_t part, int64_t level) {
       const double step = even_ ? step_ * mean / static_cast<double>(parts[part].size) : step_;
       return split.target + step * static_cast<double>(level);

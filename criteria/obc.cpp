@@ -72,8 +72,7 @@ class RowObs {
     for (int64_t p = 0; p < left_; ++p) {
       if (!allowed(block(p))) continue;
       const double c = cost(p);
-      if (best.second < 0 || c < best.first ||
-          (c == best.first && block(p) < block(best.second)))
+      if (best.second < 0 || c < best.first || (c == best.first && block(p) < block(best.second)))
         best = {c, p};
     }
     return best;
@@ -91,7 +90,8 @@ class RowObs {
     solve(small_.data(), size_, x.data(), 1);
     for (int64_t i = 0; i < size_; ++i) {
       const double* row = &h(o + i, 0);
-      for (int64_t j = 0; j < n; ++j) w_[static_cast<size_t>(j)] -= row[j] * x[static_cast<size_t>(i)];
+      for (int64_t j = 0; j < n; ++j)
+        w_[static_cast<size_t>(j)] -= row[j] * x[static_cast<size_t>(i)];
     }
     std::vector<double> column(static_cast<size_t>(size_));
     for (int64_t r = 0; r < n; ++r) {
@@ -162,18 +162,23 @@ class RowObs {
 class Obc : public Update {
  public:
   static Schema schema() {
-    return {key("size", 1, "consecutive weights of a row that go together; n:m: 1")
-                .range(1, 1024)
-                .in("columns"),
-            key("largest", 4096, "columns of a layer beyond which it is refused: O(columns^3) a row")
-                .range(1, 65536)
-                .in("columns")};
+    return {
+        key("size", 1, "consecutive weights of a row that go together; n:m: 1")
+            .range(1, 1024)
+            .in("columns"),
+        key("largest", 4096, "columns of a layer beyond which it is refused: O(columns^3) a row")
+            .range(1, 65536)
+            .in("columns")};
   }
   explicit Obc(const Config& c)
       : size_(c.get<int64_t>("size")), largest_(c.get<int64_t>("largest")) {}
 
   Accepts accepts() const override {
-    return {.nm = size_ == 1, .units = {}, .leaves_pattern = true, .use = "update.size=1"};
+    return {.nm = size_ == 1,
+            .units = {},
+            .leaves_pattern = true,
+            .grain = size_,
+            .use = "update.size=1"};
   }
   Needs needs() const override { return {need<WideGram>()}; }
 
@@ -181,9 +186,10 @@ class Obc : public Update {
     const auto& layer = site.layer;
     const auto columns = layer.columns();
     if (columns > largest_)
-      fail("{}: {} columns; ExactOBS takes O(columns^3) a row; use update=obs, or a larger "
-           "update.largest",
-           layer.name, columns);
+      fail(
+          "{}: {} columns; ExactOBS takes O(columns^3) a row; use update=obs, or a larger "
+          "update.largest",
+          layer.name, columns);
     if (columns % size_ != 0)
       fail("{}: {} columns do not split into blocks of {}; use another update.size", layer.name,
            columns, size_);

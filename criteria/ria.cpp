@@ -11,17 +11,18 @@ namespace {
 class Ria : public Criterion {
  public:
   static Schema schema() {
-    return {key("power", 0.5, "alpha: of the norm of the input column").range(0, 10),
-            key("reallocation", "none",
-                "n:m with tie: reference: each layer's columns are dealt to groups so that more is "
-                "retained, or dealt and assigned; the mask is n:m only in that order. For masks that "
-                "are n:m as they stand: before: [channel_permutation]")
-                .one_of({"none", "deal", "assign"}),
-            key("importance", "sum", "of a column, by which it is dealt").one_of({"sum", "layer", "row"}),
-            key("share", 0.5, "importance layer, row: what pruning single weights removes")
-                .range(0, 1),
-            key("blocks", 1, "parts of the columns that are assigned apart from each other")
-                .range(1, 4096)};
+    return {
+        key("power", 0.5, "alpha: of the norm of the input column").range(0, 10),
+        key("reallocation", "none",
+            "n:m with tie: reference: each layer's columns are dealt to groups so that more is "
+            "retained, or dealt and assigned; the mask is n:m only in that order. For masks that "
+            "are n:m as they stand: the stage channel_permutation, before")
+            .one_of({"none", "deal", "assign"}),
+        key("importance", "sum", "of a column, by which it is dealt")
+            .one_of({"sum", "layer", "row"}),
+        key("share", 0.5, "importance layer, row: what pruning single weights removes").range(0, 1),
+        key("blocks", 1, "parts of the columns that are assigned apart from each other")
+            .range(1, 4096)};
   }
   explicit Ria(const Config& c)
       : power_(c.get<double>("power")),
@@ -33,7 +34,12 @@ class Ria : public Criterion {
 
   Ranks accepts() const override {
     if (reallocation_ == "none") return {};
-    return {{.leaves_pattern = true}, Contest::Layer, "ria_reallocation", Value(settings_)};
+    return {{.leaves_pattern = true,
+             .authors_alone = true,
+             .use = "+stage@before.order=channel_permutation"},
+            Contest::Layer,
+            "ria_reallocation",
+            Value(settings_)};
   }
   Needs needs() const override { return {need<InputMoments>()}; }
   /// (|W| / sum over outputs + |W| / sum over inputs) a^alpha, float32. Sums are over the whole

@@ -1,8 +1,9 @@
-// SparseLLM (Bai et al. 2024, arXiv 2402.17946; BaiTheBest/SparseLLM@27fe26a model_utils.py:126-162,
-// 435-482, pruning_utils.py): an MLP is pruned as one problem. What its layers put out (z of the
-// branch that goes straight, s of the gate) and what the last one reads (p) become variables of
-// their own; in turn weights are fitted to them and pruned by SparseGPT, and they are moved towards
-// what the pruned weights say. All in float32 where the authors' code casts to float16.
+// SparseLLM (Bai et al. 2024, arXiv 2402.17946; BaiTheBest/SparseLLM@27fe26a
+// model_utils.py:126-162, 435-482, pruning_utils.py): an MLP is pruned as one problem. What its
+// layers put out (z of the branch that goes straight, s of the gate) and what the last one reads
+// (p) become variables of their own; in turn weights are fitted to them and pruned by SparseGPT,
+// and they are moved towards what the pruned weights say. All in float32 where the authors' code
+// casts to float16.
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -94,9 +95,10 @@ class SparseLlm : public Update {
 
  private:
   [[noreturn]] static void refuse(int64_t block) {
-    fail("block {}: sparsellm knows MLPs of silu(gate x) (up x) or relu(up x) alone; leave it out "
-         "of the updates",
-         block);
+    fail(
+        "block {}: sparsellm knows MLPs of silu(gate x) (up x) or relu(up x) alone; leave it out "
+        "of the updates",
+        block);
   }
 
   Mlp mlp_of(Blocks& here, int64_t block) const {
@@ -143,7 +145,8 @@ class SparseLlm : public Update {
       for (size_t b = 0; b < here.data.batches.size(); ++b) {
         const auto& batch = here.data.batches[b];
         const auto before = all.starts.back();
-        for (size_t s = 1; s < batch.starts.size(); ++s) all.starts.push_back(before + batch.starts[s]);
+        for (size_t s = 1; s < batch.starts.size(); ++s)
+          all.starts.push_back(before + batch.starts[s]);
         auto hidden = here.data.hidden[b];
         for (auto i = here.scope.begin; i < here.scope.end; ++i)
           hidden = here.model.block(i, hidden, batch);
@@ -179,8 +182,7 @@ class SparseLlm : public Update {
   void solve(const Mlp& mlp, Signals& v, int64_t block) const {
     at::NoGradGuard no_grad;
     const bool gated = static_cast<bool>(mlp.gate);
-    const bool short_one =
-        gated && std::find(once_.begin(), once_.end(), block) != once_.end();
+    const bool short_one = gated && std::find(once_.begin(), once_.end(), block) != once_.end();
     const auto turns = epochs_ > 0 ? epochs_ : short_one ? 1 : gated ? 4 : 10;
     const double rho = penalty_ > 0 ? penalty_ : gated ? 5.0 : 0.1;
     const auto inverse = at::pinverse(v.x);
@@ -236,14 +238,16 @@ class SparseLlm : public Update {
     const auto choose = [&](const Tensor& weight, int64_t begin, int64_t end, double) {
       auto score = criterion->score(View(bare, weight, begin, end), stats);
       if (gone.defined())
-        score = score.masked_fill(gone.slice(1, begin, end),
-                                  -std::numeric_limits<float>::infinity());
+        score =
+            score.masked_fill(gone.slice(1, begin, end), -std::numeric_limits<float>::infinity());
       if (site.pattern.kind == Pattern::NM)
         return selection->nm(score, site.pattern.keep, site.pattern.of);
       return selection->mask(score, site.contest, {part(site), -1});
     };
-    Site one{bare, at::ones(f.weight.sizes(), at::kBool).to(f.weight.device()),
-             site.part, site.pattern, site.contest, site.share, stats, choose};
+    Site one{bare,         at::ones(f.weight.sizes(), at::kBool).to(f.weight.device()),
+             site.part,    site.pattern,
+             site.contest, site.share,
+             stats,        choose};
     Registry<Update>::instance()
         .create("obs", Value{Value::Map{{"reselect", Value(true)},
                                         {"damping", Value(damping_)},
@@ -278,8 +282,7 @@ class SparseLlm : public Update {
     for (int64_t i = 0; i < gate_steps_; ++i) {
       const auto sigma = at::sigmoid(v.s);
       const auto slope = sigma * (1 + v.s * (1 - sigma));
-      const auto step =
-          2 * rho * (v.s - g) - 2 * rho * (v.p - v.s * sigma * v.z) * v.z * slope;
+      const auto step = 2 * rho * (v.s - g) - 2 * rho * (v.p - v.s * sigma * v.z) * v.z * slope;
       v.s = v.s - gate_rate_ * step;
     }
   }

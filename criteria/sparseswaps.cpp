@@ -52,9 +52,9 @@ class SparseSwaps : public Update {
       const auto wp = w.index_select(0, p), wq = w.index_select(0, q);
       const auto goes = 2 * wp * residual.index_select(0, p) + own.index_select(0, p);
       const auto comes = own.index_select(0, q) - 2 * wq * residual.index_select(0, q);
-      auto change = goes.unsqueeze(1) + comes.unsqueeze(0) -
-                    2 * wp.unsqueeze(1) * wq.unsqueeze(0) *
-                        gram.index_select(0, p).index_select(1, q);
+      auto change =
+          goes.unsqueeze(1) + comes.unsqueeze(0) -
+          2 * wp.unsqueeze(1) * wq.unsqueeze(0) * gram.index_select(0, p).index_select(1, q);
       if (m > 0) {
         const auto apart = p.floor_divide(m).unsqueeze(1) != q.floor_divide(m).unsqueeze(0);
         change = change.masked_fill(apart, std::numeric_limits<double>::infinity());

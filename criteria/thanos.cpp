@@ -35,19 +35,20 @@ struct LastGram : Statistic {
 class BlockwiseObs : public Update {
  public:
   static Schema schema() {
-    return {key("damping", 0.01, "share of the mean of the Hessian's diagonal that is added to it")
-                .range(1e-8, 10),
-            key("slab", 512, "columns decided together").range(1, 65536).in("columns"),
-            key("columns", false,
-                "whole columns go, the ones that cost least: every row but the outliers loses them"),
-            key("outliers", 0.0,
-                "n:m and columns: share of the rows, the ones that cost most, that stay dense; the "
-                "authors' code keeps one more (tie: reference)")
-                .range(0, 0.99),
-            key("cost", "all",
-                "what rows and columns cost is counted on all sequences, or on the last one as the "
-                "authors' code does (lib/thanos.py:100)")
-                .one_of({"all", "last"})};
+    return {
+        key("damping", 0.01, "share of the mean of the Hessian's diagonal that is added to it")
+            .range(1e-8, 10),
+        key("slab", 512, "columns decided together").range(1, 65536).in("columns"),
+        key("columns", false,
+            "whole columns go, the ones that cost least: every row but the outliers loses them"),
+        key("outliers", 0.0,
+            "n:m and columns: share of the rows, the ones that cost most, that stay dense; the "
+            "authors' code keeps one more (tie: reference)")
+            .range(0, 0.99),
+        key("cost", "all",
+            "what rows and columns cost is counted on all sequences, or on the last one as the "
+            "authors' code does (lib/thanos.py:100)")
+            .one_of({"all", "last"})};
   }
   explicit BlockwiseObs(const Config& c)
       : damping_(c.get<double>("damping")),
@@ -60,8 +61,9 @@ class BlockwiseObs : public Update {
     return {.nm = !columns_,
             .units = {},
             .leaves_pattern = true,
+            .authors_alone = columns_,
             .slab = slab_,
-            .use = columns_ ? "pattern=unstructured" : "update.slab"};
+            .use = columns_ ? "update.columns=false" : "update.slab"};
   }
   Needs needs() const override {
     Needs all{need<InputGram>()};
@@ -71,10 +73,6 @@ class BlockwiseObs : public Update {
 
   void apply(Site& site) const override {
     SingleThread alone;
-    if (columns_ && !site.pattern.reference_ties)
-      fail("{}: whole columns do not add up to an exact count; use pattern.tie=reference for the "
-           "authors' count, or update.columns=false",
-           site.layer.name);
     const auto& gram = site.stats.get<InputGram>(site.layer);
     auto h = gram.gram.to(at::kDouble);
     h.diagonal().masked_fill_(gram.dead(), 1);
@@ -102,9 +100,10 @@ class BlockwiseObs : public Update {
     const auto kept = static_cast<int64_t>(outliers_ * static_cast<double>(w.size(0))) +
                       (site.pattern.reference_ties ? 1 : 0);
     if (kept > 0 && site.pattern.kind == Pattern::NM && !site.pattern.reference_ties)
-      fail("{}: thanos leaves {} rows dense, which is not {}; use update.outliers=0, or "
-           "pattern.tie=reference for the authors' mask",
-           site.layer.name, kept, site.pattern.label());
+      fail(
+          "{}: thanos leaves {} rows dense, which is not {}; use update.outliers=0, or "
+          "pattern.tie=reference for the authors' mask",
+          site.layer.name, kept, site.pattern.label());
     const auto cost = w.square().mv(cost_gram(site).diagonal()).cpu();
     const auto order = std::get<1>(at::sort(cost, /*stable=*/true, 0, /*descending=*/false));
     return dense.index_fill_(0, order.slice(0, w.size(0) - kept), true);
@@ -134,8 +133,7 @@ class BlockwiseObs : public Update {
     for (int64_t begin = 0; begin < wide; begin += slab_) {
       const auto end = std::min(begin + slab_, wide);
       auto chosen = choose(site, w, mask, begin, end);
-      if (dense.any().item<bool>())
-        chosen = chosen | dense.to(chosen.device()).unsqueeze(1);
+      if (dense.any().item<bool>()) chosen = chosen | dense.to(chosen.device()).unsqueeze(1);
       mask.slice(1, begin, end).copy_(chosen);
       remove(w, chosen, inverted(h.slice(0, begin).slice(1, begin)), begin);
     }
@@ -156,9 +154,8 @@ class BlockwiseObs : public Update {
                              site.pattern.tail_removed);
     const auto spent = mask.slice(1, 0, begin).logical_not();
     if (site.contest == Contest::Row) return by_row(site, score, spent.sum(1), begin, end);
-    const auto all = site.share.count >= 0
-                         ? site.share.count
-                         : removed_weights(w.numel(), site.share.ratio);
+    const auto all =
+        site.share.count >= 0 ? site.share.count : removed_weights(w.numel(), site.share.ratio);
     const auto left = std::max<int64_t>(0, all - spent.sum().item<int64_t>());
     return select(score, Contest::Layer, 0, left).slice(1, 0, end - begin);
   }
@@ -182,8 +179,9 @@ class BlockwiseObs : public Update {
   static Tensor inverted(const Tensor& h) {
     const auto [lower, info] = at::linalg_cholesky_ex(h);
     if (info.item<int>() != 0)
-      fail("the input statistics of a layer cannot be inverted: more or other calibration data, or "
-           "a larger damping, is needed");
+      fail(
+          "the input statistics of a layer cannot be inverted: more or other calibration data, or "
+          "a larger damping, is needed");
     return at::cholesky_inverse(lower);
   }
 
@@ -198,9 +196,8 @@ class BlockwiseObs : public Update {
     const auto index =
         std::get<1>(at::sort(keep.to(at::kByte), /*stable=*/true, 1, false)).slice(1, 0, most);
     const auto there = at::arange(most, index.options()).unsqueeze(0) < counts.unsqueeze(1);
-    const int64_t together =
-        std::clamp<int64_t>((int64_t{1} << 24) / (most * std::max(most, inverse.size(1))), 1,
-                            w.size(0));
+    const int64_t together = std::clamp<int64_t>(
+        (int64_t{1} << 24) / (most * std::max(most, inverse.size(1))), 1, w.size(0));
     for (int64_t r = 0; r < w.size(0); r += together) {
       const auto to = std::min(r + together, w.size(0));
       const auto i = index.slice(0, r, to), t = there.slice(0, r, to);
@@ -226,8 +223,8 @@ constexpr const char* kPaper = "Ilin and Richtarik 2025, arXiv 2504.05346";
 BENCH_REGISTER(Criterion, Thanos, "thanos", .doc = "Wanda's score, within the layer",
                .source = kPaper, .year = 2025, .data = About::Data::Unlabelled);
 BENCH_REGISTER(Update, BlockwiseObs, "thanos",
-               .doc = "what a row loses in a slab goes at once, by one solve",
-               .source = kPaper, .year = 2025, .data = About::Data::Unlabelled);
+               .doc = "what a row loses in a slab goes at once, by one solve", .source = kPaper,
+               .year = 2025, .data = About::Data::Unlabelled);
 
 }  // namespace
 }  // namespace bench

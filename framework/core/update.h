@@ -7,11 +7,11 @@ namespace bench {
 /// Where an update works: one layer whose mask has been chosen.
 struct Site {
   Layer& layer;
-  Tensor mask;             // bool, as layer.matrix(): what is kept; an update may put another one
-  const Part& part;        // of what the mask is: this layer, or the group that takes slices of it
+  Tensor mask;       // bool, as layer.matrix(): what is kept; an update may put another one
+  const Part& part;  // of what the mask is: this layer, or the group that takes slices of it
   const Pattern& pattern;
-  Contest contest;         // the method's own: against what a weight competes
-  Share share;             // of the part that goes
+  Contest contest;  // the method's own: against what a weight competes
+  Share share;      // of the part that goes
   const Stats& stats;
   /// Chooses the mask of columns [begin, end) whose weights stand at `weight`, in the method's own
   /// contest and by its selection; `ratio` < 0: the share of the part. A group's mask is given.
@@ -33,9 +33,9 @@ struct Site {
 struct Blocks {
   Model& model;
   Scope scope;
-  const Calibration& data;       // stands before the scope
-  const Snapshot& before;        // the model before these blocks were pruned
-  std::vector<Site> sites;       // the layers as they were pruned and repaired; of single weights
+  const Calibration& data;  // stands before the scope
+  const Snapshot& before;   // the model before these blocks were pruned
+  std::vector<Site> sites;  // the layers as they were pruned and repaired; of single weights
 };
 
 /// Repairs a layer after its mask is chosen. May move weights and may choose mask entries again,

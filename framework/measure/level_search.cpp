@@ -83,8 +83,7 @@ class Search {
     for (size_t i = 0; i < from.size() && !any; ++i) any = exists(i, from[i] + step);
     if (!any) fail("allocator evopress: no layer has a level left to move to; use more levels");
     for (;;) {
-      const auto i =
-          static_cast<size_t>(random_.randint(0, static_cast<int64_t>(from.size()) - 1));
+      const auto i = static_cast<size_t>(random_.randint(0, static_cast<int64_t>(from.size()) - 1));
       if (exists(i, from[i] + step)) return i;
     }
   }
@@ -117,7 +116,8 @@ class Search {
     int64_t used = 0;
     while (used < tokens) {
       const auto i = random_.randint(0, static_cast<int64_t>(sequences_.size()) - 1);
-      if (std::any_of(all.begin(), all.end(), [&](const auto& a) { return a.first == i; })) continue;
+      if (std::any_of(all.begin(), all.end(), [&](const auto& a) { return a.first == i; }))
+        continue;
       const auto& one = sequences_[static_cast<size_t>(i)];
       const auto n = std::min(one.ids.numel(), tokens - used);
       if (n == one.ids.numel()) {
@@ -161,8 +161,8 @@ class Search {
   std::vector<Levels> choose(const std::vector<Levels>& candidates, int64_t generation,
                              size_t stage) {
     const auto batch = minibatch(how_.tokens[stage]);
-    LevelChoice choice{generation, static_cast<int64_t>(stage), how_.tokens[stage], {}, candidates,
-                       {},         {}};
+    LevelChoice choice{
+        generation, static_cast<int64_t>(stage), how_.tokens[stage], {}, candidates, {}, {}};
     for (const auto& b : batch) choice.sequences.push_back(b.first);
     for (const auto& c : candidates) choice.fitness.push_back(fitness(c, batch));
     std::vector<int64_t> order(candidates.size());

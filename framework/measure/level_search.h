@@ -13,8 +13,8 @@ struct LevelSearch {
   std::vector<int64_t> survivors{4, 2, 1}, tokens{512, 1024, 4096};  // of each stage
   bool kl = true;  // divergence from the model as it is; false: perplexity
   int64_t seed = 0;
-  int64_t levels = 3;              // -levels .. levels
-  int64_t max_deviation = 99999;   // of the sum of absolute levels
+  int64_t levels = 3;             // -levels .. levels
+  int64_t max_deviation = 99999;  // of the sum of absolute levels
 };
 
 /// Levels, a number for each layer.

@@ -45,8 +45,7 @@ std::vector<int64_t> largest_assignment(const Tensor& value) {
       at = next;
     } while (row_of[static_cast<size_t>(at)] != 0);
     for (; at != 0; at = from[static_cast<size_t>(at)])
-      row_of[static_cast<size_t>(at)] =
-          row_of[static_cast<size_t>(from[static_cast<size_t>(at)])];
+      row_of[static_cast<size_t>(at)] = row_of[static_cast<size_t>(from[static_cast<size_t>(at)])];
   }
   std::vector<int64_t> column_of(static_cast<size_t>(n));
   for (int64_t j = 1; j <= n; ++j)

@@ -3,10 +3,10 @@
 #include <list>
 
 #include "core/borrowed.h"
-#include "tensor/rows.h"
 #include "data/data.h"
 #include "kernels/philox.h"
 #include "stages/text_training.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {
@@ -60,7 +60,7 @@ class Lora : public Stage {
     Borrowed borrowed;
     for (auto& a : adapters)
       borrowed.lens(*a.layer,
-                  [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); });
+                    [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); });
     trainer.run([] {});
     report(c, trainer);
     at::NoGradGuard no_grad;
@@ -137,9 +137,8 @@ class FineTune : public Stage {
 
 BENCH_REGISTER(Stage, Lora, "lora",
                .doc = "low-rank adapters on a language model, merged inside masks",
-               .source = "Hu et al. 2021, arXiv 2106.09685", .year = 2021,
-               .when = About::When::Any, .data = About::Data::Unlabelled,
-               .how = About::How::Learned);
+               .source = "Hu et al. 2021, arXiv 2106.09685", .year = 2021, .when = About::When::Any,
+               .data = About::Data::Unlabelled, .how = About::How::Learned);
 BENCH_REGISTER(Stage, FineTune, "finetune",
                .doc = "all parameters of a language model, masks obeyed",
                .source = "Sun et al. 2023, arXiv 2306.11695", .year = 2023,

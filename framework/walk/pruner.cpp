@@ -231,7 +231,8 @@ class Pruning : public Scores {
       certify_layer(site.layer, site.mask, held(), true, u.name);
       const auto now = site.mask.sum().item<int64_t>();
       // Counts of parts are rounded down one by one; the authors' thresholds count ties their way.
-      const auto slack = floors && !how_.pattern.reference_ties ? *floors : 0;
+      auto slack = floors && !how_.pattern.reference_ties ? *floors : 0;
+      slack += (u->accepts().grain - 1) * (contest_ == Contest::Row ? site.mask.size(0) : 1);
       if (how_.pattern.kind != Pattern::NM && !how_.pattern.reference_ties &&
           std::abs(now - kept) > slack)
         fail("{}: {} keeps {} weights where {} were chosen", site.layer.name, u.name, now, kept);

@@ -138,7 +138,6 @@ TEST_CASE("channel permutation leaves the function and lets n:m retain more", "[
     Registry<Stage>::instance().create("channel_permutation")->apply(c);
     CHECK(weight_hash(*s.model) != hash);
     const auto after = tiny_logits(*s.model);
-    CHECK((after - before).abs().max().item<double>() <=
-          1e-5 * before.abs().max().item<double>());
+    CHECK((after - before).abs().max().item<double>() <= 1e-5 * before.abs().max().item<double>());
   }
 }

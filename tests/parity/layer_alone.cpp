@@ -1,4 +1,5 @@
-// Methods recorded on one layer of the dense model (ExactOBS), and the search for levels (EvoPress).
+// Methods recorded on one layer of the dense model (ExactOBS), and the search for levels
+// (EvoPress).
 #include <algorithm>
 #include <cstdio>
 
@@ -77,8 +78,10 @@ void verify_obc(Run& run, const fs::path& file, const Json& record) {
     Part part;
     part.name = layer->name, part.size = layer->weight.numel(), part.layer = layer;
     const auto dense = layer->matrix();
-    Site site{*layer,         at::ones(dense.sizes(), at::kBool), part, pattern, Contest::Layer,
-              {asked.share}, *stats,                              {}};
+    Site site{*layer,         at::ones(dense.sizes(), at::kBool),
+              part,           pattern,
+              Contest::Layer, {asked.share},
+              *stats,         {}};
     update->apply(site);
     compare_one(asked, *layer, site.mask, dense, data, record);
   }
@@ -158,18 +161,18 @@ Method with_search(const Json& p, double step) {
   const auto how = search_of(p);
   Method m;
   m.criterion = named<Criterion>("criterion", "magnitude");
-  m.allocator = named<Allocator>(
-      "allocator", "evopress",
-      Value{Value::Map{{"generations", Value(how.generations)},
-                       {"offspring", Value(how.offspring)},
-                       {"survivors", Value(survivors)},
-                       {"tokens", Value(tokens)},
-                       {"fitness", Value(p.at("fitness_fn").get<std::string>())},
-                       {"seed", Value(how.seed)},
-                       {"levels", Value(how.levels)},
-                       {"max_deviation", Value(how.max_deviation)},
-                       {"step", Value(step)},
-                       {"even", Value(false)}}});
+  m.allocator =
+      named<Allocator>("allocator", "evopress",
+                       Value{Value::Map{{"generations", Value(how.generations)},
+                                        {"offspring", Value(how.offspring)},
+                                        {"survivors", Value(survivors)},
+                                        {"tokens", Value(tokens)},
+                                        {"fitness", Value(p.at("fitness_fn").get<std::string>())},
+                                        {"seed", Value(how.seed)},
+                                        {"levels", Value(how.levels)},
+                                        {"max_deviation", Value(how.max_deviation)},
+                                        {"step", Value(step)},
+                                        {"even", Value(false)}}});
   m.pattern.contest = Contest::Row;
   m.propagation = Propagation::Dense;
   return m;

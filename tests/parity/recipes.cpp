@@ -40,8 +40,10 @@ const RecordedAs kRia({"ria"}, [](const Json& r) -> std::optional<Recipe> {
   const auto by = importance.find(p.value("importance_score", std::string("sum")));
   if (by == importance.end() || p.value("gptq", false) || p.value("fast", false))
     return std::nullopt;
-  Recipe how{{"ria", {{"power", number(p, "a", 0.5)}, {"importance", Value(by->second)},
-                      {"share", number(p, "sparsity_ratio", 0.5)}}}};
+  Recipe how{{"ria",
+              {{"power", number(p, "a", 0.5)},
+               {"importance", Value(by->second)},
+               {"share", number(p, "sparsity_ratio", 0.5)}}}};
   if (p.value("reallocation", false) && !r.at("pattern").at("keep_n").is_null())
     how.criterion.settings.push_back(
         {"reallocation", Value(std::string(p.value("lsa", false) ? "assign" : "deal"))});
@@ -51,7 +53,6 @@ const RecordedAs kRia({"ria"}, [](const Json& r) -> std::optional<Recipe> {
     how.updates = {{"obs", {}}};
   return how;
 });
-
 
 }  // namespace
 
@@ -63,7 +64,8 @@ Json parameters(const Json& record) {
   return record.value("parameters", Json::object());
 }
 Value number(const Json& p, const char* key, double otherwise) {
-  return p.contains(key) && p.at(key).is_number() ? Value(p.at(key).get<double>()) : Value(otherwise);
+  return p.contains(key) && p.at(key).is_number() ? Value(p.at(key).get<double>())
+                                                  : Value(otherwise);
 }
 Value whole(const Json& p, const char* key, int64_t otherwise) {
   return p.contains(key) && p.at(key).is_number() ? Value(p.at(key).get<int64_t>())
@@ -103,8 +105,8 @@ void put_pattern(const Json& record, Pattern& pattern) {
   pattern.tail_removed = true;
   pattern.of = p.at(m);
   const char* n = p.contains("prunen") ? "prunen" : "prune_n";
-  pattern.keep = p.contains("keep_n") ? p.at("keep_n").get<int64_t>()
-                                      : pattern.of - p.at(n).get<int64_t>();
+  pattern.keep =
+      p.contains("keep_n") ? p.at("keep_n").get<int64_t>() : pattern.of - p.at(n).get<int64_t>();
 }
 
 }  // namespace

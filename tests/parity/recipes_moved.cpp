@@ -21,22 +21,23 @@ const RecordedAs kDsnot({"dsnot"}, [](const Json& r) -> std::optional<Recipe> {
   return how;
 });
 
-const RecordedAs kEbft(
-    {"ebft_wanda", "ebft_magnitude", "ebft_sparsegpt"}, [](const Json& r) -> std::optional<Recipe> {
-      const auto p = parameters(r);
-      auto how = ranked_by(r);
-      if (how.criterion.name == "wanda") how.allocator = {"uniform", {{"counts", Value("keep")}}};
-      how.updates.push_back({"ebft",
-                             {{"epochs", whole(p, "epochs", 10)},
-                              {"lr", number(p, "learning_rate", 0.01)},
-                              {"batch", whole(p, "batch_size", 8)},
-                              {"weight_decay", number(p, "weight_decay", 0.1)},
-                              {"beta1", number(p, "adam_beta1", 0.9)},
-                              {"beta2", number(p, "adam_beta2", 0.95)},
-                              {"clip", number(p, "max_grad_norm", 1)},
-                              {"warmup", whole(p, "warmup_steps", 0)}}});
-      return how;
-    });
+const RecordedAs kEbft({"ebft_wanda", "ebft_magnitude", "ebft_sparsegpt"},
+                       [](const Json& r) -> std::optional<Recipe> {
+                         const auto p = parameters(r);
+                         auto how = ranked_by(r);
+                         if (how.criterion.name == "wanda")
+                           how.allocator = {"uniform", {{"counts", Value("keep")}}};
+                         how.updates.push_back({"ebft",
+                                                {{"epochs", whole(p, "epochs", 10)},
+                                                 {"lr", number(p, "learning_rate", 0.01)},
+                                                 {"batch", whole(p, "batch_size", 8)},
+                                                 {"weight_decay", number(p, "weight_decay", 0.1)},
+                                                 {"beta1", number(p, "adam_beta1", 0.9)},
+                                                 {"beta2", number(p, "adam_beta2", 0.95)},
+                                                 {"clip", number(p, "max_grad_norm", 1)},
+                                                 {"warmup", whole(p, "warmup_steps", 0)}}});
+                         return how;
+                       });
 
 }  // namespace
 }  // namespace bench::verify
