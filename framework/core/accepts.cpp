@@ -64,6 +64,11 @@ void check(const Accepts& a, const std::string& who, const Pattern& p) {
   if (p.kind == Pattern::Unstructured && p.contest == Contest::Row && !a.per_row)
     fail("{}: counts over whole layers; with pattern per=row every row loses the same, use {}", who,
          a.use.empty() ? "pattern=unstructured" : a.use);
+  if (!p.reference_ties && a.authors_alone && p.kind != Pattern::Structured)
+    fail(
+        "{}: chooses by its authors' rule alone, which leaves other counts or groups; use "
+        "pattern.tie=reference{}",
+        who, a.use.empty() ? "" : ", or " + a.use);
   if (p.reference_ties && !a.authors_ties)
     fail("{}: chooses by its own exact counts; use tie=stable", who);
 }

@@ -12,16 +12,21 @@ namespace bench {
 /// anything runs, `bench criteria --where` filters by it, and the conformance suite is made of it.
 /// Allocators, updates, stages and tasks leave at its default what does not concern them.
 struct Accepts {
-  bool weights = true;                   // single weights
-  bool nm = true;                        // n:m patterns
-  std::set<std::string> units = {"*"};   // kinds of groups; "*": all of them
-  Input input = Input::Any;              // of the model
-  bool per_row = true;                   // weights that compete within their row
-  bool exempt = true;                    // blocks left out, a target that is a share of parameters
-  bool authors_ties = true;              // tie: reference
-  bool depth = true;                     // units that go whole or not at all: blocks, sublayers
-  int64_t slab = 0;                      // columns worked on together: m of n:m must divide it
-  std::string use = {};                  // the remedy: "pattern=channels"; empty: derived
+  bool weights = true;                  // single weights
+  bool nm = true;                       // n:m patterns
+  std::set<std::string> units = {"*"};  // kinds of groups; "*": all of them
+  Input input = Input::Any;             // of the model
+  bool per_row = true;                  // weights that compete within their row
+  bool exempt = true;                   // blocks left out, a target that is a share of parameters
+  bool authors_ties = true;             // tie: reference
+  bool depth = true;                    // units that go whole or not at all: blocks, sublayers
+  /// Under tie: reference it leaves counts and n:m as its authors' code does (rows that stay dense,
+  /// groups in another order of the columns); otherwise both are held.
+  bool leaves_pattern = false;
+  bool authors_alone = false;  // has no other rule than its authors': tie: reference
+  int64_t grain = 1;           // weights that go together: counts are multiples of it
+  int64_t slab = 0;            // columns worked on together: m of n:m must divide it
+  std::string use = {};        // the remedy: "pattern=channels"; empty: derived
 
   bool takes(const std::string& kind) const { return units.contains("*") || units.contains(kind); }
 };
