@@ -3,10 +3,10 @@
 #include <list>
 
 #include "core/borrowed.h"
-#include "tensor/rows.h"
 #include "data/data.h"
 #include "kernels/philox.h"
 #include "stages/text_training.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {
@@ -60,7 +60,7 @@ class Lora : public Stage {
     Borrowed borrowed;
     for (auto& a : adapters)
       borrowed.lens(*a.layer,
-                  [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); });
+                    [&](const Layer& l, const Tensor& x) { return seen(l, a, x, trainer); });
     trainer.run([] {});
     report(c, trainer);
     at::NoGradGuard no_grad;
@@ -100,11 +100,17 @@ class Lora : public Stage {
   double scale_, dropout_;
 };
 
-/// Every parameter of the model, masks obeyed after each step.
+/// Every parameter of the model, masks obeyed after each step; or biases and scales of norms alone
+/// (PERP, Zimmer et al. 2023, arXiv 2312.15230: less than a thousandth of the parameters).
 class FineTune : public Stage {
  public:
-  static Schema schema() { return TextTrainingSettings::schema(); }
-  explicit FineTune(const Config& c) : how_(c) {}
+  static Schema schema() {
+    return TextTrainingSettings::schema() +
+           Schema{key("parameters", "all", "which learn; vectors: biases and scales of norms alone")
+                      .one_of({"all", "vectors"})};
+  }
+  explicit FineTune(const Config& c)
+      : how_(c), vectors_(c.get<std::string>("parameters") == "vectors") {}
   Accepts accepts() const override { return {.input = Input::Text}; }
   void check(const Method&) const override { data_file(how_.file); }
   std::vector<std::string> files() const override { return {how_.file}; }
@@ -112,8 +118,10 @@ class FineTune : public Stage {
   void apply(StageContext& c) const override {
     std::vector<TextTrainer::Learned> learned;
     for (auto& t : c.model.tensors())
-      if (t.parameter && t.tensor->defined() && t.tensor->numel() > 0)
+      if (t.parameter && t.tensor->defined() && t.tensor->numel() > 0 &&
+          (!vectors_ || t.tensor->dim() == 1))
         learned.push_back({t.name, t.tensor});
+    if (learned.empty()) fail("stage finetune: the model has no biases and no norms to train");
     TextTrainer trainer(c, how_, learned);
     trainer.run([&] {
       for (Layer* l : c.model.layers())
@@ -124,13 +132,13 @@ class FineTune : public Stage {
 
  private:
   TextTrainingSettings how_;
+  bool vectors_;
 };
 
 BENCH_REGISTER(Stage, Lora, "lora",
                .doc = "low-rank adapters on a language model, merged inside masks",
-               .source = "Hu et al. 2021, arXiv 2106.09685", .year = 2021,
-               .when = About::When::Any, .data = About::Data::Unlabelled,
-               .how = About::How::Learned);
+               .source = "Hu et al. 2021, arXiv 2106.09685", .year = 2021, .when = About::When::Any,
+               .data = About::Data::Unlabelled, .how = About::How::Learned);
 BENCH_REGISTER(Stage, FineTune, "finetune",
                .doc = "all parameters of a language model, masks obeyed",
                .source = "Sun et al. 2023, arXiv 2306.11695", .year = 2023,

@@ -1,8 +1,8 @@
 // Recovery of language models: what is trained, what masks allow, the same bits after a kill.
 #include "stages/text_training.h"
 
-#include "walk/certificate.h"
 #include "fixture.h"
+#include "walk/certificate.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -63,8 +63,10 @@ TEST_CASE("rows: the template, the response behind the prompt, EOS where there i
           "[stages]") {
   const TempDir dir;
   const auto file = (dir.path / "rows.jsonl").string();
-  std::ofstream(file) << R"({"instruction": "Name a colour.", "output": "red"})" << "\n"
-                      << R"({"instruction": "Say it.", "input": "x", "output": "y"})" << "\n";
+  std::ofstream(file) << R"({"instruction": "Name a colour.", "output": "red"})"
+                      << "\n"
+                      << R"({"instruction": "Say it.", "input": "x", "output": "y"})"
+                      << "\n";
   auto map = few(1);
   map = {{"file", file}, {"format", "alpaca"}, {"validation", Value(int64_t{0})}};
   const auto tokenizer = shipped("stories260k").checkpoint.tokenizer("slow4");
@@ -88,9 +90,12 @@ TEST_CASE("rows: the template, the response behind the prompt, EOS where there i
 TEST_CASE("rows of plain documents: no template, every token learned", "[stages]") {
   const TempDir dir;
   const auto file = (dir.path / "rows.jsonl").string();
-  std::ofstream(file) << R"({"text": "One day. Two days."})" << "\n"
-                      << R"({"text": ""})" << "\n"  // no token to learn
-                      << R"({"text": "A long story of a cat."})" << "\n";
+  std::ofstream(file) << R"({"text": "One day. Two days."})"
+                      << "\n"
+                      << R"({"text": ""})"
+                      << "\n"  // no token to learn
+                      << R"({"text": "A long story of a cat."})"
+                      << "\n";
   const auto tokenizer = shipped("stories260k").checkpoint.tokenizer("slow4");
   const auto whole = tokenizer->encode("One day. Two days.", true);
   const auto rows = training_rows(settings({{"file", file},
@@ -188,4 +193,23 @@ TEST_CASE("recovery that was killed goes on with the same bits", "[stages]") {
     CHECK(whole == again);
     CHECK(!std::filesystem::exists(state));
   }
+}
+
+TEST_CASE("biases and norms alone can be trained: weights stay bit for bit", "[stages]") {
+  Pruned p;
+  std::vector<Tensor> before;
+  for (const Layer* l : p.s.model->layers()) before.push_back(l->weight.clone());
+  std::vector<Tensor> vectors;
+  for (const auto& t : p.s.model->tensors())
+    if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1)
+      vectors.push_back(t.tensor->clone());
+  auto map = few(3);
+  map.push_back({"parameters", Value("vectors")});
+  p.apply("finetune", map);
+  size_t i = 0;
+  for (const Layer* l : p.s.model->layers()) CHECK(l->weight.equal(before[i++]));
+  i = 0;
+  for (const auto& t : p.s.model->tensors())
+    if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1)
+      CHECK(!t.tensor->equal(vectors[i++]));
 }
