@@ -47,7 +47,9 @@ const std::vector<Kind>& kinds() {
                                      {"snip*", "before training", verify_before_training},
                                      {"grasp*", "before training", verify_before_training},
                                      {"synflow*", "before training", verify_before_training},
-                                     {"mag", "before training", verify_before_training}};
+                                     {"mag", "before training", verify_before_training},
+                                     {"obc", "obc", verify_obc},
+                                     {"evopress", "evopress", verify_evopress}};
   return all;
 }
 
