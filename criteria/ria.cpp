@@ -16,7 +16,7 @@ class Ria : public Criterion {
         key("reallocation", "none",
             "n:m with tie: reference: each layer's columns are dealt to groups so that more is "
             "retained, or dealt and assigned; the mask is n:m only in that order. For masks that "
-            "are n:m as they stand: before: [channel_permutation]")
+            "are n:m as they stand: the stage channel_permutation, before")
             .one_of({"none", "deal", "assign"}),
         key("importance", "sum", "of a column, by which it is dealt")
             .one_of({"sum", "layer", "row"}),
@@ -34,7 +34,9 @@ class Ria : public Criterion {
 
   Ranks accepts() const override {
     if (reallocation_ == "none") return {};
-    return {{.leaves_pattern = true, .authors_alone = true, .use = "stage=channel_permutation"},
+    return {{.leaves_pattern = true,
+             .authors_alone = true,
+             .use = "+stage@before.order=channel_permutation"},
             Contest::Layer,
             "ria_reallocation",
             Value(settings_)};
