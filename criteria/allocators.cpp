@@ -29,22 +29,37 @@ std::vector<Share> as_shares(const std::vector<Part>& parts, const std::vector<i
 
 class Uniform : public Allocator {
  public:
-  static Schema schema() { return {counts_key()}; }
-  explicit Uniform(const Config& c) : round_(c.get<std::string>("counts") == "round") {}
+  static Schema schema() {
+    return {key("counts", "floor",
+                "shares become whole weights by floor, or by round half to even; keep: what stays of "
+                "a row is rounded down, as EBFT counts (lib/prune_ft.py)")
+                .one_of({"floor", "round", "keep"})};
+  }
+  explicit Uniform(const Config& c)
+      : round_(c.get<std::string>("counts") == "round"),
+        keep_(c.get<std::string>("counts") == "keep") {}
   Accepts accepts() const override {
+    if (keep_) return {.units = {}, .use = "counts=floor"};
     if (!round_) return {.depth = false, .use = "allocator=global"};
     return {.nm = false, .units = {}, .per_row = false, .use = "counts=floor"};
   }
   std::vector<Share> shares(const Split& split) const override {
     std::vector<Share> out;
     for (const auto& p : split.parts)
-      out.push_back(
-          {split.target, round_ ? rounded(split.target * static_cast<double>(p.size)) : -1});
+      out.push_back({keep_ ? all_but(p, 1 - split.target) : split.target,
+                     round_ ? rounded(split.target * static_cast<double>(p.size)) : -1});
     return out;
   }
 
  private:
-  bool round_;
+  /// The share that leaves int(columns * kept) of each row, whichever way it is rounded.
+  static double all_but(const Part& p, double kept) {
+    const auto columns = static_cast<double>(p.size / std::max<int64_t>(p.shape.front(), 1));
+    const double gone = columns - std::floor(columns * kept + 1e-9);
+    return (gone + 1e-6) / columns;
+  }
+
+  bool round_, keep_;
 };
 
 /// One threshold on the pooled scores, as exact counts: the lowest go, ties by part and index,

@@ -11,10 +11,30 @@ namespace {
 class Ria : public Criterion {
  public:
   static Schema schema() {
-    return {key("power", 0.5, "alpha: of the norm of the input column").range(0, 10)};
+    return {key("power", 0.5, "alpha: of the norm of the input column").range(0, 10),
+            key("reallocation", "none",
+                "n:m with tie: reference: each layer's columns are dealt to groups so that more is "
+                "retained, or dealt and assigned; the mask is n:m only in that order. For masks that "
+                "are n:m as they stand: before: [channel_permutation]")
+                .one_of({"none", "deal", "assign"}),
+            key("importance", "sum", "of a column, by which it is dealt").one_of({"sum", "layer", "row"}),
+            key("share", 0.5, "importance layer, row: what pruning single weights removes")
+                .range(0, 1),
+            key("blocks", 1, "parts of the columns that are assigned apart from each other")
+                .range(1, 4096)};
   }
-  explicit Ria(const Config& c) : power_(c.get<double>("power")) {}
+  explicit Ria(const Config& c)
+      : power_(c.get<double>("power")),
+        reallocation_(c.get<std::string>("reallocation")),
+        settings_{{"assign", Value(reallocation_ == "assign")},
+                  {"importance", Value(c.get<std::string>("importance"))},
+                  {"share", Value(c.get<double>("share"))},
+                  {"blocks", Value(c.get<int64_t>("blocks"))}} {}
 
+  Ranks accepts() const override {
+    if (reallocation_ == "none") return {};
+    return {{.leaves_pattern = true}, Contest::Layer, "ria_reallocation", Value(settings_)};
+  }
   Needs needs() const override { return {need<InputMoments>()}; }
   /// (|W| / sum over outputs + |W| / sum over inputs) a^alpha, float32. Sums are over the whole
   /// layer, also where a slab is scored.
@@ -31,6 +51,8 @@ class Ria : public Criterion {
 
  private:
   double power_;
+  std::string reallocation_;
+  Value::Map settings_;
 };
 
 BENCH_REGISTER(Criterion, Ria, "ria",

@@ -84,7 +84,7 @@ Table joined(const std::vector<const Table*>& tables) {
     if (method != "dense") order.push_back(method);
   }
   for (const auto& method : order) {
-    Line line{method, {}};
+    Line line{method, method == "dense", {}};
     for (const auto* t : tables) {
       const Line* here = line_of(*t, method);
       for (size_t c = 0; c < t->columns.size(); ++c) {
@@ -114,32 +114,11 @@ std::vector<Table> across_models(const std::vector<Table>& tables, const Rows& r
   std::vector<Table> all;
   for (const auto& group : groups) {
     for (const auto* t : group) {
-      if (!t->refused.empty()) fail("{}, {}: {}", t->model, t->task, t->refused);
       if (t->task != group[0]->task || t->protocol != group[0]->protocol) refuse(group, rows);
     }
     all.push_back(joined(group));
   }
   return all;
-}
-
-std::string mixed_items(const Rows& rows, const std::vector<Reading>& readings) {
-  std::map<std::string, std::vector<const Reading*>> by_items;
-  for (const auto& r : readings) {
-    if (!r.metric->items_hash.empty()) by_items[r.metric->items_hash].push_back(&r);
-  }
-  if (by_items.size() < 2) return "";
-  std::string text = fmt::format(
-      "this table would mix {} item lists, whose numbers cannot be compared (other data, another "
-      "count or other token ids under one name)",
-      by_items.size());
-  size_t shown = 0;
-  for (const auto& [hash, list] : by_items) {
-    if (++shown > 4) break;
-    text +=
-        fmt::format("; {} items: {}", list[0]->metric->n, row_text(rows.trials[list[0]->trial]));
-    if (list.size() > 1) text += fmt::format(" and {} more", list.size() - 1);
-  }
-  return text;
 }
 
 }  // namespace bench

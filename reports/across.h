@@ -9,9 +9,4 @@ namespace bench {
 /// and what would leave one of each.
 std::vector<Table> across_models(const std::vector<Table>& tables, const Rows& rows);
 
-/// Why the numbers of a table are not of the same items (another length, other data under the same
-/// name): a sentence with the rows, "" where all is well. `readings`: of the table, but for the
-/// INVALID ones.
-std::string mixed_items(const Rows& rows, const std::vector<Reading>& readings);
-
 }  // namespace bench

@@ -14,26 +14,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-void erase_seeds(Json& node) {
-  if (node.is_object()) node.erase("seed"), node.erase("base_seed");
-  for (auto& child : node) {
-    if (child.is_structured()) erase_seeds(child);
+/// One number a seed: where one setting was measured twice under a seed (with other tasks beside
+/// it), the newest counts.
+std::vector<Reading> one_a_seed(const Rows& rows, const std::vector<Reading>& readings) {
+  std::map<std::string, Reading> newest;
+  for (const auto& r : readings) {
+    const auto [it, first] = newest.try_emplace(rows.trials[r.trial].seeds, r);
+    if (!first && rows.trials[it->second.trial].number < rows.trials[r.trial].number) it->second = r;
   }
-}
-
-/// Trials of one cell differ in something: in nothing but seeds, or in other settings as well.
-std::string spread_of(const Rows& rows, const std::vector<size_t>& trials) {
-  if (trials.size() < 2) return "";
-  std::set<std::string> settings;
-  for (const size_t t : trials) {
-    Json identity = Json::parse(rows.trials[t].identity, nullptr, false);
-    if (identity.is_discarded()) return fmt::format("{} trials", trials.size());
-    erase_seeds(identity);
-    settings.insert(identity.dump(-1, ' ', false, Json::error_handler_t::replace));
-  }
-  if (settings.size() == 1) return fmt::format("{} seeds", trials.size());
-  if (settings.size() == trials.size()) return fmt::format("{} settings", trials.size());
-  return fmt::format("{} trials of {} settings", trials.size(), settings.size());
+  std::vector<Reading> all;
+  for (const auto& [seeds, r] : newest) all.push_back(r);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.trial < b.trial; });
+  return all;
 }
 
 /// The most telling state of trials that gave no number.
@@ -49,18 +41,21 @@ std::string reason_of(const Rows& rows, const std::vector<size_t>& trials) {
   return "not run";
 }
 
+/// Seeds share their items: more of them make that part of the error no smaller.
 void average(Cell& cell, const std::vector<Reading>& readings) {
-  double sum = 0;
-  for (const auto& r : readings) sum += r.metric->value;
+  double sum = 0, errors = 0;
+  for (const auto& r : readings) sum += r.metric->value, errors += r.metric->stderr_;
   const double n = static_cast<double>(readings.size());
   cell.value = sum / n;
-  if (readings.size() == 1) {
-    cell.error = readings[0].metric->stderr_;
-    return;
-  }
+  cell.error_items = errors / n;
+  cell.error = cell.error_items;
+  if (readings.size() == 1) return;
   double squares = 0;
   for (const auto& r : readings) squares += std::pow(r.metric->value - cell.value, 2);
-  cell.error = std::sqrt(squares / (n - 1) / n);
+  cell.error_seeds = std::sqrt(squares / (n - 1) / n);
+  cell.error = std::isnan(cell.error_items) ? cell.error_seeds
+                                            : std::hypot(cell.error_items, cell.error_seeds);
+  cell.spread = fmt::format("{} seeds", readings.size());
 }
 
 /// Does anything in the trial draw random numbers? Criteria and sampled data say from which seed.
@@ -69,8 +64,8 @@ bool draws(const Json& config, const Trial& t) {
     if (!config.contains(part) || !config[part].is_object()) return false;
     return config[part].contains("seed") || config[part].contains("base_seed");
   };
-  const bool uses_data = t.identity.find("\"data_bytes\"") != std::string::npos;
-  return t.method != "dense" && (has_seed("criterion") || (uses_data && has_seed("data")));
+  const bool uses_data = t.settings.find("\"data_bytes\"") != std::string::npos;
+  return t.kind == "pruned" && (has_seed("criterion") || (uses_data && has_seed("data")));
 }
 
 /// `seeds: k` in a configuration: a cell of fewer is INVALID.
@@ -117,9 +112,10 @@ TrialFacts facts_of(const Rows& rows) {
   return facts;
 }
 
-Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& readings,
+Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& given,
                const std::vector<size_t>& trials) {
   const Rows& rows = *facts.rows;
+  const auto readings = one_a_seed(rows, given);
   Cell cell;
   if (readings.empty()) {
     cell.reason = reason_of(rows, trials);
@@ -137,7 +133,6 @@ Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& readings,
     measured += it == facts.measured.end() ? kNone : it->second;
   }
   cell.measured = measured / static_cast<double>(readings.size());
-  cell.spread = spread_of(rows, cell.trials);
   judge_seeds(cell, rows);
   return cell;
 }

@@ -25,8 +25,9 @@ TrialFacts facts_of(const Rows& rows);
 /// Adds the failed rules of a trial that concern a number of it.
 void judge(Cell& cell, const TrialFacts& facts, const MetricRow& metric, const std::string& trial);
 
-/// The cell of some trials that share method and column: their mean, or why there is none.
-Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& readings,
+/// The cell of some trials of one setting that share a column: the mean over their seeds, or why
+/// there is none.
+Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& given,
                const std::vector<size_t>& trials);
 
 }  // namespace bench

@@ -78,6 +78,13 @@ std::string latex(std::string_view text) {
   return out;
 }
 
+std::string html(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text))
+    out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
+  return out;
+}
+
 size_t width(std::string_view text) {
   size_t columns = 0;
   for (const char c : text) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80;

@@ -12,6 +12,7 @@ std::string markdown(std::string_view text);
 /// Quoted where needed; a text that a spreadsheet would run as a formula gets a leading quote.
 std::string csv(std::string_view text);
 std::string latex(std::string_view text);
+std::string html(std::string_view text);
 
 /// Columns that a printable text takes on a terminal (one a code point).
 size_t width(std::string_view text);

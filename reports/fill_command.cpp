@@ -90,7 +90,12 @@ std::string fill_command(const PublishedRow& row, const std::vector<std::string>
   // How that paper measures, where it is not as configs/reproduce.yaml does.
   if (published.names.count({"choice", row.paper}) > 0)
     words += " protocol=" + published.ours("choice", row.paper);
-  return words + (dense ? " sparsity=0" : " criterion=" + criterion + pattern_words(row));
+  if (dense) return words + " sparsity=0";
+  words += " criterion=" + criterion + pattern_words(row);
+  if (row.recovery != "none")
+    words += " +stage@after.recover=" +
+             (row.metric == "top1" ? "train" : published.ours("recovery", row.recovery));
+  return words;
 }
 
 }  // namespace bench

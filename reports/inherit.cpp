@@ -2,18 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 namespace bench {
 
 namespace {
 
 /// The model as its name and the digest of its files.
 std::string model_of(const Trial& t) {
-  const auto identity = nlohmann::json::parse(t.identity, nullptr, false);
-  const bool given =
-      identity.is_object() && identity.contains("model") && identity["model"].is_string();
-  return t.model + "|" + (given ? identity["model"].get<std::string>() : "");
+  return t.model + "|" + t.weights;
 }
 
 /// Failed gates by model.
@@ -35,7 +30,7 @@ Broken failed_gates(const std::vector<Trial>& trials, const std::vector<Store::V
 }
 
 bool pruned(const Trial& t) {
-  return t.method != "dense";
+  return t.kind != "dense";
 }
 
 }  // namespace

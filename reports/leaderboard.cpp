@@ -53,12 +53,11 @@ Json table_json(const Table& table) {
   for (const auto& line : table.lines) {
     Json cells = Json::array();
     for (const auto& cell : line.cells) cells.push_back(cell_json(cell));
-    lines.push_back({{"method", line.method}, {"cells", std::move(cells)}});
+    lines.push_back({{"method", line.method}, {"dense", line.dense}, {"cells", std::move(cells)}});
   }
   return {{"model", table.model},    {"task", table.task}, {"protocol", table.protocol},
           {"metric", table.metric},  {"unit", table.unit}, {"higher", table.higher_is_better},
-          {"columns", columns},      {"lines", lines},     {"notes", table.notes},
-          {"refused", table.refused}};
+          {"columns", columns},      {"lines", lines},     {"notes", table.notes}};
 }
 
 std::string today() {
@@ -77,7 +76,7 @@ std::string details_of(const Store& store, const Rows& rows, Json& environments)
   std::string lines;
   for (const auto& trial : trials) {
     auto outcome = trial.state == "done" ? store.outcome_without_items(trial.id) : Outcome{};
-    if (trial.method != "dense") {  // a gate that it failed is the dense trial's
+    if (trial.kind != "dense") {  // a gate that it failed is the dense trial's
       for (const auto& v : broken[trial.id]) {
         if (v.rule == kInheritedRule) outcome.verdicts.push_back(v);
       }

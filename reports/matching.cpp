@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/near.h"
+#include "reports/distinguish.h"
+#include "reports/method_name.h"
 
 namespace bench {
 
@@ -21,25 +23,6 @@ Json parsed(const std::string& text) {
 
 Json part(const Json& json, const char* name) {
   return json.contains(name) ? json[name] : Json();
-}
-
-/// "cubic4+train+lora", as names of methods end with it.
-std::string stages_of(const Json& config) {
-  std::string all;
-  const auto schedule = part(config, "schedule");
-  if (schedule.is_object() && schedule.value("steps", 1) > 1)
-    all = fmt::format("{}{}", schedule.value("kind", ""), schedule.value("steps", 1));
-  for (const char* name : {"before", "after"}) {
-    const auto stages = part(config, name);
-    for (const auto& [label, stage] : stages.items()) all += (all.empty() ? "" : "+") + label;
-  }
-  return all;
-}
-
-std::string without(const std::string& method, const std::string& stages) {
-  const auto end = "+" + stages;
-  return !stages.empty() && method.ends_with(end) ? method.substr(0, method.size() - end.size())
-                                                  : method;
 }
 
 /// What a trial is matched by.
@@ -65,10 +48,10 @@ Candidate candidate(const Rows& rows, size_t i) {
   for (const char* method : {"criterion", "allocator", "update", "data", "data_bytes",
                              "propagation"})
     identity.erase(method);
-  const auto stages = stages_of(config);
+  const auto stages = stages_of(t);
   const auto criterion = part(config, "criterion");
   return {i,
-          without(t.method, stages),
+          without_stages(t.method, stages),
           criterion.is_object() ? criterion.value("name", "") : "",
           t.model + "|" + identity.dump(),
           measures ? part(config, "data").dump() + part(config, "propagation").dump() : "",
@@ -81,7 +64,7 @@ std::vector<Candidate> candidates(const Rows& rows, const std::vector<std::strin
   std::vector<Candidate> all;
   for (size_t i = 0; i < rows.trials.size(); ++i) {
     const Trial& t = rows.trials[i];
-    if (t.state != "done" || t.pattern == "dense") continue;
+    if (t.state != "done" || t.kind != "pruned") continue;
     if (!models.empty() && std::find(models.begin(), models.end(), t.model) == models.end())
       continue;
     all.push_back(candidate(rows, i));
@@ -96,6 +79,9 @@ std::vector<const Candidate*> named(const std::vector<Candidate>& all, const std
     known.insert(c.name);
     if (c.name == name) found.push_back(&c);
   }
+  for (const auto& c : all)
+    if (found.empty() || given_name(found.front()->name) == name)
+      if (c.name != name && given_name(c.name) == name) found.push_back(&c);
   if (!found.empty()) return found;
   for (const auto& c : all)
     if (c.criterion == name) found.push_back(&c);
@@ -113,10 +99,10 @@ bool partners(const Candidate& a, const Candidate& b) {
 /// Several trials of one method fit one of the other.
 [[noreturn]] void ambiguous(const Rows& rows, size_t one, size_t two, size_t other) {
   fail(
-      "trials {} and {} of {} both match {} of {}; they differ in settings of the method ('bench "
-      "diff {} {}'): give each a name with `method:`",
-      rows.trials[one].id, rows.trials[two].id, rows.trials[one].method, rows.trials[other].id,
-      rows.trials[other].method, rows.trials[one].id, rows.trials[two].id);
+      "trials {} and {} both match {} of {}; they differ in settings of the method: name one of "
+      "'{}' and '{}' ('bench diff {} {}' shows all)",
+      rows.trials[one].id, rows.trials[two].id, rows.trials[other].id, rows.trials[other].method,
+      rows.trials[one].method, rows.trials[two].method, rows.trials[one].id, rows.trials[two].id);
 }
 
 }  // namespace

@@ -34,9 +34,25 @@ std::vector<std::string> failures_of(const Table& table) {
   return all;
 }
 
+/// A table whose numbers came from several revisions of the program says so.
+std::string revisions_of(const Table& table, const Rows& rows) {
+  std::map<std::string, std::set<size_t>> trials;
+  for (const auto& line : table.lines)
+    for (const auto& cell : line.cells)
+      if (cell.kind == Cell::Kind::Value)
+        for (const size_t t : cell.trials) trials[rows.trials[t].revision].insert(t);
+  if (trials.size() < 2) return "";
+  std::string text;
+  for (const auto& [revision, of] : trials)
+    text += fmt::format("{}{} trial{} by {}", text.empty() ? "" : ", ", of.size(),
+                        of.size() == 1 ? "" : "s",
+                        revision.empty() ? "one that is not known" : revision);
+  return "mixes revisions of the program: " + text;
+}
+
 }  // namespace
 
-std::vector<std::string> notes_of(const Table& table) {
+std::vector<std::string> notes_of(const Table& table, const Rows& rows) {
   std::vector<std::string> notes;
   std::set<std::string> spreads;
   for (const auto& line : table.lines) {
@@ -46,10 +62,11 @@ std::vector<std::string> notes_of(const Table& table) {
   }
   for (const auto& s : spreads) {
     notes.push_back(
-        fmt::format("mean of {} where marked so; its ± is the standard error of that "
-                    "mean",
+        fmt::format("mean of {} where marked so; its ± has the error of the items and that "
+                    "of the seeds",
                     s));
   }
+  if (auto text = revisions_of(table, rows); !text.empty()) notes.push_back(std::move(text));
   size_t shown = 0;
   const auto failed = failures_of(table);
   for (const auto& text : failed) {

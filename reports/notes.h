@@ -3,7 +3,7 @@
 
 namespace bench {
 
-/// What a reader must know of a table: means, failed rules.
-std::vector<std::string> notes_of(const Table& table);
+/// What a reader must know of a table: means, failed rules, and whether one code measured it all.
+std::vector<std::string> notes_of(const Table& table, const Rows& rows);
 
 }  // namespace bench

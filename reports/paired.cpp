@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "reports/cell.h"
+#include "reports/item_scale.h"
 #include "reports/matching.h"
 
 namespace bench {
@@ -32,21 +33,14 @@ struct Found {
   std::vector<Point> points;
 };
 
-double scale(const MetricRow& m, double value) {
-  return m.unit == "perplexity" ? std::log(value) : value;
-}
-
-/// Item by item, where the difference of the metric is the mean of those of the items.
-std::vector<double> item_advantages(const MetricRow& a, const MetricRow& b, double advantage) {
+/// Item by item, where both metrics are the means of their items.
+std::vector<double> item_advantages(const MetricRow& a, const MetricRow& b) {
+  if (!is_mean_of(a, a.items) || !is_mean_of(b, b.items)) return {};
   const double sign = a.higher_is_better ? 1 : -1;
   std::vector<double> all;
-  double sum = 0;
-  for (size_t i = 0; i < a.items.size(); ++i) {
+  for (size_t i = 0; i < a.items.size(); ++i)
     all.push_back(sign * (static_cast<double>(a.items[i]) - static_cast<double>(b.items[i])));
-    sum += all.back();
-  }
-  const double off = std::abs(sum / static_cast<double>(all.size()) - advantage);
-  return off <= 1e-5 * std::max(1.0, std::abs(advantage)) ? all : std::vector<double>{};
+  return all;
 }
 
 class Comparison {
@@ -94,12 +88,13 @@ class Comparison {
     if (a.metric.items_hash != b.metric.items_hash ||
         a.metric.items.size() != b.metric.items.size())
       return note(about + " of other items, left out");
-    const double x = scale(a.metric, a.metric.value), y = scale(b.metric, b.metric.value);
+    const double x = on_item_scale(a.metric, a.metric.value),
+                 y = on_item_scale(b.metric, b.metric.value);
     if (!std::isfinite(x) || !std::isfinite(y)) return note(about + " is no number, left out");
     if (!seen.warnings.empty()) note(about + " marked LEAK, counted");
     Point point{a.trial.model, m.condition, m.seed, x, y, a.metric.higher_is_better ? x - y : y - x,
                 {}};
-    point.items = item_advantages(a.metric, b.metric, point.advantage);
+    point.items = item_advantages(a.metric, b.metric);
     auto& found = of({a.metric.task, a.metric.protocol, a.metric.name});
     found.nats = a.metric.unit == "perplexity";
     found.points.push_back(std::move(point));
@@ -164,7 +159,7 @@ class Comparison {
     }
     l.replicates = static_cast<int64_t>(values.size());
     l.over_seeds = student_interval(values);
-    l.p = sign_flip_p(values);
+    if (values.size() > 1) l.p = sign_flip_p(values);  // one replicate tests nothing
     l.models = static_cast<int64_t>(by_model.size());
     for (const auto& [model, sum] : by_model) l.models_better += sum > 0;
   }
@@ -194,13 +189,16 @@ class Comparison {
   }
 
   static void correct(std::vector<PairedLine>& lines, bool totals) {
+    const auto counts = [&](const PairedLine& l) {
+      return l.condition.empty() == totals && !std::isnan(l.p);
+    };
     std::vector<double> p;
     for (const auto& l : lines)
-      if (l.condition.empty() == totals) p.push_back(l.p);
+      if (counts(l)) p.push_back(l.p);
     const auto corrected = holm(p);
     auto at = corrected.begin();
     for (auto& l : lines)
-      if (l.condition.empty() == totals) l.holm = *at++;
+      if (counts(l)) l.holm = *at++;
   }
 
   const Rows& rows_;

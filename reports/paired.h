@@ -18,7 +18,7 @@ struct PairedLine {
   int64_t better = 0, equal = 0, worse = 0;  // pairs
   double a = kNone, b = kNone;  // means over the pairs; of perplexities geometric means
   Interval over_seeds{kNone, kNone, kNone};  // Student's, over replicates
-  double p = kNone;     // exact sign-flip test over replicates
+  double p = kNone;     // exact sign-flip test over replicates; one of them tests nothing
   double holm = kNone;  // corrected over lines of one kind: conditions, or totals
   int64_t items = 0;    // of all models; 0: the metric is no mean of its items
   Interval over_items{kNone, kNone, kNone};

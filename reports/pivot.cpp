@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "reports/across.h"
+#include "reports/best.h"
+#include "reports/distinguish.h"
 #include "reports/notes.h"
 
 namespace bench {
@@ -20,15 +22,21 @@ namespace {
 const std::string kDense = "dense";
 
 std::string window_off(const std::string& task) {
-  return task.substr(0, task.find('@'));
+  const auto given = given_name(task);
+  return given.substr(0, given.find('@'));
 }
 
 bool wanted(const std::vector<std::string>& names, const std::string& name) {
   return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool wanted_model(const Selection& selection, const std::string& model) {
+  return wanted(selection.models, model) || wanted(selection.models, given_name(model));
+}
+
 bool wanted_task(const Selection& selection, const std::string& task) {
-  return wanted(selection.tasks, task) || wanted(selection.tasks, window_off(task));
+  return wanted(selection.tasks, task) || wanted(selection.tasks, given_name(task)) ||
+         wanted(selection.tasks, window_off(task));
 }
 
 void check_names(const char* what, const std::vector<std::string>& asked,
@@ -84,7 +92,7 @@ class Pivot {
     for (size_t i = 0; i < rows_.trials.size(); ++i) {
       const Trial& t = rows_.trials[i];
       place_[t.id] = i;
-      if (!wanted(selection_.models, t.model)) continue;
+      if (!wanted_model(selection_, t.model)) continue;
       auto& grid = grids_[t.model];
       if (grid.methods.empty()) models_.push_back(t.model);
       grid.methods[t.method][key_of(t)].push_back(i);
@@ -122,7 +130,7 @@ class Pivot {
     const MetricRow& first = *readings.begin()->second.front().metric;
     Table table{key.model,  key.task,   key.protocol,
                 key.metric, first.unit, first.higher_is_better,
-                {},         {},         {}};
+                first.directed, {}, {}, {}};
     for (const auto& [id, column] : grid.columns) table.columns.push_back(column);
     if (table.columns.empty()) table.columns.push_back({kDense, 0, kDense});
 
@@ -133,10 +141,10 @@ class Pivot {
       }
     }
     const Cell dense = cell(readings, dense_trials);
-    table.lines.push_back({kDense, std::vector<Cell>(table.columns.size(), dense)});
+    table.lines.push_back({kDense, true, std::vector<Cell>(table.columns.size(), dense)});
     for (const auto& [method, by_column] : grid.methods) {
       if (method == kDense) continue;
-      Line line{method, {}};
+      Line line{method, false, {}};
       for (const auto& [id, column] : grid.columns) {
         const auto it = by_column.find(id);
         line.cells.push_back(
@@ -145,48 +153,16 @@ class Pivot {
       }
       table.lines.push_back(std::move(line));
     }
-    if (refuse_mixture(table, readings)) return table;
-    mark_best(table);
-    table.notes = notes_of(table);
+    mark_best(table, rows_, readings_of(readings));
+    table.notes = notes_of(table, rows_);
     return table;
   }
 
-  /// INVALID numbers are marked already; all others must be of the same items.
-  bool refuse_mixture(Table& table, const Readings& readings) const {
-    std::set<size_t> invalid;
-    for (const auto& line : table.lines) {
-      for (const auto& cell : line.cells) {
-        if (!cell.invalid.empty()) invalid.insert(cell.trials.begin(), cell.trials.end());
-      }
-    }
-    std::vector<Reading> valid;
-    for (const auto& [trial, list] : readings) {
-      if (invalid.count(trial) == 0) valid.insert(valid.end(), list.begin(), list.end());
-    }
-    std::sort(valid.begin(), valid.end(),
-              [](const Reading& a, const Reading& b) { return a.trial < b.trial; });
-    table.refused = mixed_items(rows_, valid);
-    if (table.refused.empty()) return false;
-    table.columns.clear();
-    table.lines.clear();
-    return true;
-  }
-
-  static void mark_best(Table& table) {
-    for (size_t c = 0; c < table.columns.size(); ++c) {
-      const auto counts = [&](const Line& l) {
-        return l.method != kDense && !*mark_of(l.cells[c]) && !std::isnan(l.cells[c].value);
-      };
-      double best = kNone;
-      for (const auto& line : table.lines) {
-        if (!counts(line)) continue;
-        const double v = line.cells[c].value;
-        if (std::isnan(best) || (table.higher_is_better ? v > best : v < best)) best = v;
-      }
-      for (auto& line : table.lines) {
-        if (counts(line)) line.cells[c].best = line.cells[c].value == best;
-      }
-    }
+  static ReadingOf readings_of(const Readings& readings) {
+    return [&](size_t trial) -> const MetricRow* {
+      const auto it = readings.find(trial);
+      return it == readings.end() ? nullptr : it->second.front().metric;
+    };
   }
 
   std::vector<std::string> notes() const {
@@ -195,7 +171,7 @@ class Pivot {
     for (const auto& key : order_) with_rows.insert(key.model);
     int all = 0;
     for (const auto& t : rows_.trials) {
-      if (!wanted(selection_.models, t.model)) continue;
+      if (!wanted_model(selection_, t.model)) continue;
       ++states[t.state];
       ++all;
     }
@@ -231,9 +207,10 @@ Column column_of(const Trial& t) {
 
 void check_selection(const Rows& rows, const Selection& selection) {
   std::set<std::string> models, tasks, protocols;
-  for (const auto& t : rows.trials) models.insert(t.model);
+  for (const auto& t : rows.trials) models.insert({t.model, given_name(t.model)});
   if (!selection.tasks.empty()) {
-    for (const auto& m : rows.metrics) tasks.insert({m.metric.task, window_off(m.metric.task)});
+    for (const auto& m : rows.metrics) 
+      tasks.insert({m.metric.task, given_name(m.metric.task), window_off(m.metric.task)});
   }
   check_names("model", selection.models, models);
   check_names("task", selection.tasks, tasks);
@@ -244,18 +221,71 @@ void check_selection(const Rows& rows, const Selection& selection) {
 }
 
 bool selected(const Selection& selection, const std::string& model, const MetricRow& metric) {
-  return wanted(selection.models, model) && wanted_task(selection, metric.task) &&
+  return wanted_model(selection, model) && wanted_task(selection, metric.task) &&
          wanted(selection.protocols, metric.protocol);
 }
 
 Rows read_rows(const Store& store) {
-  // Trials last: a metric read here then has its trial.
-  Rows rows;
-  rows.metrics = store.metrics();
-  rows.broken = store.broken_verdicts();
-  rows.sparsity = store.model_sparsity();
-  rows.trials = store.trials();
-  return rows;
+  return read_rows(std::vector<const Store*>{&store});
+}
+
+namespace {
+
+/// The trials of one more ledger; those that are there already are left out.
+void join(Rows& all, Rows more, std::map<std::string, const Store*>& home, const Store* store) {
+  std::set<std::string> known;
+  for (const auto& t : all.trials) known.insert(t.id);
+  std::map<std::string, std::map<std::string, double>> values;
+  const auto key_of = [](const MetricRow& m) { return m.task + "|" + m.protocol + "|" + m.name; };
+  for (const auto& m : all.metrics)
+    if (!m.metric.items_hash.empty()) values[m.trial][key_of(m.metric)] = m.metric.value;
+  std::set<std::string> again;
+  for (const auto& m : more.metrics) {
+    const auto& before = values[m.trial];
+    const auto it = before.find(key_of(m.metric));
+    if (it != before.end() && it->second != m.metric.value && again.insert(m.trial).second)
+      all.broken.push_back({m.trial,
+                            {"reruns_disagree", false,
+                             fmt::format("{} {} is {} in one database and {} in another",
+                                         m.metric.task, m.metric.name, it->second,
+                                         m.metric.value)}});
+  }
+  std::set<std::string> taken;
+  for (auto& t : more.trials) {
+    if (known.count(t.id) > 0) continue;  // the first that was named keeps it
+    taken.insert(t.id);
+    home[t.id] = store;
+    all.trials.push_back(std::move(t));
+  }
+  const auto append = [&](auto& to, auto& from) {
+    for (auto& row : from)
+      if (taken.count(row.trial) > 0) to.push_back(std::move(row));
+  };
+  append(all.metrics, more.metrics);
+  append(all.broken, more.broken);
+  append(all.sparsity, more.sparsity);
+}
+
+}  // namespace
+
+Rows read_rows(const std::vector<const Store*>& stores) {
+  Rows all;
+  std::map<std::string, const Store*> home;
+  for (const auto* store : stores) {
+    // Trials last: a metric read here then has its trial.
+    Rows rows;
+    rows.metrics = store->metrics();
+    rows.broken = store->broken_verdicts();
+    rows.sparsity = store->model_sparsity();
+    rows.trials = store->trials();
+    join(all, std::move(rows), home, store);
+  }
+  all.items = [home = std::move(home)](const std::string& trial, const MetricRow& metric) {
+    const auto it = home.find(trial);
+    return it == home.end() ? std::vector<float>{} : it->second->items(trial, metric);
+  };
+  distinguish(all);
+  return all;
 }
 
 Report pivot(const Rows& rows, const Selection& selection) {

@@ -56,7 +56,11 @@ Json provenance(const Trial& t, const Outcome& outcome, bool whole) {
             {"worker", t.worker},
             {"submitted", t.submitted},
             {"started", t.started},
-            {"finished", t.finished}};
+            {"finished", t.finished},
+            {"revision", t.revision},
+            {"code", parsed(t.code.empty() ? "{}" : t.code)}};
+  if (!t.remark.empty()) json["remark"] = t.remark;
+  if (!t.past.empty()) json["past"] = t.past;
   json["metrics"] = metrics_of(outcome, whole);
   if (!outcome.failed_tasks.empty()) json["failed_tasks"] = Json::array();
   for (const auto& f : outcome.failed_tasks)

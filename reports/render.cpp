@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "base/near.h"
 
@@ -23,7 +25,7 @@ bool huge(double value) {
 }  // namespace
 
 const std::vector<std::string>& format_names() {
-  static const std::vector<std::string> names{"table", "markdown", "csv", "json", "latex"};
+  static const std::vector<std::string> names{"table", "markdown", "csv", "json", "latex", "html"};
   return names;
 }
 
@@ -44,6 +46,8 @@ std::string render(const Report& report, const Rows& rows, Format format, const 
       return render_json(report, rows);
     case Format::Latex:
       return render_latex(report);
+    case Format::Html:
+      return render_html(report);
     case Format::Table:
       break;
   }
@@ -73,9 +77,32 @@ std::string exact(double value) {
   return std::isnan(value) ? "" : fmt::format("{}", value);
 }
 
+std::string heading(const Table& table) {
+  return table.title.empty()
+             ? fmt::format("{} · {} · protocol {}", table.model, table.task, table.protocol)
+             : table.title;
+}
+
+namespace {
+
+std::string metric_text(const std::string& metric, const std::string& unit, bool higher,
+                        bool directed) {
+  const auto named = metric + (unit.empty() ? "" : " in " + unit);
+  return directed ? fmt::format("{}, {} is better", named, higher ? "higher" : "lower") : named;
+}
+
+}  // namespace
+
 std::string metric_line(const Table& table) {
-  return fmt::format("{}{}{}, {} is better", table.metric, table.unit.empty() ? "" : " in ",
-                     table.unit, table.higher_is_better ? "higher" : "lower");
+  if (table.title.empty())
+    return metric_text(table.metric, table.unit, table.higher_is_better, table.directed);
+  std::vector<std::string> texts;
+  for (const auto& c : table.columns) {
+    if (c.metric.empty()) continue;
+    auto text = metric_text(c.metric, c.unit, c.higher_is_better, c.directed);
+    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(std::move(text));
+  }
+  return fmt::format("{}", fmt::join(texts, "; "));
 }
 
 }  // namespace bench

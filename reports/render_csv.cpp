@@ -12,17 +12,21 @@ void add(std::string& out, const Table& table, const Line& line, const Column& c
   const auto text = [&](const std::string& field) { (out += csv(field)) += ','; };
   const auto value = [&](double v) { (out += exact(v)) += ','; };
   text(column.model.empty() ? table.model : column.model);
-  text(table.task);
-  text(table.protocol);
-  text(table.metric);
-  text(table.unit);
-  out += table.higher_is_better ? "1," : "0,";
+  const bool own = !table.title.empty();  // columns say what they are of
+  text(own ? column.task : table.task);
+  text(own ? column.protocol : table.protocol);
+  text(own ? column.metric : table.metric);
+  text(own ? column.unit : table.unit);
+  const bool directed = own ? column.directed : table.directed;
+  out += !directed ? "," : (own ? column.higher_is_better : table.higher_is_better) ? "1," : "0,";
   text(line.method);
   text(column.pattern);
   value(column.sparsity);
   value(cell.measured);
   value(cell.value);
   value(cell.error);
+  value(cell.error_items);
+  value(cell.error_seeds);
   value(cell.delta);
   out += cell.best ? "1," : "0,";
   out += cell.invalid.empty() ? "0," : "1,";
@@ -44,21 +48,24 @@ void add(std::string& out, const Table& table, const Line& line, const Column& c
 std::string render_csv(const Report& report, const Rows& rows) {
   std::string out =
       "model,task,protocol,metric,unit,higher_is_better,method,pattern,sparsity,measured_sparsity,"
-      "value,stderr,delta,best,invalid,missing,mean_of,trials,"
+      "value,stderr,stderr_items,stderr_seeds,delta,best,invalid,missing,mean_of,trials,"
       "mark,why\r\n";
   Column dense{"dense", 0, "dense", ""};
   for (const auto& table : report.tables) {
-    if (!table.refused.empty()) {
-      out += fmt::format("{},{},{},{}{},REFUSED,{}\r\n", csv(table.model), csv(table.task),
-                         csv(table.protocol), csv(table.metric), std::string(14, ','),
-                         csv(table.refused));
-      continue;
-    }
     for (size_t l = 0; l < table.lines.size(); ++l) {
       const auto& line = table.lines[l];
       for (size_t c = 0; l == 0 && c < line.cells.size(); ++c) {
         // The dense number of a model, once.
-        if (c > 0 && table.columns[c].model == table.columns[c - 1].model) continue;
+        if (c > 0 && table.title.empty() &&
+            table.columns[c].model == table.columns[c - 1].model)
+          continue;
+        if (!table.title.empty()) {
+          auto head = table.columns[c];
+          head.pattern = line.dense ? "dense" : head.pattern;
+          head.sparsity = line.dense ? 0 : head.sparsity;
+          add(out, table, line, head, line.cells[c], rows);
+          continue;
+        }
         dense.model = table.columns[c].model;
         add(out, table, line, dense, line.cells[c], rows);
       }

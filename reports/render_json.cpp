@@ -21,6 +21,8 @@ Json cell_json(const Cell& cell, const Rows& rows) {
   if (cell.kind == Cell::Kind::Missing) return {{"missing", cell.reason}, {"trials", trials}};
   Json json{{"value", finite(cell.value)},
             {"stderr", finite(cell.error)},
+            {"stderr_items", finite(cell.error_items)},
+            {"stderr_seeds", finite(cell.error_seeds)},
             {"delta", finite(cell.delta)},
             {"measured_sparsity", finite(cell.measured)},
             {"best", cell.best},
@@ -40,21 +42,23 @@ Json table_json(const Table& table, const Rows& rows) {
   for (const auto& c : table.columns) {
     columns.push_back({{"pattern", c.pattern}, {"sparsity", finite(c.sparsity)}});
     if (!c.model.empty()) columns.back()["model"] = c.model;
-  }
-  if (!table.refused.empty()) {
-    return {{"model", table.model},
-            {"task", table.task},
-            {"protocol", table.protocol},
-            {"metric", table.metric},
-            {"refused", table.refused}};
+    if (table.title.empty()) continue;
+    columns.back()["label"] = c.label;
+    columns.back()["task"] = c.task;
+    columns.back()["protocol"] = c.protocol;
+    columns.back()["metric"] = c.metric;
+    columns.back()["higher_is_better"] = c.higher_is_better;
   }
   // Of one model there is one dense number; of several it is a line like all others.
-  const bool one = table.columns.empty() || table.columns[0].model.empty();
+  const bool one =
+      table.title.empty() && (table.columns.empty() || table.columns[0].model.empty());
   for (size_t l = one ? 1 : 0; l < table.lines.size(); ++l) {
     Json cells = Json::array();
     for (const auto& cell : table.lines[l].cells) cells.push_back(cell_json(cell, rows));
-    lines.push_back({{"method", table.lines[l].method}, {"cells", cells}});
+    lines.push_back({{table.row_head, table.lines[l].method}, {"cells", cells}});
   }
+  if (!table.title.empty())
+    return {{"title", table.title}, {"columns", columns}, {"rows", lines}, {"notes", table.notes}};
   return {{"model", table.model},
           {"task", table.task},
           {"protocol", table.protocol},

@@ -26,8 +26,10 @@ std::string cell_text(const Cell& cell) {
 
 std::string caption(const Table& table) {
   std::string text =
-      fmt::format("{} on {}, protocol {}: {}.", latex(table.model), latex(table.task),
-                  latex(table.protocol), latex(metric_line(table)));
+      table.title.empty()
+          ? fmt::format("{} on {}, protocol {}: {}.", latex(table.model), latex(table.task),
+                        latex(table.protocol), latex(metric_line(table)))
+          : fmt::format("{}: {}.", latex(table.title), latex(metric_line(table)));
   for (const auto& note : table.notes) {
     std::string escaped = latex(note);
     for (size_t at; (at = escaped.find("±")) != std::string::npos;) {
@@ -38,19 +40,19 @@ std::string caption(const Table& table) {
   return text;
 }
 
+std::string head(std::string name) {
+  name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
+  return name;
+}
+
 }  // namespace
 
 std::string render_latex(const Report& report) {
   std::string out = "% needs \\usepackage{booktabs}\n";
   for (const auto& note : report.notes) out += "% " + printable(note) + "\n";
   for (const auto& table : report.tables) {
-    if (!table.refused.empty()) {
-      out += fmt::format("% REFUSED: {}, {}: {}\n\n", printable(table.model), printable(table.task),
-                         printable(table.refused));
-      continue;
-    }
     out += "\\begin{table}\n\\centering\n\\caption{" + caption(table) + "}\n\\begin{tabular}{l" +
-           std::string(table.columns.size(), 'r') + "}\n\\toprule\nMethod";
+           std::string(table.columns.size(), 'r') + "}\n\\toprule\n" + head(table.row_head);
     for (const auto& column : table.columns) out += " & " + latex(column.label);
     out += " \\\\\n\\midrule\n";
     for (const auto& line : table.lines) {

@@ -23,13 +23,8 @@ std::string cell_text(const Cell& cell) {
 std::string render_markdown(const Report& report) {
   std::string out;
   for (const auto& table : report.tables) {
-    out += fmt::format("### {} · {} · {}\n\n{}\n\n", markdown(table.model), markdown(table.task),
-                       markdown(table.protocol), markdown(metric_line(table)));
-    if (!table.refused.empty()) {
-      out += "REFUSED: " + markdown(table.refused) + "\n\n";
-      continue;
-    }
-    out += "| method |";
+    out += fmt::format("### {}\n\n{}\n\n", markdown(heading(table)), markdown(metric_line(table)));
+    out += "| " + table.row_head + " |";
     for (const auto& column : table.columns) out += " " + markdown(column.label) + " |";
     out += "\n| :-- |";
     for (size_t i = 0; i < table.columns.size(); ++i) out += " --: |";

@@ -52,6 +52,37 @@ Sheet sheet_of(const Paired& of) {
   return sheet;
 }
 
+/// Who wins, by how much, and how sure: of one metric over all its conditions.
+std::string sentence(const Paired& of, const PairedLine& l) {
+  const double mean = l.over_seeds.mean;
+  const auto head = fmt::format("{} {}: ", l.task, l.metric);
+  if (mean == 0) return head + fmt::format("{} and {} are equal on average", of.a, of.b);
+  const auto &winner = mean > 0 ? of.a : of.b, &other = mean > 0 ? of.b : of.a;
+  auto text = head + fmt::format("{} is better than {} by {:.4f}{}", winner, other, std::abs(mean),
+                                 l.nats ? " nats" : "");
+  const bool items = !std::isnan(l.over_items.low);
+  const bool told = items && l.over_items.low * l.over_items.high > 0;
+  const double p = std::isnan(l.holm) ? l.p : l.holm;
+  if (std::isnan(p))
+    text += "; of one seed of one model nothing can be tested over seeds";
+  else
+    text += fmt::format("; over {} seeds {} (p {}{})", l.replicates,
+                        p < 0.05 ? "sure" : "it may be chance", p < 0.0001 ? "" : "= ",
+                        probability(p));
+  if (items)
+    text += told ? ", over the items sure at 95 %" : ", over the items it may be chance";
+  return text;
+}
+
+/// The line of a metric that stands for all its conditions: its total, or the only one.
+bool is_whole(const Paired& of, const PairedLine& l) {
+  if (l.condition.empty()) return true;
+  int64_t same = 0;
+  for (const auto& other : of.lines)
+    same += other.task == l.task && other.protocol == l.protocol && other.metric == l.metric;
+  return same == 1;
+}
+
 const char* const kReading =
     "Advantage: positive where the first is better; of perplexities in nats (logarithm of the "
     "ratio). A seed of a model, its pairs averaged, is one replicate: Student's interval and the "
@@ -94,6 +125,10 @@ std::string render_paired(const std::vector<Paired>& list, const std::string& fo
     else
       out += markup ? sheet_markdown(sheet_of(p)) : sheet_text(sheet_of(p));
     out += "\n";
+    for (const auto& l : p.lines)
+      if (is_whole(p, l))
+        out += markup ? "- " + markdown(sentence(p, l)) + "\n" : printable(sentence(p, l)) + "\n";
+    if (!p.lines.empty()) out += "\n";
     for (const auto& n : p.notes) out += markup ? "- " + markdown(n) + "\n" : printable(n) + "\n";
     if (!p.notes.empty()) out += "\n";
   }

@@ -40,7 +40,7 @@ using Grid = std::vector<std::vector<Painted>>;  // lines of cells; the first li
 
 Grid grid_of(const Table& table) {
   Grid grid(1);
-  grid[0].push_back({"method", kBold});
+  grid[0].push_back({table.row_head, kBold});
   for (const auto& c : table.columns) grid[0].push_back({printable(c.label), kBold});
   for (const auto& line : table.lines) {
     auto& row = grid.emplace_back();
@@ -91,18 +91,16 @@ std::string body(const Table& table, const Look& look) {
 std::string render_text(const Report& report, const Look& look) {
   std::string out;
   for (const auto& table : report.tables) {
-    out += fmt::format("{}{} · {} · protocol {}{}\n{}\n\n", look.colour ? kBold : "",
-                       printable(table.model), printable(table.task), printable(table.protocol),
+    out += fmt::format("{}{}{}\n{}\n\n", look.colour ? kBold : "", printable(heading(table)),
                        look.colour ? "\x1b[0m" : "", printable(metric_line(table)));
-    if (table.refused.empty())
-      out += body(table, look);
-    else
-      out += "  REFUSED: " + printable(table.refused) + "\n";
+    out += body(table, look);
     for (const auto& note : table.notes) out += "  " + printable(note) + "\n";
     out += "\n";
   }
   if (!report.tables.empty()) {
-    out += "value ± standard error (difference to dense); * best of its column; – no number\n";
+    out +=
+        "value ± standard error (difference to dense); * best of its column, and what cannot be told "
+        "from it (95 %, Holm); – no number\n";
   }
   for (const auto& note : report.notes) out += printable(note) + "\n";
   return out;

@@ -5,7 +5,9 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "reports/distinguish.h"
 #include "reports/fill_command.h"
+#include "reports/method_name.h"
 
 namespace bench {
 
@@ -68,14 +70,12 @@ class Join {
     r.tolerance = published_.tolerance_of(row);
     const auto target = target_of(row, published_);
     r.reason = target.unknown;
-    if (r.reason.empty() && row.recovery != "none")
-      r.reason = fmt::format("recovery '{}': nothing is trained after pruning here", row.recovery);
     if (r.reason.empty()) fill(r, row, target);
     if (r.reason.empty()) return r;
     r.verdict = "missing";
     r.ours = r.delta = r.error = kNone;
     r.trials.clear();
-    if (!target.unknown.empty() || row.recovery != "none") return r;
+    if (!target.unknown.empty()) return r;
     std::string nothing_can;
     r.command = fill_command(row, target.tasks, target.window, published_, options_, nothing_can);
     if (r.command.empty()) r.reason = nothing_can;
@@ -164,26 +164,57 @@ class Join {
     const bool known =
         ("," + r.protocol + ",").find("," + tables[0]->protocol + ",") != std::string::npos;
     if (!known) r.protocol += (r.protocol.empty() ? "" : ",") + tables[0]->protocol;
-    if (!tables[0]->refused.empty()) {
-      r.reason = tables[0]->refused;
-      return nullptr;
-    }
-    const Cell* cell = cell_of(*tables[0], row);
+    std::string several;
+    const Cell* cell = cell_of(*tables[0], row, several);
     if (cell && cell->kind == Cell::Kind::Value) return cell;
-    r.reason = fmt::format("{}: {}", task, cell ? cell->reason : "no trial");
+    r.reason = fmt::format("{}: {}", task, !several.empty() ? several
+                                           : cell            ? cell->reason
+                                                             : "no trial");
     return nullptr;
   }
 
-  const Cell* cell_of(const Table& table, const PublishedRow& row) const {
-    const auto method = name_key(published_.ours("method", row.method));
-    for (const auto& line : table.lines) {
-      if (name_key(line.method) != method || line.cells.empty()) continue;
-      if (method == "dense") return &line.cells.front();
-      for (size_t c = 0; c < table.columns.size(); ++c) {
-        if (is_column(row, table.columns[c], line.cells[c])) return &line.cells[c];
-      }
-    }
+  /// Trials of a line share their setting: the first says what all have.
+  const Trial* trial_of(const Line& line) const {
+    for (const auto& cell : line.cells)
+      if (!cell.trials.empty()) return &rows_.trials[cell.trials.front()];
     return nullptr;
+  }
+
+  std::string plain_name(const Line& line) const {
+    const auto* trial = trial_of(line);
+    return trial ? without_stages(line.method, stages_of(*trial)) : line.method;
+  }
+
+  /// Was it trained after the pruning as the printed number was, and by nothing else?
+  bool is_recovered(const PublishedRow& row, const Line& line) const {
+    const auto* trial = trial_of(line);
+    const auto stages = trial ? recovery_of(*trial) : std::vector<std::string>{};
+    if (row.recovery == "none" || line.dense) return stages.empty();
+    const auto ours = published_.names.find({"recovery", row.recovery});
+    if (ours == published_.names.end() || stages.empty()) return false;
+    return std::all_of(stages.begin(), stages.end(), [&](const auto& name) {
+      return std::find(ours->second.begin(), ours->second.end(), name) != ours->second.end();
+    });
+  }
+
+  /// Several settings under one name: none of them is taken for the printed one.
+  const Cell* cell_of(const Table& table, const PublishedRow& row, std::string& several) const {
+    const auto method = name_key(published_.ours("method", row.method));
+    const Cell* found = nullptr;
+    for (const auto& line : table.lines) {
+      if (line.cells.empty() || !is_recovered(row, line)) continue;
+      const auto name = line.dense ? std::string("dense") : plain_name(line);
+      const bool exact = name_key(name) == method;
+      if (!exact && name_key(given_name(name)) != method) continue;
+      const Cell* cell = line.dense ? &line.cells.front() : nullptr;
+      for (size_t c = 0; !cell && c < table.columns.size(); ++c)
+        if (is_column(row, table.columns[c], line.cells[c])) cell = &line.cells[c];
+      if (exact) return cell;
+      if (!cell || cell->kind != Cell::Kind::Value) continue;
+      if (found) several = fmt::format("several settings of {}; name one with `method:`", row.method);
+      found = cell;
+    }
+    return several.empty() ? found : nullptr;
   }
 
   bool is_column(const PublishedRow& row, const Column& column, const Cell& cell) const {

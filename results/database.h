@@ -1,5 +1,6 @@
 #pragma once
 #include <mutex>
+#include <optional>
 
 #include "results/sqlite.h"
 #include "results/store.h"
@@ -11,12 +12,20 @@ namespace bench {
 struct Store::Database {
   explicit Database(const std::string& path, Mode mode);
 
+  /// Puts the ids where claim() looks them up: a table beside the database, filled once.
+  void wish(const std::vector<std::string>& ids);
+
   sqlite::Connection connection;
   std::mutex mutex;
+  std::optional<std::vector<std::string>> wished;
 };
 
 /// Rows of a trial in, rows of a trial out; inside the caller's transaction.
 void write_outcome(sqlite::Connection& db, int64_t trial, const Outcome& outcome);
+void add_verdict(sqlite::Connection& db, int64_t trial, const VerdictRow& verdict);
+/// In what an outcome differs from the newest row of the past of its trial that the same code
+/// measured: metrics of the same items, or hashes. Empty: in nothing, or there is no such row.
+std::string disagreement(sqlite::Connection& db, const std::string& id, const Outcome& outcome);
 Outcome read_outcome(sqlite::Connection& db, int64_t trial, bool with_items);
 
 }  // namespace bench

@@ -12,13 +12,13 @@ namespace {
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 void write_metrics(sqlite::Connection& db, int64_t trial, const std::vector<MetricRow>& rows) {
-  auto insert = db.prepare("INSERT INTO metric VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+  auto insert = db.prepare("INSERT INTO metric VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
   auto items = db.prepare("INSERT INTO item_scores VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
   int64_t position = 0;
   for (const auto& m : rows) {
     insert
         .with(trial, position++, m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
-              m.higher_is_better)
+              m.higher_is_better, m.directed)
         .run();
     if (m.items.empty() && m.items_hash.empty()) continue;
     items.with(trial, m.task, m.protocol, m.name, m.items_hash)
@@ -34,7 +34,7 @@ void write_pairs(sqlite::Statement insert, int64_t trial, const Pairs& pairs) {
 
 std::vector<MetricRow> read_metrics(sqlite::Connection& db, int64_t trial, bool with_items) {
   auto query = db.prepare(
-      "SELECT task, protocol, name, value, stderr, n, unit, higher_is_better FROM metric "
+      "SELECT task, protocol, name, value, stderr, n, unit, higher_is_better, directed FROM metric "
       "WHERE trial = ?1 ORDER BY position");
   auto items = db.prepare(
       "SELECT items_hash, scores FROM item_scores "
@@ -54,7 +54,8 @@ std::vector<MetricRow> read_metrics(sqlite::Connection& db, int64_t trial, bool 
                 query.text(6),
                 query.integer(7) != 0,
                 {},
-                ""};
+                "",
+                query.integer(8) != 0};
     auto& scores = with_items ? items : hash_only;
     scores.with(trial, m.task, m.protocol, m.name);
     while (scores.step()) {
@@ -80,11 +81,19 @@ Pairs read_pairs(sqlite::Statement query, int64_t trial) {
 
 }  // namespace
 
+void add_verdict(sqlite::Connection& db, int64_t trial, const VerdictRow& v) {
+  db.prepare(
+        "INSERT INTO verdict SELECT ?1, coalesce(max(position), -1) + 1, ?2, ?3, ?4 FROM verdict "
+        "WHERE trial = ?1")
+      .with(trial, v.rule, v.ok, v.detail)
+      .run();
+}
+
 void write_outcome(sqlite::Connection& db, int64_t trial, const Outcome& outcome) {
   // Rows of an earlier run, where one of its tasks had failed.
   for (const char* table : {"metric", "item_scores", "phase", "mask", "verdict", "hash", "note",
                             "environment", "failed_task"})
-    db.prepare(fmt::format("DELETE FROM {} WHERE trial = ?1", table).c_str()).with(trial).run();
+    db.prepare(fmt::format("DELETE FROM {} WHERE trial = ?1", table)).with(trial).run();
   write_metrics(db, trial, outcome.metrics);
   int64_t position = 0;
   auto phase = db.prepare("INSERT INTO phase VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
@@ -99,11 +108,7 @@ void write_outcome(sqlite::Connection& db, int64_t trial, const Outcome& outcome
   for (const auto& s : outcome.sparsity) {
     mask.with(trial, position++, s.stage, s.scope, s.name, s.total, s.masked, s.zeros).run();
   }
-  position = 0;
-  auto verdict = db.prepare("INSERT INTO verdict VALUES (?1, ?2, ?3, ?4, ?5)");
-  for (const auto& v : outcome.verdicts) {
-    verdict.with(trial, position++, v.rule, v.ok, v.detail).run();
-  }
+  for (const auto& v : outcome.verdicts) add_verdict(db, trial, v);
   position = 0;
   auto failed = db.prepare("INSERT INTO failed_task VALUES (?1, ?2, ?3, ?4)");
   for (const auto& f : outcome.failed_tasks) failed.with(trial, position++, f.task, f.why).run();

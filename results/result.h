@@ -22,6 +22,7 @@ struct MetricRow {
   bool higher_is_better = true;
   std::vector<float> items;  // one score per item, in the order of the item list
   std::string items_hash;    // rows may be compared item by item only where it is equal
+  bool directed = true;      // false: neither more nor less is better, as of a count
 };
 
 /// A task that could not be measured: the other tasks of its trial stand.
@@ -64,6 +65,9 @@ struct Outcome {
   std::vector<std::pair<std::string, std::string>> notes;
   std::vector<std::pair<std::string, std::string>>
       environment;  // cpu, threads, torch, version, ...
+  /// JSON: the digest of the source of each plugin that took part ("criterion wanda": "5f0c..."),
+  /// and the revision of the program (git describe). Empty: not known.
+  std::string code, revision;
 };
 
 /// A trial as it is submitted: its configuration is frozen here and never read from files again.
@@ -76,6 +80,7 @@ struct TrialSpec {
   double sparsity = 0;    // as asked for: share of what the pattern can remove
   std::string share_key;  // trials with an equal key share most work and run next to each other
   double time_limit = 0;  // seconds, 0: none
+  std::string code;       // Outcome::code of the program that submits it
 };
 
 struct Trial : TrialSpec {
@@ -85,6 +90,10 @@ struct Trial : TrialSpec {
   std::string error;  // of a failed one: one sentence
   std::string worker;
   double submitted = 0, started = 0, finished = 0;  // Unix seconds, 0: not yet
+  std::string kind, weights, settings, seeds;       // results/setting.h
+  std::string revision;                             // of the program that measured it
+  std::string past;    // why it counts no more and stands in no table; empty: it counts
+  std::string remark;  // of a person
 };
 
 }  // namespace bench

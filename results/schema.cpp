@@ -1,8 +1,11 @@
 #include "results/schema.h"
 
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "results/setting.h"
 
 namespace bench {
 
@@ -11,8 +14,31 @@ namespace {
 // Migration i leads from version i to i + 1. A published one never changes; add the next instead.
 // Rows of a trial are keyed by its number and their position, so that reading gives the order of
 // writing. Numbers that may be absent are REAL without NOT NULL: NaN is NULL.
-constexpr const char* kMigrations[] = {
-    R"sql(
+struct Migration {
+  const char* sql;
+  void (*fill)(sqlite::Connection&) = nullptr;  // what SQL cannot work out from what is there
+};
+
+/// The columns of results/setting.h, for trials that were submitted without them.
+void fill_settings(sqlite::Connection& db) {
+  std::vector<std::pair<int64_t, Setting>> all;
+  {
+    auto query = db.prepare("SELECT number, identity, pattern FROM trial");
+    while (query.step()) {
+      TrialSpec trial;
+      trial.identity = query.text(1);
+      trial.pattern = query.text(2);
+      all.emplace_back(query.integer(0), setting_of(trial));
+    }
+  }
+  auto update = db.prepare(
+      "UPDATE trial SET kind = ?2, weights = ?3, settings = ?4, seeds = ?5 WHERE number = ?1");
+  for (const auto& [number, s] : all)
+    update.with(number, s.kind, s.weights, s.settings, s.seeds).run();
+}
+
+const Migration kMigrations[] = {
+    {R"sql(
 CREATE TABLE trial (
   number INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -116,8 +142,8 @@ CREATE TABLE environment (
   value TEXT NOT NULL,
   PRIMARY KEY (trial, position)
 ) STRICT, WITHOUT ROWID;
-)sql",
-    R"sql(
+)sql"},
+    {R"sql(
 CREATE TABLE failed_task (
   trial INTEGER NOT NULL REFERENCES trial (number),
   position INTEGER NOT NULL,
@@ -125,7 +151,23 @@ CREATE TABLE failed_task (
   why TEXT NOT NULL,
   PRIMARY KEY (trial, position)
 ) STRICT, WITHOUT ROWID;
+)sql"},
+    // What tables sort by stands in columns; what a trial was measured with; rows that no longer
+    // count. Empty: not known, as of every trial of an older ledger.
+    {R"sql(
+ALTER TABLE trial ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+ALTER TABLE trial ADD COLUMN weights TEXT NOT NULL DEFAULT '';
+ALTER TABLE trial ADD COLUMN settings TEXT NOT NULL DEFAULT '';
+ALTER TABLE trial ADD COLUMN seeds TEXT NOT NULL DEFAULT '';
+ALTER TABLE trial ADD COLUMN code TEXT NOT NULL DEFAULT '';
+ALTER TABLE trial ADD COLUMN revision TEXT NOT NULL DEFAULT '';
+ALTER TABLE trial ADD COLUMN past TEXT NOT NULL DEFAULT '';
+ALTER TABLE trial ADD COLUMN remark TEXT NOT NULL DEFAULT '';
+ALTER TABLE metric ADD COLUMN directed INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX trial_waiting ON trial (number) WHERE state IN ('pending', 'interrupted');
+CREATE INDEX trial_shared ON trial (share_key, number) WHERE state IN ('pending', 'interrupted');
 )sql",
+     fill_settings},
 };
 
 }  // namespace
@@ -154,7 +196,10 @@ int64_t checked_version(sqlite::Connection& db) {
 void migrate(sqlite::Connection& db) {
   if (checked_version(db) == schema_version()) return;  // the usual case takes no lock
   sqlite::Transaction transaction(db);
-  for (int64_t v = checked_version(db); v < schema_version(); ++v) db.execute(kMigrations[v]);
+  for (int64_t v = checked_version(db); v < schema_version(); ++v) {
+    db.execute(kMigrations[v].sql);
+    if (kMigrations[v].fill) kMigrations[v].fill(db);
+  }
   db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId,
                          schema_version())
                  .c_str());

@@ -123,11 +123,32 @@ Connection::~Connection() {
   sqlite3_close(db_);
 }
 
-Statement Connection::prepare(const char* sql) {
+void Connection::become_copy() {
+  sqlite3* memory = nullptr;
+  int code = sqlite3_open_v2(":memory:", &memory, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  sqlite3_backup* backup =
+      code == SQLITE_OK ? sqlite3_backup_init(memory, "main", db_, "main") : nullptr;
+  if (backup) {
+    do code = sqlite3_backup_step(backup, -1);
+    while (code == SQLITE_BUSY || code == SQLITE_LOCKED);
+    sqlite3_backup_finish(backup);
+  }
+  if (!backup || code != SQLITE_DONE) {
+    const std::string message = sqlite3_errmsg(memory);
+    sqlite3_close(memory);
+    fail_with(code == SQLITE_OK ? SQLITE_ERROR : code, path_, message.c_str());
+  }
+  for (const auto& [text, statement] : kept_) sqlite3_finalize(statement);
+  kept_.clear();
+  sqlite3_close(db_);
+  db_ = memory;
+}
+
+Statement Connection::prepare(const std::string& sql) {
   sqlite3_stmt*& statement = kept_[sql];
   if (!statement) {
     const int code =
-        sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+        sqlite3_prepare_v3(db_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     if (code != SQLITE_OK) fail_with(code, path_, sqlite3_errmsg(db_));
   }
   return Statement(db_, statement, path_);

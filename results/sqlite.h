@@ -65,10 +65,12 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   /// Statements are prepared once for each text and kept.
-  Statement prepare(const char* sql);
+  Statement prepare(const std::string& sql);
   /// One or several statements without results.
   void execute(const char* sql);
   int64_t number(const char* sql);  // the first column of the first row
+  /// From here on it is a copy in memory: what is written changes no file.
+  void become_copy();
   int64_t changes() const { return sqlite3_changes64(db_); }
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   const std::string& path() const { return path_; }
@@ -77,7 +79,7 @@ class Connection {
  private:
   std::string path_;
   sqlite3* db_ = nullptr;
-  std::unordered_map<const char*, sqlite3_stmt*> kept_;  // by address: all texts are literals
+  std::unordered_map<std::string, sqlite3_stmt*> kept_;
 };
 
 /// BEGIN IMMEDIATE (a writer) or BEGIN (a reader that wants one state); rolls back unless

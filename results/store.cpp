@@ -6,9 +6,9 @@
 
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "results/database.h"
 #include "results/schema.h"
@@ -18,10 +18,6 @@ namespace bench {
 namespace {
 
 namespace fs = std::filesystem;
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 fs::path folder_of(const std::string& path) {
   const auto folder = fs::path(path).parent_path();
@@ -93,7 +89,36 @@ void use_wal(sqlite::Connection& db) {
   }
 }
 
+/// The number of the trial to run next, 0 where none is left.
+int64_t next_of(sqlite::Connection& db, const Store::Wish& wish, double time) {
+  const auto first = [](sqlite::Statement query) { return query.step() ? query.integer(0) : 0; };
+  const std::string wished = "SELECT number FROM trial AS t WHERE id IN wish.ids AND ";
+  const std::string waiting = wished + "state IN ('pending', 'interrupted') ";
+  auto shared = db.prepare(waiting + "AND share_key = ?1 ORDER BY number LIMIT 1");
+  if (shared.with(wish.share_key).step()) return shared.integer(0);
+  if (const auto next = first(db.prepare(waiting + "ORDER BY number LIMIT 1"))) return next;
+  auto lost = db.prepare(wished + "state = 'running' AND lease < ?1 ORDER BY number LIMIT 1");
+  if (lost.with(time).step()) return lost.integer(0);
+  if (!wish.retry_failed) return 0;
+  auto again = db.prepare(wished +
+                          "finished < ?1 AND (state = 'failed' OR (state = 'done' AND EXISTS "
+                          "(SELECT 1 FROM failed_task AS f WHERE f.trial = t.number))) "
+                          "ORDER BY share_key <> ?2, number LIMIT 1");
+  return again.with(wish.since, wish.share_key).step() ? again.integer(0) : 0;
+}
+
 }  // namespace
+
+void Store::Database::wish(const std::vector<std::string>& ids) {
+  if (wished == ids) return;
+  if (!wished)
+    connection.execute(
+        "ATTACH ':memory:' AS wish; CREATE TABLE wish.ids (id TEXT PRIMARY KEY) WITHOUT ROWID");
+  connection.execute("DELETE FROM wish.ids");
+  auto insert = connection.prepare("INSERT OR IGNORE INTO wish.ids VALUES (?1)");
+  for (const auto& id : ids) insert.with(id).run();
+  wished = ids;
+}
 
 Store::Database::Database(const std::string& path, Mode mode)
     : connection(name_to_open(path, mode), flags_of(mode)) {
@@ -102,8 +127,10 @@ Store::Database::Database(const std::string& path, Mode mode)
   if (mode == Mode::ReadOnly) {
     if (version == schema_version()) return;
     if (version == 0) bench::fail("{}: is an empty database; 'bench run' fills it", path);
-    bench::fail("{}: has the older schema {}; 'bench run' with this database brings it up to date",
-                path, version);
+    // A reader leaves the file as it is: it looks at a copy that has been brought up to date.
+    db.become_copy();
+    migrate(db);
+    return;
   }
   if (!on_network(path)) use_wal(db);
   db.execute("PRAGMA synchronous = NORMAL");  // survives a kill; a power cut may lose the last rows
@@ -113,51 +140,24 @@ Store::Database::Database(const std::string& path, Mode mode)
 Store::Store(const std::string& path, Mode mode) : db_(std::make_unique<Database>(path, mode)) {}
 Store::~Store() = default;
 
-int64_t Store::submit(const std::vector<TrialSpec>& trials) {
-  const std::lock_guard lock(db_->mutex);
-  auto& db = db_->connection;
-  sqlite::Transaction transaction(db);
-  auto insert = db.prepare(
-      "INSERT INTO trial (number, id, config, identity, model, method, pattern, sparsity, "
-      "share_key, time_limit, submitted) SELECT coalesce(max(number), 0) + 1, ?1, ?2, ?3, ?4, ?5, "
-      "?6, ?7, ?8, ?9, ?10 FROM trial WHERE true ON CONFLICT (id) DO NOTHING");
-  int64_t added = 0;
-  const double submitted = now();
-  for (const auto& t : trials) {
-    insert
-        .with(t.id, t.config, t.identity, t.model, t.method, t.pattern, t.sparsity, t.share_key,
-              t.time_limit, submitted)
-        .run();
-    added += db.changes();
-  }
-  transaction.commit();
-  return added;
-}
-
 std::optional<Trial> Store::claim(const Wish& wish) {
-  using Json = nlohmann::json;
-  const std::string ids = Json(wish.ids).dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string id;
   {
     const std::lock_guard lock(db_->mutex);
     auto& db = db_->connection;
+    db_->wish(wish.ids);
     sqlite::Transaction transaction(db);
-    const double time = now();
-    auto find = db.prepare(
-        "SELECT t.number, t.id FROM json_each(?1) AS wished CROSS JOIN trial AS t "
-        "ON t.id = wished.value WHERE t.state IN ('pending', 'interrupted') "
-        "OR (t.state = 'running' AND t.lease < ?3) "
-        "OR (?4 AND t.finished < ?5 AND (t.state = 'failed' OR (t.state = 'done' AND EXISTS "
-        "(SELECT 1 FROM failed_task AS f WHERE f.trial = t.number)))) "
-        "ORDER BY t.share_key <> ?2, t.number LIMIT 1");
-    if (!find.with(ids, wish.share_key, time, wish.retry_failed, wish.since).step()) return {};
-    const int64_t number = find.integer(0);
-    id = find.text(1);
+    const double time = unix_now();
+    const int64_t number = next_of(db, wish, time);
+    if (number == 0) return {};
     db.prepare(
           "UPDATE trial SET state = 'running', attempts = attempts + 1, worker = ?2, lease = ?3, "
           "started = ?4, finished = 0, error = '' WHERE number = ?1")
         .with(number, wish.worker, time + wish.lease_seconds, time)
         .run();
+    auto find = db.prepare("SELECT id FROM trial WHERE number = ?1");
+    find.with(number).step();
+    id = find.text(0);
     transaction.commit();
   }
   return trial(id);
@@ -167,7 +167,7 @@ bool Store::heartbeat(const std::string& id, const std::string& worker, double l
   const std::lock_guard lock(db_->mutex);
   auto& db = db_->connection;
   db.prepare("UPDATE trial SET lease = ?3 WHERE id = ?1 AND worker = ?2 AND state = 'running'")
-      .with(id, worker, now() + lease_seconds)
+      .with(id, worker, unix_now() + lease_seconds)
       .run();
   return db.changes() > 0;
 }
@@ -179,7 +179,7 @@ bool Store::finish(const std::string& id, const std::string& worker, const Outco
   db.prepare(
         "UPDATE trial SET state = 'done', error = '', finished = ?3 "
         "WHERE id = ?1 AND worker = ?2 AND state = 'running'")
-      .with(id, worker, now())
+      .with(id, worker, unix_now())
       .run();
   if (db.changes() == 0) return false;
   int64_t number = 0;
@@ -187,7 +187,12 @@ bool Store::finish(const std::string& id, const std::string& worker, const Outco
     auto find = db.prepare("SELECT number FROM trial WHERE id = ?1");
     if (find.with(id).step()) number = find.integer(0);
   }
+  db.prepare("UPDATE trial SET code = ?2, revision = ?3 WHERE number = ?1")
+      .with(number, outcome.code, outcome.revision)
+      .run();
   write_outcome(db, number, outcome);
+  if (const auto detail = disagreement(db, id, outcome); !detail.empty())
+    add_verdict(db, number, {"reruns_disagree", false, detail});
   transaction.commit();
   return true;
 }
@@ -198,7 +203,7 @@ bool Store::fail(const std::string& id, const std::string& worker, const std::st
   db.prepare(
         "UPDATE trial SET state = 'failed', error = ?3, finished = ?4 "
         "WHERE id = ?1 AND worker = ?2 AND state = 'running'")
-      .with(id, worker, reason, now())
+      .with(id, worker, reason, unix_now())
       .run();
   return db.changes() > 0;
 }

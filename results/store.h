@@ -22,8 +22,19 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// Adds the trials that are not there yet, in their order; returns how many were new.
-  int64_t submit(const std::vector<TrialSpec>& trials);
+  /// What becomes of finished trials whose plugins' source is another one now.
+  enum class Renew { Stale, Nothing, Everything };
+  struct Submitted {
+    int64_t added = 0, stale = 0;  // stale: moved to the past, to be measured again
+  };
+  /// Adds the trials that are not there yet, in their order. Of those that are there the labels
+  /// follow; what is not done takes the limits of the new command, too. Renew: which finished ones
+  /// are measured again (their rows go to the past, `history()`).
+  Submitted submit(const std::vector<TrialSpec>& trials, Renew renew = Renew::Nothing);
+
+  /// How finished trials of that id and code would stand: what `plan` says before it runs.
+  enum class Standing { Missing, Open, Failed, Done, Stale };
+  Standing standing(const TrialSpec& trial) const;
 
   /// The next trial of `ids` that nobody has done: pending ones, interrupted ones, and running ones
   /// whose lease ran out. Prefers an equal share_key, then the order of submission. One
@@ -46,11 +57,22 @@ class Store {
   /// A worker that is gone: its running trials become interrupted and are run again.
   int64_t release(const std::string& worker);
 
-  std::vector<Trial> trials() const;                                  // by number
-  std::optional<Trial> trial(const std::string& id_or_prefix) const;  // ambiguous prefix: Error
+  std::vector<Trial> trials() const;  // those that count, by number
+  /// Rows of the past of one trial, the newest first: their ids are its id with ~1, ~2, ...
+  std::vector<Trial> history(const std::string& id) const;
+  /// By id, its beginning, or its number; an ambiguous beginning is an Error.
+  std::optional<Trial> trial(const std::string& id_or_prefix) const;
+
+  // What people change. An unknown id is an Error.
+  void name(const std::string& id, const std::string& method);
+  void remark(const std::string& id, const std::string& text);
+  /// Moves it to the past, with the reason; one that is running is an Error.
+  void remove(const std::string& id, const std::string& reason);
   Outcome outcome(const std::string& id) const;
   /// Same without item scores (their hash stays): what a page of provenance needs.
   Outcome outcome_without_items(const std::string& id) const;
+  /// The item scores of one metric; empty where it has none.
+  std::vector<float> items(const std::string& id, const MetricRow& metric) const;
   /// Metrics of all finished trials without their item scores: what tables are made of.
   struct MetricOf {
     std::string trial;

@@ -1,5 +1,6 @@
 // Everything that only reads.
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "results/database.h"
@@ -10,7 +11,8 @@ namespace {
 
 #define TRIAL_COLUMNS                                                                  \
   "SELECT number, id, config, identity, model, method, pattern, sparsity, share_key, " \
-  "time_limit, state, attempts, error, worker, submitted, started, finished FROM trial "
+  "time_limit, state, attempts, error, worker, submitted, started, finished, kind, "     \
+  "weights, settings, seeds, code, revision, past, remark FROM trial "
 
 Trial read_trial(const sqlite::Statement& q) {
   Trial t;
@@ -31,7 +33,21 @@ Trial read_trial(const sqlite::Statement& q) {
   t.submitted = q.real(14);
   t.started = q.real(15);
   t.finished = q.real(16);
+  t.kind = q.text(17);
+  t.weights = q.text(18);
+  t.settings = q.text(19);
+  t.seeds = q.text(20);
+  t.code = q.text(21);
+  t.revision = q.text(22);
+  t.past = q.text(23);
+  t.remark = q.text(24);
   return t;
+}
+
+/// "65" as the number of a trial; ids begin with as many digits by chance only where they are long.
+int64_t number_in(const std::string& text) {
+  if (text.empty() || text.size() > 7 || text.find_first_not_of("0123456789") != text.npos) return 0;
+  return std::stoll(text);
 }
 
 int64_t number_of(sqlite::Connection& db, const std::string& id) {
@@ -47,7 +63,7 @@ int64_t number_of(sqlite::Connection& db, const std::string& id) {
 std::vector<Trial> Store::trials() const {
   const std::lock_guard lock(db_->mutex);
   std::vector<Trial> trials;
-  auto query = db_->connection.prepare(TRIAL_COLUMNS "ORDER BY number");
+  auto query = db_->connection.prepare(TRIAL_COLUMNS "WHERE past = '' ORDER BY number");
   while (query.step()) trials.push_back(read_trial(query));
   return trials;
 }
@@ -57,7 +73,11 @@ std::optional<Trial> Store::trial(const std::string& id_or_prefix) const {
   auto& db = db_->connection;
   auto exact = db.prepare(TRIAL_COLUMNS "WHERE id = ?1");
   if (exact.with(id_or_prefix).step()) return read_trial(exact);
-  auto query = db.prepare(TRIAL_COLUMNS "WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT 4");
+  if (const auto number = number_in(id_or_prefix)) {
+    auto by_number = db.prepare(TRIAL_COLUMNS "WHERE number = ?1");
+    if (by_number.with(number).step()) return read_trial(by_number);
+  }
+  auto query = db.prepare(TRIAL_COLUMNS "WHERE substr(id, 1, length(?1)) = ?1 AND past = '' ORDER BY id LIMIT 4");
   query.with(id_or_prefix);
   std::vector<Trial> found;
   while (query.step()) found.push_back(read_trial(query));
@@ -84,13 +104,27 @@ Outcome Store::outcome_without_items(const std::string& id) const {
   return read_outcome(db_->connection, number_of(db_->connection, id), false);
 }
 
+std::vector<float> Store::items(const std::string& id, const MetricRow& metric) const {
+  const std::lock_guard lock(db_->mutex);
+  auto query = db_->connection.prepare(
+      "SELECT scores FROM item_scores WHERE trial = (SELECT number FROM trial WHERE id = ?1) "
+      "AND items_hash = ?2 AND name = ?3 AND protocol = ?4");
+  query.with(id, metric.items_hash, metric.name, metric.protocol);
+  if (!query.step()) return {};
+  const auto bytes = query.bytes(0);
+  std::vector<float> items(bytes.size() / sizeof(float));
+  if (!items.empty()) std::memcpy(items.data(), bytes.data(), items.size() * sizeof(float));
+  return items;
+}
+
 std::vector<Store::MetricOf> Store::metrics() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(
       "SELECT t.id, m.task, m.protocol, m.name, m.value, m.stderr, m.n, m.unit, "
-      "m.higher_is_better, coalesce(i.items_hash, '') FROM metric AS m "
+      "m.higher_is_better, coalesce(i.items_hash, ''), m.directed FROM metric AS m "
       "JOIN trial AS t ON t.number = m.trial LEFT JOIN item_scores AS i ON i.trial = m.trial "
       "AND i.task = m.task AND i.protocol = m.protocol AND i.name = m.name WHERE t.state = 'done' "
+      "AND t.past = '' "
       "ORDER BY m.trial, m.position");
   std::vector<MetricOf> rows;
   while (query.step()) {
@@ -104,7 +138,8 @@ std::vector<Store::MetricOf> Store::metrics() const {
                      query.text(7),
                      query.integer(8) != 0,
                      {},
-                     query.text(9)}});
+                     query.text(9),
+                     query.integer(10) != 0}});
   }
   return rows;
 }
@@ -113,7 +148,7 @@ std::vector<Store::FailedTaskOf> Store::failed_tasks() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(
       "SELECT t.id, f.task, f.why FROM failed_task AS f JOIN trial AS t ON t.number = f.trial "
-      "WHERE t.state = 'done' ORDER BY f.trial, f.position");
+      "WHERE t.state = 'done' AND t.past = '' ORDER BY f.trial, f.position");
   std::vector<FailedTaskOf> rows;
   while (query.step()) rows.push_back({query.text(0), {query.text(1), query.text(2)}});
   return rows;
@@ -123,7 +158,7 @@ std::vector<Store::VerdictOf> Store::broken_verdicts() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(
       "SELECT t.id, v.rule, v.detail FROM verdict AS v JOIN trial AS t ON t.number = v.trial "
-      "WHERE NOT v.ok ORDER BY v.trial, v.position");
+      "WHERE NOT v.ok AND t.past = '' ORDER BY v.trial, v.position");
   std::vector<VerdictOf> rows;
   while (query.step()) rows.push_back({query.text(0), {query.text(1), false, query.text(2)}});
   return rows;
@@ -133,7 +168,7 @@ std::vector<Store::SparsityOf> Store::model_sparsity() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(
       "SELECT t.id, s.stage, s.name, s.total, s.masked, s.zeros FROM mask AS s "
-      "JOIN trial AS t ON t.number = s.trial WHERE s.scope = 'model' ORDER BY s.trial, s.position");
+      "JOIN trial AS t ON t.number = s.trial WHERE s.scope = 'model' AND t.past = '' ORDER BY s.trial, s.position");
   std::vector<SparsityOf> rows;
   while (query.step()) {
     rows.push_back({query.text(0),

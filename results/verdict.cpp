@@ -27,6 +27,7 @@ const std::vector<Rule>& rules() {
       {"mask_holds", Invalid, Trial, "no weight outside its mask, after every stage"},
       {"nm_holds", Invalid, Trial, "every group of m keeps at most n, after every stage"},
       {"sparsity_reached", Invalid, Trial, "as much is gone as was asked for"},
+      {"reruns_disagree", Invalid, Trial, "the same code measures the same when it runs again"},
       {"dataset_hash", Invalid, Task, "the data has the bytes of what its name claims"},
       {"row_count", Invalid, Task, "and its number of rows or documents"},
       {"window_count", Invalid, Task, "and as many windows as they give"},

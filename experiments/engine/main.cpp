@@ -11,11 +11,13 @@
 #include "base/printable.h"
 #include "base/reason.h"
 #include "engine/verbs.h"
+#include "trial/plugins.h"
 
 namespace {
 
 int answer(const std::vector<std::string>& arguments) {
   try {
+    bench::load_plugins();
     return bench::engine::dispatch(arguments);
   } catch (const std::exception& e) {
     const auto reason = bench::reason_of(e);
@@ -27,6 +29,7 @@ int answer(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  bench::engine::know_revision();
   int code = answer({argv + 1, argv + argc});
   std::cout.flush();
   const bool written = std::cout.good() && std::fflush(stdout) == 0 && !std::ferror(stdout);

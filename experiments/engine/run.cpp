@@ -2,9 +2,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "base/error.h"
 #include "base/printable.h"
@@ -30,6 +32,10 @@ Request read(const Arguments& a) {
       r.options.db = a[++i];
     else if (word == "--retry-failed")
       r.options.retry_failed = true;
+    else if (word == "--keep")
+      r.options.renew = Store::Renew::Nothing;
+    else if (word == "--again")
+      r.options.renew = Store::Renew::Everything;
     else if (word == "--no-report")
       r.report = false;
     else if (word == "--config-dir" && i + 1 < a.size())
@@ -65,7 +71,8 @@ int print_report(const std::string& db) {
   std::cout.flush();
   const pid_t pid = fork();
   if (pid == 0) {
-    execl(front.c_str(), front.c_str(), "report", "--db", db.c_str(), static_cast<char*>(nullptr));
+    execl(front.c_str(), front.c_str(), "report", "--summary", "--db", db.c_str(),
+          static_cast<char*>(nullptr));
     _exit(127);
   }
   int status = 0;
@@ -75,22 +82,86 @@ int print_report(const std::string& db) {
 
 }  // namespace
 
+namespace {
+
+std::string count_of(int64_t count, const std::string& what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+/// What was typed, so that it can be typed again.
+std::string command_of(const Arguments& a) {
+  std::string line = "bench";
+  for (const auto& word : a) {
+    const bool plain = word.find_first_of(" \t\n'\"\\$&|;<>(){}[]*?~#`!") == word.npos;
+    line += plain ? " " + word : " '" + word + "'";
+  }
+  return printable(line);
+}
+
+/// The failures with their reasons, and what tries them again.
+void tell_failures(const RunResult& result, const Arguments& a) {
+  constexpr size_t kMost = 10;
+  for (size_t i = 0; i < std::min(kMost, result.failures.size()); ++i)
+    std::cerr << fmt::format("  failed: {} (trial {}): {}\n", printable(result.failures[i].name),
+                             result.failures[i].trial, printable(result.failures[i].why));
+  if (result.failures.size() > kMost)
+    std::cerr << fmt::format("  and {} more\n", result.failures.size() - kMost);
+  if (result.failed_before > 0)
+    std::cerr << fmt::format("{} failed in an earlier run and stayed as they are\n",
+                             count_of(result.failed_before, "trial"));
+  const bool asked = std::find(a.begin(), a.end(), "--retry-failed") != a.end();
+  if (result.failed + result.failed_tasks > 0)
+    std::cerr << "try them again: " << command_of(a) << (asked ? "" : " --retry-failed") << "\n";
+}
+
+}  // namespace
+
 int run(const Arguments& a) {
   const auto request = read(a);
   WorkerSource workers;  // before anything else: what a worker inherits is then small
   const auto planned = plan_or_fail(request);
   const auto result = run_trials(planned.trials, request.options, workers);
-  const auto tasks = result.failed_tasks
-                         ? fmt::format(" with {} failed task{}", result.failed_tasks,
-                                       result.failed_tasks == 1 ? "" : "s")
-                         : "";
-  std::cerr << fmt::format(
-      "{} trials: {} done{} ({} before), {} failed; {} duplicates dropped; {}\n",
-      planned.trials.size(), result.done, tasks, result.already, result.failed, planned.duplicates,
-      printable(request.options.db));
+  if (result.interrupted) {
+    std::cerr << fmt::format("stopped: {} of {} done; the same command goes on\n", result.done,
+                             planned.trials.size());
+    return 130;
+  }
+  const auto tasks =
+      result.failed_tasks ? " with " + count_of(result.failed_tasks, "failed task") : "";
+  const auto stale =
+      result.stale ? fmt::format(", {} measured again", result.stale) : std::string();
+  std::cerr << fmt::format("{} trials: {} done{} ({} before{}), {} failed; {} duplicates dropped; "
+                           "{}\n",
+                           planned.trials.size(), result.done, tasks, result.already, stale,
+                           result.failed, planned.duplicates, printable(request.options.db));
+  tell_failures(result, a);
   const int printed = request.report ? print_report(request.options.db) : 0;
   return result.failed + result.failed_tasks > 0 ? 1 : printed;
 }
+
+namespace {
+
+/// How many trials of a plan a database has: "12 done, 3 stale (their code changed), 66 missing".
+std::string standings(const Planned& planned, const std::string& db) {
+  std::map<Store::Standing, int64_t> counts;
+  if (std::filesystem::exists(db)) {
+    const Store store(db, Store::Mode::ReadOnly);
+    for (const auto& t : planned.trials) ++counts[store.standing(t.spec)];
+  } else {
+    counts[Store::Standing::Missing] = static_cast<int64_t>(planned.trials.size());
+  }
+  using enum Store::Standing;
+  std::string text;
+  for (const auto& [standing, words] :
+       {std::pair(Done, "done"), std::pair(Stale, "stale (their code changed)"),
+        std::pair(Failed, "failed"), std::pair(Open, "begun or waiting"),
+        std::pair(Missing, "missing")})
+    if (counts[standing] > 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", counts[standing], words);
+  return text;
+}
+
+}  // namespace
 
 int plan(const Arguments& a) {
   const auto request = read(a);
@@ -107,6 +178,9 @@ int plan(const Arguments& a) {
   }
   std::cout << fmt::format("{} trials, {} duplicates dropped\n", planned.trials.size(),
                            planned.duplicates);
+  if (!planned.trials.empty())
+    std::cout << fmt::format("{}: {}\n", printable(request.options.db),
+                             standings(planned, request.options.db));
   return 0;
 }
 

@@ -10,6 +10,8 @@ using Arguments = std::vector<std::string>;
 /// command or its configuration is wrong.
 int dispatch(const Arguments& arguments);
 
+void know_revision();  // of this program
+
 int run(const Arguments& arguments);
 int plan(const Arguments& arguments);
 int worker(const Arguments& arguments);

@@ -61,15 +61,18 @@ void RunProgress::failed_task(const std::string& trial, const std::string& task,
 
 void RunProgress::tick() {
   const auto now = Clock::now();
-  if (!terminal_ || now - last_ < std::chrono::milliseconds(250) ||
-      now - begin_ < std::chrono::seconds(1))
-    return;
+  const auto pause = terminal_ ? std::chrono::milliseconds(250) : std::chrono::seconds(30);
+  if (now - last_ < pause || now - begin_ < std::chrono::seconds(1)) return;
   last_ = now;
   const double seconds = std::chrono::duration<double>(now - begin_).count();
   const double left = here_ > 0 ? seconds / double(here_) * double(total_ - done_) : 0;
   auto line = fmt::format("{}/{} trials  {}{}", done_, total_, clock_text(seconds),
                           here_ > 0 ? "  about " + clock_text(left) + " left" : "");
   for (const auto& [worker, what] : doing_) line += "  |  " + what;
+  if (!terminal_) {
+    std::fprintf(stderr, "%s\n", line.c_str());
+    return;
+  }
   struct winsize size {};
   ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
   const size_t width = size.ws_col > 1 ? size.ws_col - 1u : 79u;

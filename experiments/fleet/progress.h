@@ -8,7 +8,7 @@
 namespace bench {
 
 /// One line on the terminal: how many trials are done, what each worker does, how long it may take.
-/// A line per failure. Quiet when standard error is no terminal.
+/// A line per failure. Where standard error is no terminal, a plain line every 30 seconds.
 class RunProgress {
  public:
   explicit RunProgress(const std::vector<TrialPlan>& trials);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -14,7 +15,9 @@
 #include <set>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/file_digest.h"
 #include "fleet/process_name.h"
 #include "fleet/progress.h"
 #include "results/store.h"
@@ -25,9 +28,29 @@ namespace {
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-double unix_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
+volatile std::sig_atomic_t stop_asked = 0;
+
+/// While it lives the first SIGINT or SIGTERM only asks to stop; a second one ends the process.
+class StopSignals {
+ public:
+  StopSignals() {
+    stop_asked = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { stop_asked = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &interrupt_);
+    sigaction(SIGTERM, &action, &terminate_);
+  }
+  ~StopSignals() {
+    sigaction(SIGINT, &interrupt_, nullptr);
+    sigaction(SIGTERM, &terminate_, nullptr);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+ private:
+  struct sigaction interrupt_ {}, terminate_ {};
+};
 
 /// One worker process and what it last said.
 struct Worker : WorkerProcess {
@@ -49,8 +72,11 @@ class WishFile {
     close(fd);
     Json ids = Json::array();
     for (const auto& t : trials) ids.push_back(t.spec.id);
+    Json files = Json::array();  // what the plan read, so that no worker reads it all again
+    for (const auto& f : known_files()) files.push_back({f.path, f.stamp, f.digest});
     std::ofstream(path_) << Json{{"db", std::filesystem::absolute(options.db).string()},
                                  {"ids", ids},
+                                 {"files", files},
                                  {"retry_failed", options.retry_failed},
                                  {"fail_fast", fail_fast},
                                  {"since", unix_now()}};
@@ -90,21 +116,27 @@ class Fleet {
   RunResult run() {
     std::vector<TrialSpec> specs;
     for (const auto& t : trials_) specs.push_back(t.spec);
-    result_.new_trials = store_.submit(specs);
+    const auto submitted = store_.submit(specs, options_.renew);
+    result_.new_trials = submitted.added;
+    result_.stale = submitted.stale;
     release_the_dead();
     count_done();
     result_.already = result_.done;
-    while (!finished()) {
+    if (!options_.retry_failed) result_.failed_before = result_.failed;
+    const StopSignals signals;
+    while (!finished() && !stop_asked) {
       const auto before = result_.done + result_.failed;
       run_workers();
       count_done();
-      if (finished() || (fail_fast_ && result_.failed > 0)) break;
+      if (finished() || stop_asked || (fail_fast_ && result_.failed > 0)) break;
       // What is left runs elsewhere: wait for it, or take it over when its worker is gone.
       if (result_.done + result_.failed == before)
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
       release_the_dead();
     }
     progress_.end();
+    result_.interrupted = stop_asked && !finished();
+    name_failures();
     return result_;
   }
 
@@ -114,12 +146,22 @@ class Fleet {
   /// A worker that ends before it said anything could not start; the same would happen again.
   void count_empty_start(const Worker& w, int status) {
     constexpr int kMost = 3;
-    if (w.spoke || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) return;
+    if (w.spoke || stop_asked || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) return;
     if (++empty_starts_ < kMost) return;
     trouble_ = fmt::format(
         "{} workers in a row ended before they could begin ({}); what they said stands above: look "
         "at the temporary folder, the database {} and the memory",
         kMost, death(status, false, 0), options_.db);
+  }
+
+  void name_failures() {
+    std::map<std::string, const TrialPlan*> wanted;
+    for (const auto& t : trials_) wanted[t.spec.id] = &t;
+    for (const auto& t : store_.trials()) {
+      if (t.state != "failed" || wanted.count(t.id) == 0) continue;
+      result_.failures.push_back(
+          {t.id, fmt::format("{} {} {} {:g}", t.model, t.method, t.pattern, t.sparsity), t.error});
+    }
   }
 
   void release_the_dead() {
@@ -157,6 +199,8 @@ class Fleet {
     for (int i = 0; i < count; ++i) workers.emplace_back(source_.start(wishes_.path(), threads));
     while (!workers.empty()) {
       listen(workers);
+      if (stop_asked)
+        for (const auto& w : workers) kill(w.pid, SIGKILL);
       for (size_t i = 0; i < workers.size();) {
         if (!reap(workers[i])) {
           ++i;
@@ -164,7 +208,7 @@ class Fleet {
         }
         const bool crashed = !workers[i].trial.empty();
         workers.erase(workers.begin() + static_cast<long>(i));
-        if (crashed && !fail_fast_) workers.emplace_back(source_.start(wishes_.path(), threads));
+        if (crashed && !fail_fast_ && !stop_asked && trouble_.empty()) workers.emplace_back(source_.start(wishes_.path(), threads));
       }
     }
     if (!trouble_.empty()) fail("{}", trouble_);
@@ -207,7 +251,7 @@ class Fleet {
         progress_.failed_task(id, event.value("task", ""), event.value("why", ""));
       } else {
         w.trial.clear();
-        if (kind == "database") trouble_ = event.value("why", "");
+        if (kind == "stop") trouble_ = event.value("why", "");
         progress_.finish(w.name, id,
                          kind == "done" || kind == "lost" ? "" : event.value("why", ""));
       }
@@ -221,7 +265,7 @@ class Fleet {
     hear(w);
     close(w.out);
     count_empty_start(w, status);
-    if (!w.trial.empty()) {
+    if (!w.trial.empty() && !stop_asked) {
       const auto why = death(status, w.over_limit, w.limit);
       store_.fail(w.trial, w.name, why);
       progress_.finish(w.name, w.trial, why);

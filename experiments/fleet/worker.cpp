@@ -10,12 +10,16 @@
 #include <optional>
 #include <thread>
 
+#include "base/error.h"
+#include "base/file_digest.h"
 #include "base/reason.h"
 #include "hydra/yaml/yaml.h"
 #include "data/data.h"
 #include "fleet/process_name.h"
 #include "results/store.h"
+#include "trial/identity.h"
 #include "trial/run_trial.h"
+#include "trial/source_digest.h"
 #include "fleet/runner.h"
 
 namespace bench {
@@ -68,26 +72,77 @@ class Heart {
   std::thread thread_;
 };
 
+/// What goes on where it is not the trial's fault: the run stops, the trial stays to be done.
+struct Stop : Error {
+  using Error::Error;
+};
+
+/// The files are those that the trial was planned with: else its numbers would stand under an id
+/// that is of other bytes.
+void check_unchanged(const Trial& trial, const Value& config) {
+  const auto now = spec_of(config);
+  if (now.id == trial.id) return;
+  throw Stop(fmt::format(
+      "{} of trial {} ({} {}) changed since it was planned: nothing is recorded under the old id; "
+      "give the same command again, it plans with what is there now",
+      first_difference(trial.identity, now.identity), trial.id, trial.model, trial.method));
+}
+
+/// Smaller batches give the same numbers: they are tried before a trial fails for want of memory.
+constexpr int64_t kSmallestBatch = 64;
+
+bool try_smaller(Value& config, std::vector<std::string>& steps) {
+  const auto tokens = std::get<int64_t>(config.find("batch_tokens")->data);
+  if (tokens <= kSmallestBatch) return false;
+  const auto smaller = std::max(kSmallestBatch, tokens / 4);
+  config.set("batch_tokens", smaller);
+  steps.push_back(fmt::format("out of memory at batch_tokens={}: again with {}", tokens, smaller));
+  return true;
+}
+
 /// The trial's outcome, or why there is none.
 std::optional<Outcome> attempt(const Trial& trial, Workbench& bench, std::string& why) {
-  try {
-    const auto config = load_yaml(trial.config, "trial " + trial.id);
-    return run_trial(config, bench, [&](const std::string& phase, int64_t done, int64_t of) {
-      tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
-    });
-  } catch (const std::exception& e) {
-    why = reason_of(e).text;
-  }
-  return std::nullopt;
+  auto config = load_yaml(trial.config, "trial " + trial.id);
+  const TrialProgress progress = [&](const std::string& phase, int64_t done, int64_t of) {
+    tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
+  };
+  std::vector<std::string> steps;
+  for (;;) try {
+      check_unchanged(trial, config);
+      auto outcome = run_trial(config, bench, progress);
+      check_unchanged(trial, config);
+      if (!steps.empty()) outcome.notes.emplace_back("memory", Json(steps).dump());
+      outcome.code = code_of(config);
+      outcome.revision = revision();
+      return outcome;
+    } catch (const Stop&) {
+      throw;
+    } catch (const std::exception& e) {
+      const auto reason = reason_of(e);
+      why = reason.text;
+      if (!reason.memory || !try_smaller(config, steps)) return std::nullopt;
+      bench.forget();
+    }
+}
+
+/// A run that cannot go on says why, once; the trial stays to be done.
+[[noreturn]] void stop(Store* store, const std::string& id, const std::string& worker,
+                       const std::string& why) {
+  if (store) store->release(worker);
+  tell({{"event", "stop"}, {"id", id}, {"why", why}});
+  throw Error(why);
 }
 
 bool run_one(Store& store, const std::string& db, const Trial& trial, const std::string& worker,
              Workbench& bench) {
   std::string why;
-  const auto outcome = [&] {
+  std::optional<Outcome> outcome;
+  try {
     const Heart heart(db, trial.id, worker);  // ends before the row is written: then no lease is
-    return attempt(trial, bench, why);
-  }();
+    outcome = attempt(trial, bench, why);
+  } catch (const Stop& e) {
+    stop(&store, trial.id, worker, e.what());
+  }
   try {
     if (outcome) {
       const bool kept = store.finish(trial.id, worker, *outcome);
@@ -99,9 +154,7 @@ bool run_one(Store& store, const std::string& db, const Trial& trial, const std:
       tell({{"event", "failed"}, {"id", trial.id}, {"why", why}});
     }
   } catch (const std::exception& e) {
-    // The database's trouble is not the trial's: it stays to be done.
-    tell({{"event", "database"}, {"id", trial.id}, {"why", reason_of(e).text}});
-    throw;
+    stop(nullptr, trial.id, worker, reason_of(e).text);  // the database's trouble
   }
   return outcome.has_value();
 }
@@ -111,6 +164,9 @@ bool run_one(Store& store, const std::string& db, const Trial& trial, const std:
 int work(const std::string& wish_file) {
   const auto order = Json::parse(read_file(wish_file));
   const auto db = order.at("db").get<std::string>();
+  std::vector<KnownFile> files;
+  for (const auto& f : order.at("files")) files.push_back({f.at(0), f.at(1), f.at(2)});
+  know_files(files);
   Store store(db);
   Workbench bench;
   Store::Wish wish;

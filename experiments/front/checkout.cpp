@@ -13,7 +13,8 @@ std::filesystem::path checkout(const std::string& inside, const std::string& rem
   if (fs::exists(inside, ignored)) return ".";
   for (auto at = fs::read_symlink("/proc/self/exe", ignored); at.has_relative_path();
        at = at.parent_path())
-    if (fs::exists(at / inside, ignored)) return at;
+    for (const auto& root : {at, at / "share/prunebench"})  // a checkout, or what was installed
+      if (fs::exists(root / inside, ignored)) return root;
   fail("{} was not found; set BENCH_HOME to the checkout{}", inside, remedy);
 }
 

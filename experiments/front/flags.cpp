@@ -124,6 +124,7 @@ std::string help_of(const std::vector<Verb>& verbs) {
          "truth about the result.\n\n" +
          rows(lines) +
          "\n'bench VERB --help' tells more. Results are in out/bench.db unless --db says otherwise."
+         "\n--plugin FILE.so, with every verb: criteria and other plugins from elsewhere."
          "\nExit codes: 0 done, 1 something failed, 2 the command or its configuration is wrong.\n";
 }
 

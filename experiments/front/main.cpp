@@ -1,7 +1,9 @@
 // bench: the verbs that need no tensor; all others are handed to bench-engine.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 
 #include "base/near.h"
 #include "base/printable.h"
@@ -26,7 +28,31 @@ const Verb& verb_named(const std::string& name) {
       fmt::format("there is no verb '{}'{}; see 'bench --help'", name, suggestion(name, known)));
 }
 
-int dispatch(const std::vector<std::string>& words) {
+/// Takes every `--plugin FILE` out of the words and hands the files to the programs behind.
+std::vector<std::string> without_plugins(const std::vector<std::string>& words) {
+  const char* given = std::getenv("BENCH_PLUGINS");
+  std::string plugins = given ? given : "";
+  std::vector<std::string> rest;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool joined = words[i].rfind("--plugin=", 0) == 0;
+    if (words[i] == "--") {
+      rest.insert(rest.end(), words.begin() + static_cast<long>(i), words.end());
+      break;
+    }
+    if (!joined && words[i] != "--plugin") {
+      rest.push_back(words[i]);
+      continue;
+    }
+    if (!joined && i + 1 == words.size()) throw Usage("--plugin: which file? a shared library (.so)");
+    const auto file = joined ? words[i].substr(9) : words[++i];
+    plugins += (plugins.empty() ? "" : ":") + std::filesystem::absolute(file).string();
+  }
+  if (!plugins.empty()) setenv("BENCH_PLUGINS", plugins.c_str(), 1);
+  return rest;
+}
+
+int dispatch(const std::vector<std::string>& all) {
+  const auto words = without_plugins(all);
   if (words.empty()) throw Usage("which verb? see 'bench --help'");
   if (words[0] == "help" && words.size() > 1 && !is_help(words[1])) {
     print(help_of(verb_named(words[1])));

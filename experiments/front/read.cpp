@@ -2,13 +2,20 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <optional>
+
+#include <nlohmann/json.hpp>
 
 #include "base/near.h"
 #include "base/regular_file.h"
 #include "front/verbs.h"
 #include "reports/escape.h"
+#include "reports/layout.h"
 #include "reports/leaderboard.h"
+#include "reports/long.h"
 #include "reports/render.h"
+#include "reports/summary.h"
 
 namespace bench::front {
 
@@ -51,12 +58,86 @@ void write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
+namespace {
+
+std::vector<std::string> split_list(const std::string& list) {
+  std::vector<std::string> parts(1);
+  for (const char c : list) {
+    if (c == ',')
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
+/// "50%", "0.5".
+double share_of(const std::string& word) {
+  char* end = nullptr;
+  const double value = std::strtod(word.c_str(), &end);
+  const std::string rest = end;
+  if (end == word.c_str() || (!rest.empty() && rest != "%"))
+    throw Usage(fmt::format("report: --sparsity: '{}' is no share; write 0.5 or 50%", word));
+  return rest == "%" ? value / 100 : value;
+}
+
+/// The table that the flags describe; nothing where none of them is given.
+std::optional<Layout> layout_of(const Options& options) {
+  const char* const flags[] = {"--rows", "--columns", "--metric",   "--method",
+                               "--pattern", "--sparsity", "--mean", "--rank"};
+  if (std::none_of(std::begin(flags), std::end(flags),
+                   [&](const char* f) { return options.has(f); }))
+    return {};
+  Layout layout;
+  layout.rows = options.get("--rows", layout.rows);
+  if (options.has("--columns"))
+    layout.columns = split_list(options.get("--columns", ""));
+  else if (layout.rows == "setting" || options.has("--mean"))
+    layout.columns = {"task"};
+  const auto all = [&](const char* flag) {
+    std::vector<std::string> list;
+    for (const auto& word : options.all(flag))
+      for (auto& part : split_list(word)) list.push_back(std::move(part));
+    return list;
+  };
+  layout.metrics = all("--metric");
+  layout.methods = all("--method");
+  layout.patterns = all("--pattern");
+  for (const auto& word : all("--sparsity")) layout.sparsities.push_back(share_of(word));
+  for (const auto& list : options.all("--mean")) layout.means.push_back(split_list(list));
+  layout.rank = options.has("--rank");
+  return layout;
+}
+
+}  // namespace
+
 int report(const Options& options) {
   const Format format = as_usage([&] { return format_named(options.get("--format", "table")); });
-  const Rows rows = read_rows(opened(options));
+  std::vector<std::unique_ptr<Store>> stores;
+  auto paths = options.all("--db");
+  if (paths.empty()) paths.emplace_back("out/bench.db");
+  std::vector<const Store*> read;
+  for (const auto& path : paths) {
+    stores.push_back(std::make_unique<Store>(path, Store::Mode::ReadOnly));
+    read.push_back(stores.back().get());
+  }
+  const Rows rows = read_rows(read);
   const Selection selection{options.all("--model"), options.all("--task"),
                             options.all("--protocol"), options.has("--across-models")};
-  const Report tables = as_usage([&] { return pivot(rows, selection); });
+  if (options.has("--summary")) {
+    print(render_summary(rows, paths.front(), colours()));
+    return 0;
+  }
+  if (options.has("--long")) {
+    as_usage([&] { check_selection(rows, selection); });
+    print(render_long(rows, selection));
+    return 0;
+  }
+  const Report tables = as_usage([&] {
+    auto all = pivot(rows, selection);
+    if (const auto layout = layout_of(options)) return laid_out(all, *layout);
+    return options.has("--together") ? all : split_structures(all);
+  });
   print(render(tables, rows, format, {colours(), columns()}));
   return 0;
 }
@@ -68,14 +149,61 @@ int leaderboard(const Options& options) {
   return 0;
 }
 
+namespace {
+
+/// What `list` shows, for programs.
+std::string listed(const std::vector<Trial>& trials, bool json) {
+  using Json = nlohmann::ordered_json;
+  Json all = Json::array();
+  std::string out = "number,trial,state,model,method,pattern,sparsity,seconds,error,remark\r\n";
+  for (const auto& t : trials) {
+    const bool over = t.state == "done" || t.state == "failed";
+    const double seconds = over ? t.finished - t.started : kNone;
+    if (json)
+      all.push_back({{"number", t.number}, {"trial", t.id}, {"state", t.state}, {"model", t.model},
+                     {"method", t.method}, {"pattern", t.pattern}, {"sparsity", t.sparsity},
+                     {"seconds", over ? Json(seconds) : Json()}, {"error", t.error},
+                     {"remark", t.remark}});
+    else
+      out += fmt::format("{},{},{},{},{},{},{},{},{},{}\r\n", t.number, t.id, t.state, csv(t.model),
+                         csv(t.method), csv(t.pattern), exact(t.sparsity), exact(seconds),
+                         csv(t.error), csv(t.remark));
+  }
+  return json ? all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n" : out;
+}
+
+/// By number, or as --sort says.
+void sort_trials(std::vector<Trial>& trials, const std::string& by) {
+  std::stable_sort(trials.begin(), trials.end(), [&](const Trial& a, const Trial& b) {
+    if (by == "model") return a.model < b.model;
+    if (by == "method") return a.method < b.method;
+    if (by == "time") return a.finished - a.started > b.finished - b.started;
+    return a.number < b.number;
+  });
+}
+
+}  // namespace
+
 int list(const Options& options) {
   const bool colour = colours();
-  const auto trials = opened(options).trials();
+  if (!options.has("--db") && !std::filesystem::exists("out/bench.db")) {
+    print("nothing has been run here yet: bench run configs/smoke.yaml\n");
+    return 0;
+  }
+  auto trials = opened(options).trials();
+  const size_t count = trials.size();
+  std::erase_if(trials, [&](const Trial& t) {
+    return !among(options.all("--state"), t.state) || !among(options.all("--model"), t.model) ||
+           !among(options.all("--method"), t.method);
+  });
+  sort_trials(trials, options.get("--sort", "number"));
+  if (const auto format = options.get("--format", "table"); format != "table") {
+    print(listed(trials, format == "json"));
+    return 0;
+  }
   std::string out;
   size_t shown = 0;
   for (const auto& t : trials) {
-    if (!among(options.all("--state"), t.state) || !among(options.all("--model"), t.model))
-      continue;
     ++shown;
     out += fmt::format("{:>5}  {:<16}  {}{:<11}{}  {:<16}  {:<20}  {:<22}  {:>9}", t.number,
                        printable(t.id.substr(0, 16)), colour ? colour_of(t.state) : "", t.state,
@@ -84,7 +212,7 @@ int list(const Options& options) {
                        seconds_of(t));
     out += t.error.empty() ? "\n" : "  " + printable(t.error) + "\n";
   }
-  print(out + fmt::format("{} of {} trials\n", shown, trials.size()));
+  print(out + fmt::format("{} of {} trials\n", shown, count));
   return 0;
 }
 

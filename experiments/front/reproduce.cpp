@@ -36,10 +36,10 @@ std::set<std::string> choices_of(const fs::path& home, const char* group) {
 }
 
 /// Without a database everything is missing, and each number has its command.
-Rows rows_of(const Options& options) {
+std::optional<Store> opened(const Options& options) {
   const std::string path = options.get("--db", "out/bench.db");
   if (!options.has("--db") && !fs::exists(path)) return {};
-  return read_rows(Store(path, Store::Mode::ReadOnly));
+  return std::optional<Store>(std::in_place, path, Store::Mode::ReadOnly);
 }
 
 }  // namespace
@@ -60,7 +60,8 @@ int reproduce(const Options& options) {
   for (const auto& name : options.all("--protocol")) join.protocols.insert(name);
   join.criteria = choices_of(own ? home_folder() : home, "criterion");
   join.tasks = choices_of(own ? home_folder() : home, "task");
-  const Rows rows = rows_of(options);
+  const auto store = opened(options);
+  const Rows rows = store ? read_rows(*store) : Rows{};
   print(render_reproduced(bench::reproduce(table, published, rows, join), rows,
                           options.get("--format", "table")));
   return 0;

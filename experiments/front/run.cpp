@@ -74,7 +74,9 @@ std::vector<std::string> engine_words(const Options& options, const ComposeReque
     words.emplace_back("--db");
     words.push_back(options.get("--db", ""));
   }
-  for (const char* flag : {"--retry-failed", "--no-report"})
+  if (options.has("--keep") && options.has("--again"))
+    throw Usage(fmt::format("{}: only one of --keep and --again may be given", options.verb));
+  for (const char* flag : {"--retry-failed", "--no-report", "--keep", "--again"})
     if (options.has(flag)) words.emplace_back(flag);
   words.insert(words.end(), request.overrides.begin(), request.overrides.end());
   return words;

@@ -64,7 +64,29 @@ std::string head(const Trial& t) {
       t.worker.empty() ? "-" : printable(t.worker), time_text(t.submitted), time_text(t.started),
       time_text(t.finished));
   if (!t.error.empty()) out += "error: " + printable(t.error) + "\n";
+  if (!t.past.empty()) out += "stands in no table: " + printable(t.past) + "\n";
+  if (!t.remark.empty()) out += "remark: " + printable(t.remark) + "\n";
   return out;
+}
+
+/// What the numbers came from; of an older ledger's rows that is not known.
+std::string code(const Trial& t) {
+  if (t.state != "done") return "";
+  std::string out = heading("code");
+  out += "  revision " + (t.revision.empty() ? "not known" : printable(t.revision)) + "\n";
+  const Json plugins = Json::parse(t.code, nullptr, false);
+  if (!plugins.is_object()) return out + "  source of its plugins not known\n";
+  for (const auto& [plugin, digest] : plugins.items())
+    out += fmt::format("  {:<32}  {}\n", printable(plugin), digest.get<std::string>());
+  return out;
+}
+
+std::string past_of(const Store& store, const Trial& t) {
+  std::string out;
+  for (const auto& old : store.history(t.id))
+    out += fmt::format("  {}  measured {}: {}\n", old.id, time_text(old.finished),
+                       printable(old.past));
+  return out.empty() ? out : heading("history") + out;
 }
 
 std::string measured(const Outcome& o) {
@@ -113,6 +135,16 @@ std::string pairs(const char* title, const std::vector<std::pair<std::string, st
   return out;
 }
 
+/// A file that runs to the same id: JSON is YAML; what is a default stands there as well.
+std::string config_file(const Trial& t) {
+  const Json config = Json::parse(t.config, nullptr, false);
+  if (!config.is_object()) fail("trial {} holds no configuration", t.id);
+  std::string out = fmt::format("# bench run THIS_FILE: trial {}\n", printable(t.id));
+  for (const auto& [key, value] : config.items())
+    out += key + ": " + value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return out;
+}
+
 int show_request(Options options) {
   if (options.arguments.size() != 3)
     throw Usage(
@@ -157,12 +189,16 @@ int show(const Options& options) {
   }
   Outcome outcome = store.outcome_without_items(trial->id);
   for (auto& v : inherited(store, *trial)) outcome.verdicts.push_back(std::move(v));
+  if (options.has("--config")) {
+    print(config_file(*trial));
+    return 0;
+  }
   if (options.has("--json")) {
     const Json json = provenance(*trial, outcome, true);
     print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     return 0;
   }
-  std::string out = head(*trial) + measured(outcome) + pairs("hashes", whole_hashes(outcome)) +
+  std::string out = head(*trial) + past_of(store, *trial) + measured(outcome) + code(*trial) + pairs("hashes", whole_hashes(outcome)) +
                     pairs("notes", outcome.notes) + pairs("environment", outcome.environment) +
                     heading("config");
   const Json config = Json::parse(trial->config, nullptr, false);

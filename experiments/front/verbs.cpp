@@ -1,5 +1,7 @@
 #include "front/verbs.h"
 
+#include "reports/layout.h"
+
 namespace bench::front {
 
 namespace {
@@ -10,9 +12,39 @@ const Flag kDb{"--db", "PATH", "the database of results (default: out/bench.db)"
 const Flag kModels{"--models", "DIR", "where models are looked up, besides data/models", true};
 
 std::vector<Flag> show_flags() {
-  std::vector<Flag> flags{kDb, {"--json", "", "as JSON, whole"}};
+  std::vector<Flag> flags{kDb,
+                          {"--json", "", "as JSON, whole"},
+                          {"--config", "", "as a configuration file that runs to the same id"}};
   for (auto& flag : request_flags()) flags.push_back(std::move(flag));
   return flags;
+}
+
+std::vector<Flag> report_flags() {
+  Flag db = kDb;
+  db.repeats = true;
+  return {db,
+          {.name = "--format",
+           .value = "NAME",
+           .doc = "default: table; one of",
+           .choices = {"table", "markdown", "csv", "json", "latex", "html"}},
+          {"--model", "NAME", "only this model", true},
+          {"--task", "NAME", "only this task, with or without its window", true},
+          {"--protocol", "NAME", "only numbers of this protocol", true},
+          {.name = "--rows",
+           .value = "WHAT",
+           .doc = "what rows are; default: method; one of",
+           .choices = row_names()},
+          {"--columns", "WHAT", "what columns are: task, sparsity, metric, or several (task,metric)"},
+          {"--metric", "NAME", "of each task this metric in place of its first", true},
+          {"--method", "NAME", "only this method, all its settings or one", true},
+          {"--pattern", "NAME", "only this pattern", true},
+          {"--sparsity", "SHARE", "only this sparsity: 0.5 or 50%", true},
+          {"--mean", "TASKS", "a column with the mean of these tasks: arc_easy,piqa,boolq", true},
+          {"--rank", "", "a column with the mean rank over the others"},
+          {"--summary", "", "one screen: the best methods, failures, what to type next"},
+          {"--together", "", "structured and unstructured patterns in one table"},
+          {"--long", "", "one row a trial and metric, every key of the configuration a column (CSV)"},
+          {"--across-models", "", "models side by side, where all is measured alike"}};
 }
 
 Verb paired_verb() {
@@ -32,6 +64,25 @@ Verb paired_verb() {
           paired};
 }
 
+/// What people change in a database.
+std::vector<Verb> change_verbs() {
+  return {{"name",
+           "TRIAL... LABEL",
+           "give trials another method's name in tables",
+           2,
+           kAny,
+           {kDb},
+           name_trials},
+          {"note", "TRIAL TEXT", "keep a remark with a trial", 2, 2, {kDb}, note_trial},
+          {"rm",
+           "TRIAL...",
+           "take trials out of all tables; they stay as history",
+           1,
+           kAny,
+           {kDb, {"--reason", "TEXT", "why: it stands in the history"}},
+           remove_trials}};
+}
+
 std::vector<Verb> read_verbs() {
   return {{"list",
            "",
@@ -44,27 +95,23 @@ std::vector<Verb> read_verbs() {
              .doc = "only those",
              .repeats = true,
              .choices = {"pending", "running", "done", "failed", "interrupted"}},
-            {"--model", "NAME", "only those of this model", true}},
+            {"--model", "NAME", "only those of this model", true},
+            {"--method", "NAME", "only those of this method", true},
+            {.name = "--sort",
+             .value = "BY",
+             .doc = "default: number; one of",
+             .choices = {"number", "model", "method", "time"}},
+            {.name = "--format",
+             .value = "NAME",
+             .doc = "default: table; one of",
+             .choices = {"table", "csv", "json"}}},
            list},
           {"show", "TRIAL | request TASK I",
            "everything about one trial (the beginning of its id will do), or what a task sends for "
            "its item I",
            1, 3, show_flags(), show},
-          {"report",
-           "",
-           "tables: method against sparsity for each model, task and protocol",
-           0,
-           0,
-           {kDb,
-            {.name = "--format",
-             .value = "NAME",
-             .doc = "default: table; one of",
-             .choices = {"table", "markdown", "csv", "json", "latex"}},
-            {"--model", "NAME", "only this model", true},
-            {"--task", "NAME", "only this task, with or without its window", true},
-            {"--protocol", "NAME", "only numbers of this protocol", true},
-            {"--across-models", "", "models side by side, where all is measured alike"}},
-           report},
+          {"report", "", "tables of a database, as they are or as you lay them out", 0, 0,
+           report_flags(), report},
           paired_verb(),
           {"leaderboard",
            "",
@@ -125,15 +172,19 @@ std::vector<Flag> config_flags() {
 }
 
 std::vector<Verb> engine_verbs() {
-  auto run_flags = config_flags();
+  auto run_flags = config_flags(), plan_flags = run_flags;
+  plan_flags.push_back(kDb);
   run_flags.insert(run_flags.end(), {kDb,
                                      {"--retry-failed", "", "run trials again that failed before"},
+                                     {"--keep", "", "keep numbers whose code changed since"},
+                                     {"--again", "", "measure anew what is done, too"},
                                      {"--no-report", "", "print no tables at the end"}});
   return {
       {"run", "[CONFIG] [KEY=VALUE]...", "run a sweep: what is not in the database yet", 0, kAny,
        run_flags, run},
-      {"plan", "[CONFIG] [KEY=VALUE]...", "list its trials and all its mistakes; runs nothing", 0,
-       kAny, config_flags(), run},
+      {"plan", "[CONFIG] [KEY=VALUE]...",
+       "list its trials and all its mistakes, count what is done; runs nothing", 0, kAny, plan_flags,
+       run},
       {"verify",
        "FOLDER",
        "compare with recorded results below a folder, or in one file",
@@ -141,6 +192,8 @@ std::vector<Verb> engine_verbs() {
        1,
        {kModels, {"--full", "", "large models whole, not only their first parts"}},
        verify},
+      {"conform", "NAME", "run the conformance suite on one criterion, allocator or update", 1, 1,
+       {}, conform},
       {"criteria",
        "[TERM]...",
        "what there is to prune with, all or by terms: units=head data=none year>=2024",
@@ -167,6 +220,7 @@ const std::vector<Verb>& verbs() {
     auto list = engine_verbs();
     const auto readers = read_verbs();
     list.insert(list.begin() + 2, readers.begin(), readers.end());  // after run and plan
+    for (auto& verb : change_verbs()) list.push_back(std::move(verb));
     const auto checking = checking_verbs();
     list.insert(list.end(), checking.begin(), checking.end());
     return list;

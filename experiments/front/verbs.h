@@ -17,12 +17,16 @@ std::vector<Flag> request_flags();
 
 int run(const Options& options);  // also plan: composes or shows, then hands over
 int verify(const Options& options);
+int conform(const Options& options);
 int list(const Options& options);
 int show(const Options& options);
 int report(const Options& options);
 int paired(const Options& options);
 int leaderboard(const Options& options);
 int diff(const Options& options);
+int name_trials(const Options& options);
+int note_trial(const Options& options);
+int remove_trials(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
 int ask(const Options& options);
 int reproduce(const Options& options);

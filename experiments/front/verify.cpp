@@ -1,4 +1,4 @@
-// verify: recorded results are replayed by a program of its own, built where it is first asked for.
+// verify and conform: programs of their own, built where they are first asked for.
 #include "front/verbs.h"
 
 namespace bench::front {
@@ -11,6 +11,10 @@ int verify(const Options& options) {
   }
   if (options.has("--full")) words.emplace_back("--full");
   return hand_over(words, "bench-parity");
+}
+
+int conform(const Options& options) {
+  return hand_over({"conform", options.arguments[0]}, "bench-conform");
 }
 
 }  // namespace bench::front

@@ -71,6 +71,7 @@ class Dynamic : public Task {
     source_.check();
     other_.check();
   }
+  std::vector<std::string> files() const override { return {source_.file, other_.file}; }
   Accepts accepts() const override { return {.input = Input::Images}; }
 
   std::vector<Metric> run(const TaskContext& c) const override {

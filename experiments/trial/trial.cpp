@@ -2,13 +2,13 @@
 
 #include <set>
 
-#include "base/digest.h"
 #include "base/reason.h"
 #include "data/calibration.h"
 #include "data/data.h"
 #include "fleet/runner.h"
 #include "models/checkpoint.h"
 #include "tensor/device.h"
+#include "trial/identity.h"
 #include "trial/stages.h"
 
 namespace bench {
@@ -102,117 +102,6 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
           check(s.accepts(), fmt::format("stage {}.{}", part, l), input, name);
         });
   });
-}
-
-/// Files of a model's folder that any reader looks at: a README changes no number.
-bool is_read(const std::filesystem::path& file) {
-  static const std::set<std::string> kEndings{".json", ".safetensors", ".gguf", ".bin",  ".model",
-                                              ".th",   ".pth",         ".pt",   ".ckpt", ".tar"};
-  const auto name = file.filename().string();
-  return name == "merges.txt" || kEndings.contains(file.extension().string());
-}
-
-/// The bytes that a model is: digests of its files, from the manifest where it is shipped.
-std::string model_digest(const std::filesystem::path& path) {
-  if (std::filesystem::is_regular_file(path)) return sha256_file(path.string());
-  check_shipped(path);
-  std::string all;
-  std::set<std::filesystem::path> files;
-  for (const auto& f : std::filesystem::directory_iterator(path))
-    if (f.is_regular_file() && is_read(f.path())) files.insert(f.path());
-  for (const auto& f : files) all += f.filename().string() + " " + sha256_file(f.string()) + "\n";
-  return sha256_hex(all);
-}
-
-std::string cached_digest(const std::filesystem::path& path) {
-  static std::map<std::string, std::string> known;
-  auto& slot = known[path.string()];
-  if (slot.empty()) slot = model_digest(path);
-  return slot;
-}
-
-/// Digests of what a task reads beside the shipped data, whose bytes are known: with another file
-/// it is another trial.
-Value own_files(const Value& config, const std::string& label) {
-  Value all{Value::Map{}};
-  for (const auto& [name, task] : tasks_from(config)) {
-    if (name != label) continue;
-    for (const auto& file : task->files())
-      if (shipped_digest(file).empty()) all.set(file, data_digest(file));
-  }
-  return all;
-}
-
-Value identity_of(const Value& config) {
-  const bool dense = is_dense(config);
-  Value id{Value::Map{}};
-  id.set("model", cached_digest(model_path(config)));
-  if (const auto& variant = config.find("model")->find("tokenizer")->string(); variant != "auto")
-    id.set("tokenizer", variant);
-  const auto settings = trial_schema().canonical(config);
-  for (const auto& e : settings.map())
-    if (e.key == "device" || (!dense && (e.key == "sparsity" || e.key == "shrink")))
-      id.set(e.key, e.value);
-  if (!dense) {
-    const auto method = method_from(config);
-    id.set("criterion", Registry<Criterion>::instance().canonical(*config.find("criterion")));
-    id.set("allocator", Registry<Allocator>::instance().canonical(*config.find("allocator")));
-    Value::List updates;
-    for (const auto& u : updates_of(config))
-      updates.push_back(Registry<Update>::instance().canonical(u));
-    if (updates.size() == 1) id.set("update", updates.front());
-    if (updates.size() > 1) id.set("update", Value(updates));
-    id.set("pattern", Pattern::schema().canonical(*config.find("pattern")));
-    if (method.measures() ||
-        stages_calibrate(config)) {  // where nothing is measured, the data changes nothing
-      const auto data = *config.find("data");
-      id.set("data", calibration_schema().canonical(data));
-      id.set("data_bytes", data_digest(data.find("file")->string()));
-      if (config.find("propagation")->string() != "sequential_block")
-        id.set("propagation", *config.find("propagation"));
-    }
-  }
-  add_stage_identity(config, id);
-  Value tasks{Value::Map{}};
-  for (const auto& [label, task, line] : config.find("task")->map()) {
-    auto canonical = Registry<Task>::instance().canonical(task);
-    for (const char* file : {"text", "file"})
-      if (const Value* f = task.find(file)) canonical.set("bytes", data_digest(f->string()));
-    if (const auto bytes = own_files(config, label); !bytes.map().empty())
-      canonical.set("files", bytes);
-    tasks.set(label, canonical);
-  }
-  id.set("tasks", tasks);
-  return id;
-}
-
-std::string method_label(const Value& config) {
-  const auto stages = stage_labels(config);
-  if (is_dense(config)) return stages.empty() ? "dense" : "dense+" + stages;
-  const Value* given = config.find("method");
-  if (given && given->is_string() && !given->string().empty()) return given->string();
-  auto label = config.find("criterion")->find("name")->string();
-  for (const auto& u : updates_of(config)) label += "+" + u.find("name")->string();
-  const auto allocator = config.find("allocator")->find("name")->string();
-  if (allocator != "uniform") label += "/" + allocator;
-  return stages.empty() ? label : label + "+" + stages;
-}
-
-TrialSpec spec_of(const Value& config) {
-  TrialSpec s;
-  s.config = to_json(config);
-  s.identity = identity_text(identity_of(config));
-  s.id = sha256_hex(s.identity).substr(0, 16);
-  s.model = config.find("model")->find("name")->string();
-  s.method = method_label(config);
-  const auto pattern = Pattern::from(Config(*config.find("pattern"), "pattern"));
-  s.pattern = is_dense(config) ? "dense" : pattern.label();
-  s.sparsity = is_dense(config)             ? 0
-               : pattern.fixed_share() >= 0 ? pattern.fixed_share()
-                                            : std::get<double>(config.find("sparsity")->data);
-  s.share_key = s.model + "|" + to_json(*config.find("data"));
-  s.time_limit = std::get<double>(config.find("launcher")->find("time_limit")->data);
-  return s;
 }
 
 /// Workers are started once for all jobs: of the launcher's keys only the time limit may differ.

@@ -5,6 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include <torch/headeronly/version.h>
+
 #include "base/digest.h"
 #include "walk/pruner.h"
 #include "walk/sparsity.h"
@@ -35,6 +37,8 @@ void record_environment(Outcome& out, const std::string& device) {
                      {"cpu", cpu_name()},
                      {"threads", std::to_string(at::get_num_threads())},
                      {"cpu_capability", at::get_cpu_capability()},
+                     {"libtorch", fmt::format("{}.{}.{}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR,
+                                              TORCH_VERSION_PATCH)},
                      {"compiler", __VERSION__}};
 }
 

@@ -56,6 +56,12 @@ std::shared_ptr<const void> Workbench::get(const std::string& key, const Make& m
   return value;
 }
 
+void Workbench::forget() {
+  recent_.clear();
+  index_.clear();
+  held_ = 0;
+}
+
 std::shared_ptr<Workbench::Loaded> Workbench::model(const std::filesystem::path& path,
                                                     const at::Device& device) {
   const auto loaded = get_as<Loaded>("model|" + path.string() + "|" + device.str(), [&] {

@@ -27,6 +27,9 @@ class Workbench {
         std::static_pointer_cast<const T>(get(key, [&] { return make(); })));
   }
 
+  /// Lets all of it go; who holds an answer keeps it.
+  void forget();
+
   struct Loaded {
     Checkpoint checkpoint;
     std::unique_ptr<Model> model;

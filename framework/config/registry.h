@@ -12,6 +12,9 @@
 
 namespace bench {
 
+/// The shared library whose plugins enroll themselves while it is loaded; empty: the program's own.
+std::string& enrolling_library();
+
 /// Name -> schema and factory for one plugin interface. Filled before main(), read-only afterwards.
 template <class T>
 class Registry {
@@ -20,6 +23,7 @@ class Registry {
     About about;
     Schema schema;  // without `name`
     std::unique_ptr<T> (*make)(const Config&);
+    std::string file;  // of its source, as the compiler named it
   };
 
   static Registry& instance() {
@@ -103,7 +107,7 @@ class Registry {
 };
 
 template <class T, std::derived_from<T> Impl>
-bool enroll(const char* name, About about) {
+bool enroll(const char* name, About about, const char* file = "") {
   Schema schema;
   if constexpr (requires { Impl::schema(); }) schema = Impl::schema();
   return Registry<T>::instance().add(
@@ -112,7 +116,8 @@ bool enroll(const char* name, About about) {
                  return std::make_unique<Impl>(config);
                else
                  return std::make_unique<Impl>();
-             }});
+             },
+             enrolling_library().empty() ? file : enrolling_library()});
 }
 
 /// BENCH_REGISTER(Criterion, Wanda, "wanda", .doc = "one sentence", .source = "...", .year = 2023);
@@ -120,6 +125,6 @@ bool enroll(const char* name, About about) {
 /// have `static Schema schema()` and a constructor from `const Config&`.
 #define BENCH_REGISTER(Interface, Impl, name, ...) \
   [[maybe_unused]] const bool registered_##Impl =  \
-      ::bench::enroll<Interface, Impl>(name, ::bench::About{__VA_ARGS__})
+      ::bench::enroll<Interface, Impl>(name, ::bench::About{__VA_ARGS__}, __FILE__)
 
 }  // namespace bench

@@ -99,6 +99,11 @@ Key& Key::in(std::string its_unit) {
   unit = std::move(its_unit);
   return *this;
 }
+Key& Key::names_files() {
+  files = true;
+  return *this;
+}
+
 Key& Key::without_identity() {
   identity = false;
   return *this;
@@ -197,6 +202,18 @@ Value Schema::complete(const Value& given, const std::string& path) const {
   auto out = complete(given, path, mistakes);
   if (!mistakes.empty()) fail("{}", fmt::join(mistakes, "\n"));
   return out;
+}
+
+std::vector<std::string> Schema::files(const Value& completed) const {
+  std::vector<std::string> all;
+  for (const auto& k : keys_) {
+    const Value* v = k.files ? completed.find(k.name) : nullptr;
+    if (v && v->is_string()) all.push_back(v->string());
+    if (v && v->is_list())
+      for (const auto& one : v->list())
+        if (one.is_string()) all.push_back(one.string());
+  }
+  return all;
 }
 
 Value Schema::canonical(const Value& completed) const {

@@ -22,12 +22,14 @@ struct Key {
   double high = std::numeric_limits<double>::infinity();
   std::string unit;
   bool identity = true;  // false: changes no result (paths of output, threads), no part of ids
+  bool files = false;    // what it names are files, where they exist: their bytes are part of ids
 
   Key& one_of(std::vector<std::string> names);
   Key& range(double lowest, double highest);
   Key& at_least(double lowest);
   Key& in(std::string its_unit);
   Key& without_identity();
+  Key& names_files();
 };
 
 Key key(const std::string& name, bool fallback, const std::string& doc);
@@ -62,6 +64,8 @@ class Schema {
   Value complete(const Value& given, const std::string& path) const;
   /// What identity digests: a completed map without defaults and without keys that carry none.
   Value canonical(const Value& completed) const;
+  /// The values of the keys that name files, of a completed map.
+  std::vector<std::string> files(const Value& completed) const;
 
  private:
   std::vector<Key> keys_;

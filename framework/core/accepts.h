@@ -20,6 +20,9 @@ struct Accepts {
   bool exempt = true;                    // blocks left out, a target that is a share of parameters
   bool authors_ties = true;              // tie: reference
   bool depth = true;                     // units that go whole or not at all: blocks, sublayers
+  /// Under tie: reference it leaves counts and n:m as its authors' code does (rows that stay dense,
+  /// groups in another order of the columns); otherwise both are held.
+  bool leaves_pattern = false;
   int64_t slab = 0;                      // columns worked on together: m of n:m must divide it
   std::string use = {};                  // the remedy: "pattern=channels"; empty: derived
 

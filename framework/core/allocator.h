@@ -48,6 +48,11 @@ struct Split {
   const Scores& scores;
   const Stats& stats;  // of needs(), and what the criterion asked for
   double target;       // share of all competitors' weight that goes
+  /// The model as this step finds it and its data, for those that run it (Allocator::runs()).
+  const Probe* probe = nullptr;
+  /// What a part would keep of its competitors: by the criterion, the contest and the selection of
+  /// the method. Bool, in the shape of its scores.
+  std::function<Tensor(size_t part, Share share)> mask = {};
 };
 
 /// Splits one target over the parts.
@@ -59,6 +64,8 @@ class Allocator {
   virtual Needs needs() const { return {}; }
   /// Whether shares() reads scores: where it does not, the criterion is not asked for them.
   virtual bool wants_scores() const { return false; }
+  /// Whether shares() runs the model on the calibration data by itself.
+  virtual bool runs() const { return false; }
   /// One share per part, in their order.
   virtual std::vector<Share> shares(const Split& split) const = 0;
 };

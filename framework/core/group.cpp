@@ -135,6 +135,43 @@ void shrink(const Group& group, const Tensor& keep) {
   }
 }
 
+void reorder(const Group& group, const Tensor& order) {
+  at::NoGradGuard no_grad;
+  const auto from = order.cpu();
+  const auto lines = [&](int64_t width) {
+    return (from.unsqueeze(1) * width + at::arange(width)).flatten();
+  };
+  std::map<std::pair<Layer*, Slice::Dim>, Tensor> all;
+  for (const auto& s : group.slices) {
+    require(s.unit < 0, "units that own layers have no order inside one");
+    auto& place = all[{s.layer, s.dim}];
+    if (!place.defined()) place = at::arange(s.layer->matrix().size(s.dim));
+    const auto unit = lines(s.width);
+    for (int64_t k = 0; k < s.stretches; ++k) {
+      const auto at = s.begin + k * unit.numel();
+      place.slice(0, at, at + unit.numel()).copy_(unit + at);
+    }
+  }
+  for (const auto& [place, index] : all) {
+    Layer& l = *place.first;
+    const auto here = index.to(l.weight.device());
+    l.weight = l.matrix().index_select(place.second, here).reshape(l.weight.sizes()).contiguous();
+    if (place.second == Slice::Out && l.bias.defined()) l.bias = l.bias.index_select(0, here);
+    if (l.mask.defined()) l.mask = l.mask.index_select(place.second, here).contiguous();
+  }
+  for (const auto& f : group.followers) {
+    if (!f.values->defined()) continue;
+    const auto device = f.values->device();
+    if (f.kind == Follower::Index) {
+      const auto target = at::empty_like(from).scatter_(0, from, at::arange(from.numel()));
+      const auto taken = target.to(device).index_select(0, f.values->flatten().clamp_min(0));
+      *f.values = at::where(*f.values < 0, *f.values, taken.reshape(f.values->sizes()));
+    } else if (f.kind != Follower::Remade) {
+      *f.values = f.values->index_select(f.dim, lines(f.width).to(device));
+    }
+  }
+}
+
 void mask_followers(const Group& group, const Tensor& keep) {
   at::NoGradGuard no_grad;
   for (const auto& f : group.followers) {

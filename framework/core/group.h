@@ -80,6 +80,9 @@ struct Group {
 
 /// Removes the units for good: smaller tensors, the same function as the masked model.
 void shrink(const Group& group, const Tensor& keep);
+/// Puts the units into another order: unit u is then what unit order[u] was; the same function. order:
+/// int64 [units]. Not for units that own layers of their own (experts).
+void reorder(const Group& group, const Tensor& order);
 /// Zeroes what must be zero for the masked model to equal the shrunk one (Affine followers).
 void mask_followers(const Group& group, const Tensor& keep);
 

@@ -1,5 +1,6 @@
 #include "core/method.h"
 
+#include <algorithm>
 #include <set>
 
 namespace bench {
@@ -37,6 +38,12 @@ std::vector<std::string> Method::mistakes() const {
     all.emplace_back(
         "propagation per_linear: a structured pattern removes slices of several layers at once; "
         "use sequential_block or dense");
+  if (propagation != Propagation::SequentialBlock)
+    for (const auto& u : updates)
+      if (u->of_blocks())
+        all.push_back(u.name +
+                      ": repairs block by block, each behind the repaired ones; use "
+                      "propagation=sequential_block");
   each_part(*this, [&](const Accepts& a, const std::string& who) {
     note(all, [&] { bench::check(a, who, pattern); });
   });
@@ -63,6 +70,16 @@ Needs Method::needs() const {
   return all;
 }
 
+bool Method::of_blocks() const {
+  return std::any_of(updates.begin(), updates.end(), [](const auto& u) { return u->of_blocks(); });
+}
+
+bool Method::leaves_pattern() const {
+  bool any = false;
+  each_part(*this, [&](const Accepts& a, const std::string&) { any = any || a.leaves_pattern; });
+  return pattern.reference_ties && any;
+}
+
 Contest Method::contest() const {
   return pattern.contest == Contest::Method ? criterion->accepts().contest : pattern.contest;
 }
@@ -71,7 +88,8 @@ std::unique_ptr<Selection> Method::selection() const {
   const auto own = criterion->accepts();
   return pattern.reference_ties
              ? Registry<Selection>::instance().create(own.selection, own.selection_settings)
-             : Registry<Selection>::instance().create("exact");
+             : Registry<Selection>::instance().create(pattern.tail_removed ? "tails_removed"
+                                                                           : "exact");
 }
 
 std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {

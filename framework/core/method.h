@@ -38,7 +38,13 @@ struct Method {
   /// Throws the first of them.
   void check() const;
   /// Whether anything is measured on calibration data.
-  bool measures() const { return !needs().empty() || !allocator->needs().empty(); }
+  bool measures() const {
+    return !needs().empty() || !allocator->needs().empty() || allocator->runs() || of_blocks();
+  }
+  /// Whether an update repairs whole blocks.
+  bool of_blocks() const;
+  /// Whether counts and n:m are left as the authors' code of a part leaves them.
+  bool leaves_pattern() const;
   /// Of the criterion and the updates.
   Needs needs() const;
   /// Against what a weight competes: the pattern's word, or the criterion's own.

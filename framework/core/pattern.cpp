@@ -39,6 +39,10 @@ Schema Pattern::schema() {
           .one_of({"method", "layer", "row"}),
       key("keep", 2, "n:m: how many of every m consecutive inputs are KEPT").at_least(1),
       key("of", 4, "n:m: the m").at_least(2),
+      key("tail", "share",
+          "n:m: the last inputs of a row, fewer than m, keep their share of n (rounded up), or lose "
+          "m - n of them, all where they are no more, as in the code of Wanda, SparseGPT, RIA and GBLM")
+          .one_of({"share", "removed"}),
       key("groups", std::vector<std::string>{"head", "neuron"},
           "structured: kinds of groups whose units go"),
       key("exempt_first", 0, "structured: blocks at the start that stay whole")
@@ -72,6 +76,7 @@ Pattern Pattern::from(const Config& c) {
   if (p.kind == NM) {
     p.keep = c.get<int64_t>("keep");
     p.of = c.get<int64_t>("of");
+    p.tail_removed = c.get<std::string>("tail") == "removed";
     if (p.keep >= p.of) fail("{}: keep {} of {} removes nothing", c.path(), p.keep, p.of);
   }
   if (p.kind == Structured) {
@@ -136,7 +141,7 @@ Tensor select(const Tensor& score, Contest contest, double ratio, int64_t count)
   return keep.to(at::kBool).to(score.device());
 }
 
-Tensor select_nm(const Tensor& score, int64_t keep_n, int64_t of) {
+Tensor select_nm(const Tensor& score, int64_t keep_n, int64_t of, bool tail_removed) {
   const auto s = ready(score);
   auto keep = at::empty(s.sizes(), s.options().dtype(at::kByte));
   auto* out = keep.mutable_data_ptr<uint8_t>();
@@ -147,7 +152,16 @@ Tensor select_nm(const Tensor& score, int64_t keep_n, int64_t of) {
                         "select_nm");
   else
     kernels::select_nm(from, rows, columns, keep_n, of, out);
-  return keep.to(at::kBool).to(score.device());
+  keep = keep.to(at::kBool).to(score.device());
+  if (const int64_t rest = columns % of; rest > 0 && !tail_removed) {
+    const auto tail = s.narrow(-1, columns - rest, rest).cpu().contiguous();
+    const int64_t kept = (rest * keep_n + of - 1) / of, drop = rest - kept;
+    auto own = at::empty(tail.sizes(), tail.options().dtype(at::kByte));
+    kernels::select_rows(tail.const_data_ptr<float>(), rows, rest, &drop, 1,
+                         own.mutable_data_ptr<uint8_t>());
+    keep.narrow(-1, columns - rest, rest).copy_(own);
+  }
+  return keep;
 }
 
 Tensor select_nm_reference(const Tensor& score, int64_t keep_n, int64_t of) {

@@ -18,6 +18,8 @@ struct Pattern {
   Kind kind = Unstructured;
   Contest contest = Contest::Method;          // Unstructured
   int64_t keep = 0, of = 0;                   // NM: KEEP n of m consecutive inputs of a row
+  /// NM: a row's last inputs, fewer than m: they keep ceil(rest n / m), or lose min(m - n, rest).
+  bool tail_removed = false;
   std::vector<std::string> groups;            // Structured: the kinds of Group
   int64_t exempt_first = 0, exempt_last = 0;  // Structured: blocks left whole at either end
   /// Structured: a share of all parameters (embeddings, norms too), not of what may be removed.
@@ -51,7 +53,7 @@ int64_t removed_units(int64_t units, int64_t unit_width, double ratio, int64_t a
 /// -inf: already gone. Throws if a score is NaN. `count`, where >= 0, replaces the count of a Layer
 /// contest.
 Tensor select(const Tensor& score, Contest contest, double ratio, int64_t count = -1);
-Tensor select_nm(const Tensor& score, int64_t keep, int64_t of);
+Tensor select_nm(const Tensor& score, int64_t keep, int64_t of, bool tail_removed = false);
 /// n:m as the authors' code leaves equal scores to torch.topk (`tie: reference`).
 Tensor select_nm_reference(const Tensor& score, int64_t keep, int64_t of);
 /// The `count` lowest of a vector go.

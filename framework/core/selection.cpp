@@ -36,8 +36,19 @@ class Threshold : public Selection {
   }
 };
 
+/// Exact, but a row's last group that is shorter than m loses as many as a whole one.
+class TailsRemoved : public Selection {
+ public:
+  Tensor nm(const Tensor& score, int64_t keep, int64_t of) const override {
+    return select_nm(score, keep, of, true);
+  }
+};
+
 BENCH_REGISTER(Selection, Selection, "exact", .doc = "exact counts, of equals the first go",
                .source = "PruneBench", .year = 2026, .when = About::When::Any);
+BENCH_REGISTER(Selection, TailsRemoved, "tails_removed",
+               .doc = "exact counts; of n:m a last group shorter than m loses m - n of its weights",
+               .source = "Sun et al. 2023, arXiv 2306.11695 (lib/prune.py:171-176)", .year = 2023);
 BENCH_REGISTER(Selection, Threshold, "threshold",
                .doc = "all up to the score at index int(n ratio) of a layer; rows by a stable sort",
                .source = "Sun et al. 2023, arXiv 2306.11695 (lib/prune.py)", .year = 2023);

@@ -24,7 +24,9 @@ struct Metric {
   std::string protocol;
   bool higher_is_better = true;
   std::vector<float> items;  // one score per item: what paired tests need
-  std::string items_hash;    // of the item list: rows compare only where it is equal
+  /// Of the item list with its right answers: rows compare only where it is equal.
+  std::string items_hash;
+  bool directed = true;  // false: neither more nor less is better
 };
 
 /// "arc_easy-5shot-first100" -> "arc_easy": the data set that a name in tables claims to be of.

@@ -3,13 +3,13 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/file_digest.h"
 #include "base/regular_file.h"
 #include "base/near.h"
 
@@ -31,16 +31,11 @@ const std::map<std::string, std::string>& manifest() {
 }
 
 void check(const std::string& name, const fs::path& file) {
-  static std::mutex lock;
-  static std::set<std::string> good;
-  const std::lock_guard guard(lock);
-  if (good.count(name)) return;
-  if (sha256_file(file.string()) != manifest().at(name))
+  if (digest_of_file(file.string()) != manifest().at(name))
     fail(
         "{}: its bytes are not those of data/manifest.json; restore the file, or take a copy under "
         "another name if the change is meant",
         file.string());
-  good.insert(name);
 }
 
 }  // namespace
@@ -51,7 +46,8 @@ fs::path home() {
     std::error_code ignored;
     for (auto at = fs::read_symlink("/proc/self/exe", ignored); at.has_relative_path();
          at = at.parent_path())
-      if (fs::exists(at / "data/manifest.json")) return at;
+      for (const auto& here : {at, at / "share/prunebench"})  // a checkout, or what was installed
+        if (fs::exists(here / "data/manifest.json")) return here;
     fail("the folder with data/manifest.json was not found; set BENCH_HOME to the checkout");
   }();
   return root;
@@ -99,15 +95,15 @@ std::string data_digest(const std::string& name) {
   if (is_made(name)) return sha256_hex(name);
   const auto file = data_file(name);
   if (!fs::is_directory(file)) {
-    if (!is_idx(file)) return sha256_file(file.string());
-    return sha256_hex(sha256_file(file.string()) + sha256_file(idx_labels(file).string()));
+    if (!is_idx(file)) return digest_of_file(file.string());
+    return sha256_hex(digest_of_file(file.string()) + digest_of_file(idx_labels(file).string()));
   }
   std::set<fs::path> files;
   for (const auto& f : fs::recursive_directory_iterator(file))
     if (f.is_regular_file()) files.insert(f.path());
   std::string all;
   for (const auto& f : files)
-    all += f.lexically_relative(file).string() + " " + sha256_file(f.string()) + "\n";
+    all += f.lexically_relative(file).string() + " " + digest_of_file(f.string()) + "\n";
   return sha256_hex(all);
 }
 

@@ -134,19 +134,41 @@ TensorMap read_safetensors_index(const std::string& index_path) {
   return read_index(index_path, read_safetensors);
 }
 
-TensorMap read_index(const std::string& index_path,
-                     const std::function<TensorMap(const std::string&)>& read) {
-  const auto json = text::parse_json(text::read_bytes(index_path), index_path);
+namespace {
+
+std::string shard_name(const nlohmann::json& shard, const std::string& name,
+                       const std::string& index_path) {
+  if (!shard.is_string()) fail("{}: {} has no shard", index_path, name);
+  auto file = shard.get<std::string>();
+  if (std::filesystem::path(file).has_parent_path())
+    fail("{}: shard {} must be a plain file name", index_path, file);
+  return file;
+}
+
+nlohmann::json weight_map(const std::string& index_path) {
+  auto json = text::parse_json(text::read_bytes(index_path), index_path);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object())
     fail("{}: is no index of shards: weight_map is missing", index_path);
+  return json["weight_map"];
+}
+
+}  // namespace
+
+std::set<std::string> shards_of(const std::string& index_path) {
+  std::set<std::string> names;
+  const auto map = weight_map(index_path);
+  for (const auto& [name, shard] : map.items()) names.insert(shard_name(shard, name, index_path));
+  return names;
+}
+
+TensorMap read_index(const std::string& index_path,
+                     const std::function<TensorMap(const std::string&)>& read) {
+  const auto map = weight_map(index_path);
   const auto folder = std::filesystem::path(index_path).parent_path();
   std::map<std::string, TensorMap> shards;
   TensorMap tensors;
-  for (const auto& [name, shard] : json["weight_map"].items()) {
-    if (!shard.is_string()) fail("{}: {} has no shard", index_path, name);
-    const auto file = shard.get<std::string>();
-    if (std::filesystem::path(file).has_parent_path())
-      fail("{}: shard {} must be a plain file name", index_path, file);
+  for (const auto& [name, shard] : map.items()) {
+    const auto file = shard_name(shard, name, index_path);
     if (!shards.count(file)) shards[file] = read((folder / file).string());
     const auto it = shards[file].find(name);
     if (it == shards[file].end()) fail("{}: {} is not in its shard {}", index_path, name, file);

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ TensorMap read_safetensors(const std::string& path);
 /// The `__metadata__` strings.
 std::map<std::string, std::string> read_safetensors_metadata(const std::string& path);
 /// All shards that a `*.safetensors.index.json` names.
+/// Names of the files that an index leads to; they lie beside it.
+std::set<std::string> shards_of(const std::string& index_path);
 TensorMap read_safetensors_index(const std::string& index_path);
 /// The same for shards of any kind: `read` reads one.
 TensorMap read_index(const std::string& index_path,

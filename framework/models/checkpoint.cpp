@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "base/near.h"
+#include "config/registry.h"
 #include "tokenizers/json_file.h"
+#include "tokenizers/source_files.h"
 #include "formats/drawn.h"
 #include "formats/gguf.h"
 #include "formats/torch_file.h"
@@ -248,6 +250,24 @@ Checkpoint read_checkpoint(const fs::path& path) {
                                         : from_folder(weights.parent_path(), weights);
 }
 
+std::vector<fs::path> files_of_model(const fs::path& path) {
+  const auto weights = weights_at(path);
+  std::vector<fs::path> all;
+  const auto add = [&](const fs::path& file) {
+    if (fs::is_regular_file(file) && std::find(all.begin(), all.end(), file) == all.end())
+      all.push_back(file);
+  };
+  if (!weights.empty()) add(weights);
+  if (weights.extension() == ".gguf") return all;  // holds its tokenizer
+  const auto folder = fs::is_directory(path) ? path : path.parent_path();
+  if (weights.filename().string().ends_with(".index.json"))
+    for (const auto& shard : shards_of(weights.string())) add(folder / shard);
+  for (const char* name : {"config.json", "generation_config.json"}) add(folder / name);
+  for (const auto& name : text::tokenizer_files()) add(folder / name);
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
 std::unique_ptr<Tokenizer> tokenizer_at(const fs::path& path, const std::string& variant) {
   if (weights_at(path).extension() == ".gguf") return read_checkpoint(path).tokenizer(variant);
   return load_tokenizer(fs::is_directory(path) ? path : path.parent_path(), variant);
@@ -277,7 +297,8 @@ fs::path resolve_model(const std::string& name, const std::vector<fs::path>& fol
   fail("model '{}': no such folder, and not found in {}{}", name, tried, suggestion(name, known));
 }
 
-bool enroll_model(const char* model_type, ModelFamily family) {
+bool enroll_model(const char* model_type, ModelFamily family, const char* file) {
+  family.file = enrolling_library().empty() ? file : enrolling_library();
   if (!families().emplace(model_type, std::move(family)).second)
     fail("'{}' is registered twice", model_type);
   return true;

@@ -43,6 +43,10 @@ struct Checkpoint {
 /// (io/drawn.h).
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
+/// The files that reading a model may open: its weights with their index and shards, config.json,
+/// generation_config.json, and those of its tokenizer; nothing else in its folder changes a number.
+std::vector<std::filesystem::path> files_of_model(const std::filesystem::path& path);
+
 /// The tokenizer of a folder, with weights or without, or of a .gguf file.
 std::unique_ptr<Tokenizer> tokenizer_at(const std::filesystem::path& path,
                                         const std::string& variant = "auto");
@@ -68,8 +72,11 @@ struct ModelFamily {
   /// What it reads depends on the head in the file, which a config alone does not tell.
   bool encoder = false;
   bool hub = false;  // of images: transformers has a class for it
+  std::string file;  // of its source, as the compiler named it
 };
-bool enroll_model(const char* model_type, ModelFamily family);
+/// `file`: the source of the family, whose digest stands in the record of its trials.
+bool enroll_model(const char* model_type, ModelFamily family,
+                  const char* file = __builtin_FILE());
 /// The family of a model by its config alone; an unknown model_type is an Error with the known
 /// ones.
 const ModelFamily& model_family(const std::string& model_type, const std::string& where);

@@ -119,11 +119,12 @@ inline std::vector<std::string> decoder_kinds(bool experts) {
 
 /// Registers a family of this file's kind under its model_type, at namespace scope.
 template <class Family>
-bool enroll_decoder(const char* model_type, const WidthKeys& widths = {}) {
+bool enroll_decoder(const char* model_type, const WidthKeys& widths = {},
+                    const char* file = __builtin_FILE()) {
   const ModelFactory make = [](const Checkpoint& c) -> std::unique_ptr<Model> {
     return std::make_unique<Family>(c);
   };
-  return enroll_model(model_type, {make, decoder_kinds(false), false, widths});
+  return enroll_model(model_type, {make, decoder_kinds(false), false, widths}, file);
 }
 
 }  // namespace bench

@@ -68,7 +68,8 @@ inline std::vector<std::string> encoder_buffers() {
 
 /// Registers an encoder by the function that builds it from its Source.
 template <std::unique_ptr<Model> (*build)(Source&)>
-bool enroll_encoder(const char* model_type, const char* prefix_or_type, const WidthKeys& widths) {
+bool enroll_encoder(const char* model_type, const char* prefix_or_type, const WidthKeys& widths,
+                    const char* file = __builtin_FILE()) {
   static std::string prefix = prefix_or_type;
   const ModelFactory make = [](const Checkpoint& c) -> std::unique_ptr<Model> {
     const auto inner = encoder_checkpoint(c, prefix);
@@ -79,7 +80,7 @@ bool enroll_encoder(const char* model_type, const char* prefix_or_type, const Wi
   };
   ModelFamily family{make, decoder_kinds(false), false, widths};
   family.encoder = true;
-  return enroll_model(model_type, family);
+  return enroll_model(model_type, family, file);
 }
 
 }  // namespace bench

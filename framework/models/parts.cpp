@@ -29,12 +29,25 @@ void expect_shape(const Checkpoint& c, const Tensor& t, const std::string& name,
          fmt::format("[{}]", fmt::join(shape, ", ")));
 }
 
+namespace {
+
+/// Row by row; at once where the norm's own scale or shift is differentiated, which tiles cannot be
+/// where x itself is not.
+template <class F>
+Tensor by_rows(const Norm& norm, const Tensor& x, F f) {
+  const auto learns = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
+  if (at::GradMode::is_enabled() && (learns(norm.weight) || learns(norm.bias))) return f(x);
+  return rowwise(x, f);
+}
+
+}  // namespace
+
 Tensor Norm::operator()(const Tensor& x) const {
   if (name.empty()) return x;
   if (turned.defined()) return on_turned(x);
   if (alive.defined()) return over_alive(x);
   const auto by = factor();
-  return rowwise(x, [&](const Tensor& t) {
+  return by_rows(*this, x, [&](const Tensor& t) {
     if (!rms) return at::layer_norm(t, {t.size(-1)}, by, bias, eps);
     const auto scale = at::rsqrt(t.square().mean(-1, true) + eps);
     return by * (t * scale);
@@ -48,13 +61,13 @@ Tensor Norm::by_head(const Tensor& x, int64_t head_dim) const {
   auto plain = *this;
   plain.weight = Tensor();
   const auto y = plain(heads).reshape({x.size(0), -1, head_dim});
-  return rowwise(y, [&](const Tensor& t) { return t * weight; }).reshape(x.sizes());
+  return by_rows(*this, y, [&](const Tensor& t) { return t * weight; }).reshape(x.sizes());
 }
 
 Tensor Norm::over_alive(const Tensor& x) const {
   const auto there = alive.to(x.scalar_type());
   const auto count = there.sum();
-  return rowwise(x, [&](const Tensor& t) {
+  return by_rows(*this, x, [&](const Tensor& t) {
     const auto mean = rms ? at::zeros({1}, t.options()) : (t * there).sum(-1, true) / count;
     const auto d = (t - mean) * there;
     auto y = d * at::rsqrt(d.square().sum(-1, true) / count + eps);

@@ -200,6 +200,11 @@ class ResNet : public Model {
     for (const std::string way : {"downsample.", "shortcut."})
       if (first && c.take_if(at + way + "0.weight").defined())
         b.down = {take_conv(c, at + way + "0", stride), take_norm(c, at + way + "1"), {}};
+    // open_lth and Synaptic Flow write the way past a block as a factor of one a channel.
+    if (const auto factor = c.take_if(at + "shortcut.weight");
+        factor.defined() && !factor.eq(1).all().item<bool>())
+      fail("{}: {}shortcut.weight scales the way past the block, which is not computed here",
+           c.folder.string(), at);
     if (!b.down.conv.weight.defined() && stride != 1) {
       const auto in = b.units.front().conv.weight.size(1), out = b.last().rows();
       if (in > out && !c.take_if(at + "shortcut_source").defined())

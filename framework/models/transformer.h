@@ -71,7 +71,7 @@ class Transformer : public Decoder {
 /// Registers a family by the function that declares it, at namespace scope.
 template <Plan (*declare)(Source&)>
 bool enroll_plan(const char* model_type, const WidthKeys& widths = llama_widths(),
-                 bool experts = false) {
+                 bool experts = false, const char* file = __builtin_FILE()) {
   const ModelFactory make = [](const Checkpoint& c) -> std::unique_ptr<Model> {
     Source source(c);
     auto plan = declare(source);
@@ -80,7 +80,7 @@ bool enroll_plan(const char* model_type, const WidthKeys& widths = llama_widths(
     source.finish(buffers);
     return model;
   };
-  return enroll_model(model_type, {make, decoder_kinds(experts), false, widths});
+  return enroll_model(model_type, {make, decoder_kinds(experts), false, widths}, file);
 }
 
 }  // namespace bench

@@ -12,7 +12,7 @@
 #include "data/data.h"
 #include "data/labelled_text.h"
 #include "kernels/philox.h"
-#include "stages/adamw.h"
+#include "tensor/adamw.h"
 #include "stages/saved_state.h"
 #include "tensor/rows.h"
 #include "walk/sparsity.h"

@@ -100,11 +100,17 @@ class Lora : public Stage {
   double scale_, dropout_;
 };
 
-/// Every parameter of the model, masks obeyed after each step.
+/// Every parameter of the model, masks obeyed after each step; or biases and scales of norms alone
+/// (PERP, Zimmer et al. 2023, arXiv 2312.15230: less than a thousandth of the parameters).
 class FineTune : public Stage {
  public:
-  static Schema schema() { return TextTrainingSettings::schema(); }
-  explicit FineTune(const Config& c) : how_(c) {}
+  static Schema schema() {
+    return TextTrainingSettings::schema() +
+           Schema{key("parameters", "all", "which learn; vectors: biases and scales of norms alone")
+                      .one_of({"all", "vectors"})};
+  }
+  explicit FineTune(const Config& c)
+      : how_(c), vectors_(c.get<std::string>("parameters") == "vectors") {}
   Accepts accepts() const override { return {.input = Input::Text}; }
   void check(const Method&) const override { data_file(how_.file); }
   std::vector<std::string> files() const override { return {how_.file}; }
@@ -112,8 +118,10 @@ class FineTune : public Stage {
   void apply(StageContext& c) const override {
     std::vector<TextTrainer::Learned> learned;
     for (auto& t : c.model.tensors())
-      if (t.parameter && t.tensor->defined() && t.tensor->numel() > 0)
+      if (t.parameter && t.tensor->defined() && t.tensor->numel() > 0 &&
+          (!vectors_ || t.tensor->dim() == 1))
         learned.push_back({t.name, t.tensor});
+    if (learned.empty()) fail("stage finetune: the model has no biases and no norms to train");
     TextTrainer trainer(c, how_, learned);
     trainer.run([&] {
       for (Layer* l : c.model.layers())
@@ -124,6 +132,7 @@ class FineTune : public Stage {
 
  private:
   TextTrainingSettings how_;
+  bool vectors_;
 };
 
 BENCH_REGISTER(Stage, Lora, "lora",

@@ -9,7 +9,7 @@
 #include "base/digest.h"
 #include "tensor/rows.h"
 #include "kernels/philox.h"
-#include "stages/adamw.h"
+#include "tensor/adamw.h"
 #include "stages/saved_state.h"
 #include "walk/sparsity.h"
 

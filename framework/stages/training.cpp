@@ -10,7 +10,7 @@
 #include "base/digest.h"
 #include "tensor/rows.h"
 #include "measure/sensitivity.h"
-#include "stages/adamw.h"
+#include "tensor/adamw.h"
 #include "stages/saved_state.h"
 #include "walk/sparsity.h"
 

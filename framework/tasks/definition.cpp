@@ -320,7 +320,11 @@ TaskDefinition read_task(const std::string& name) {
       fail("task '{}' is not shipped in data/tasks{}", name, suggestion(name, known));
     file = data_file("tasks/" + name + ".yaml");
   }
-  return Reader(file, load_task_file(file)).read();
+  std::vector<fs::path> sources;
+  const auto value = load_task_file(file, sources);
+  auto task = Reader(file, value).read();
+  task.sources = std::move(sources);
+  return task;
 }
 
 }  // namespace bench

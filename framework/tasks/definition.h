@@ -54,6 +54,7 @@ struct MetricChoice {
 struct TaskDefinition {
   std::string name, output_type;
   std::filesystem::path file;                // of the definition
+  std::vector<std::filesystem::path> sources;  // that file and what it includes
   std::string documents;                     // data file of the scored split; empty: must be given
   std::string hub;                           // dataset_path where that is no file
   std::string scored, examples;   // names of the splits that are scored, and examples come from

@@ -71,7 +71,9 @@ class LmEval : public Task {
   }
 
   std::vector<std::string> files() const override {
-    std::vector<std::string> all{below_data(task_.file), prompts_.documents()};
+    std::vector<std::string> all;
+    for (const auto& file : task_.sources) all.push_back(below_data(file));
+    all.push_back(prompts_.documents());
     if (!prompts_.examples_file().empty()) all.push_back(prompts_.examples_file());
     return all;
   }
@@ -135,6 +137,7 @@ class LmEval : public Task {
     m.value = static_cast<double>(count);
     m.unit = "documents";
     m.higher_is_better = false;
+    m.directed = false;  // says what the numbers beside it are of
     all.push_back(std::move(m));
   }
 
@@ -148,7 +151,7 @@ class LmEval : public Task {
       std::string digest, why;
       for (auto& q : prompts_.questions(limit_, protocol.documents)) {
         try {
-          digest += encode(*out, q, tokenizer, protocol, length);
+          digest += encode(*out, q, tokenizer, protocol, length) + gold_of(q);
         } catch (const Error& e) {
           if (out->left_out++ == 0) why = e.what();
           continue;
@@ -159,6 +162,14 @@ class LmEval : public Task {
       out->hash = sha256_hex(digest);
       return std::shared_ptr<const Prepared>(out);
     });
+  }
+
+  /// What counts as right, as text: with another answer it is another item.
+  static std::string gold_of(const Question& q) {
+    if (q.right.empty() && q.references.empty()) return "";
+    std::string text = "|right " + json_array_text(q.right);
+    for (const auto& r : q.references) text += fmt::format("|{}:{}", r.size(), r);
+    return text;
   }
 
   /// Adds what a question needs; returns the text of its ids.

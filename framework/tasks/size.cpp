@@ -73,6 +73,7 @@ class Size : public Task {
     m.unit = unit;
     m.protocol = "size@1";
     m.higher_is_better = false;
+    m.directed = false;  // what a model is, not how good it is
     return m;
   }
 

@@ -1,5 +1,7 @@
 #include "tasks/task_yaml.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "hydra/yaml/yaml.h"
 #include "data/data.h"
@@ -22,10 +24,12 @@ namespace {
 constexpr int kMostIncludes = 64;
 
 /// A definition over what it includes, the nearer key winning.
-Value with_includes(const fs::path& file, int& budget, int depth = 0) {
+Value with_includes(const fs::path& file, std::vector<fs::path>& read, int& budget,
+                    int depth = 0) {
   if (depth > 8) fail("{}: includes itself, or too deep", file.string());
   if (--budget < 0) fail("{}: includes more than {} files", file.string(), kMostIncludes);
   auto own = load_task_yaml(read_file(file), file);
+  if (std::find(read.begin(), read.end(), file) == read.end()) read.push_back(file);
   const auto* named = own.find("include");
   if (!named) return own;
   std::vector<std::string> names;
@@ -37,7 +41,7 @@ Value with_includes(const fs::path& file, int& budget, int depth = 0) {
   Value all{Value::Map{}};
   for (const auto& name : names) {
     const auto other = fs::path(name).is_absolute() ? fs::path(name) : file.parent_path() / name;
-    const auto included = with_includes(other, budget, depth + 1);
+    const auto included = with_includes(other, read, budget, depth + 1);
     for (const auto& e : included.map()) all.set(e.key, e.value);
   }
   own.erase("include");
@@ -47,9 +51,9 @@ Value with_includes(const fs::path& file, int& budget, int depth = 0) {
 
 }  // namespace
 
-Value load_task_file(const fs::path& file) {
+Value load_task_file(const fs::path& file, std::vector<fs::path>& read) {
   int budget = kMostIncludes;
-  return with_includes(file, budget);
+  return with_includes(file, read, budget);
 }
 
 }  // namespace bench

@@ -10,6 +10,9 @@
 
 namespace bench::text {
 
+/// Names of the files that a tokenizer may be read from, in a folder.
+const std::vector<std::string>& tokenizer_files();
+
 /// The files of one tokenizer. Each is read once, and what was read is what the hash covers.
 class SourceFiles {
  public:

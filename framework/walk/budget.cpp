@@ -22,7 +22,7 @@ std::vector<Share> budget_shares(Model& model, const Batch& input, const Split& 
   constexpr int kHalvings = 40;
   for (int i = 0; i <= kHalvings; ++i) {
     const double at = i == 0 ? 1 : i == kHalvings ? low : (low + high) / 2;
-    shares = allocator.shares({parts, scores, split.stats, at});
+    shares = allocator.shares({parts, scores, split.stats, at, split.probe, split.mask});
     for (size_t k = 0; k < parts.size(); ++k) gone[k] = removed_units(groups[k], shares[k]);
     const double left = cost_in(cost_without(model, positions, groups, gone), budget);
     (1 - left / full <= split.target ? low : high) = at;

@@ -167,8 +167,8 @@ Reached reached(Model& model, const Pattern& pattern, Contest contest, double ta
     const auto rows = static_cast<double>(l->rows());
     total += static_cast<double>(l->weight.numel());
     if (l->mask.defined()) gone += static_cast<double>(count(~l->mask));
-    // Counts are rounded down in each contest; a row's tail shorter than m belongs to no group.
-    slack += nm ? rows * static_cast<double>(l->columns() % pattern.of) * asked
+    // Counts are rounded down in each contest; what a short last group keeps is rounded up.
+    slack += nm ? (l->columns() % pattern.of == 0 ? 0 : rows)
              : contest == Contest::Row ? rows
                                        : 1;
   }

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include "measure/passes.h"
@@ -25,6 +26,7 @@ class Pruning : public Scores {
         shelf_(shelf),
         needs_(how.needs()),
         contest_(how.contest()),
+        freed_(how.leaves_pattern()),
         selection_(how.selection()),
         all_(candidates(model, how.pattern)),
         parts_(parts_of(all_)) {
@@ -44,7 +46,7 @@ class Pruning : public Scores {
     for (const auto& c : all_) blocks.push_back(c.block);
     Calibration none;
     walk(
-        model_, needs_.empty() ? none : data_,
+        model_, needs_.empty() && !how_.of_blocks() ? none : data_,
         stops(model_.block_count(), how_.propagation, blocks),
         [&](const Stop& stop) { visit(stop, onlooker); }, progress);
     return std::move(removed_);
@@ -103,7 +105,12 @@ class Pruning : public Scores {
     if (scored)
       for (auto& n : how_.criterion->needs()) needs.push_back(std::move(n));
     stats_ = stats_at(everywhere, needs, Pass::Local, global);
-    const Split split{parts_, *this, *stats_, target_};
+    const auto probe = probe_at(everywhere);
+    const Split split{parts_, *this, *stats_, target_, &probe, [&](size_t i, Share share) {
+                        const auto score = of(i);
+                        return all_[i].layer ? choose(score, share)
+                                             : selection_->units(all_[i].group, score, share);
+                      }};
     const auto& pattern = how_.pattern;
     if (pattern.kind == Pattern::Structured && pattern.budget != "weights")
       shares_ = within_budget(split);
@@ -122,6 +129,10 @@ class Pruning : public Scores {
   }
 
   void visit(const Stop& stop, const Onlooker& onlooker) {
+    if (how_.of_blocks() && stop.scope.begin != begun_) {
+      begun_ = stop.scope.begin;
+      before_.emplace(model_);
+    }
     const auto stats = stats_at(stop, needs_, Pass::Local, global_);
     const auto layers = probe_at(stop).layers;
     if (onlooker.measured)
@@ -130,8 +141,28 @@ class Pruning : public Scores {
       prune_groups(stop, *stats);
     else
       for (const auto i : stop.items) prune_layer(i, *stats);
+    if (stop.finished) reconstruct(stop, *stats);
     if (onlooker.pruned)
       for (const Layer* l : layers) onlooker.pruned(*l);
+  }
+
+  /// The repairs of whole blocks, when all their layers are decided.
+  void reconstruct(const Stop& stop, const Stats& stats) {
+    Stop whole = stop;
+    whole.items.clear();
+    for (size_t i = 0; i < all_.size(); ++i)
+      if (all_[i].block >= stop.scope.begin && all_[i].block < stop.scope.end)
+        whole.items.push_back(i);
+    if (whole.items.empty()) return;
+    for (const auto& u : how_.updates) {
+      if (!u->of_blocks()) continue;
+      Blocks here{model_, stop.scope, data_, *before_, {}};
+      for (const auto i : whole.items)
+        if (all_[i].layer) here.sites.push_back(site_of(i, stats, all_[i].layer->mask, nullptr));
+      u->reconstruct(here);
+      for (const auto i : whole.items)
+        for (const Layer* l : all_[i].layers()) certify_layer(*l, l->mask, held(), true, u.name);
+    }
   }
 
   /// float32, where the layer is. What is gone stays gone: pruned weights rank below everything.
@@ -157,24 +188,39 @@ class Pruning : public Scores {
                                  : selection_->mask(score, contest_, share);
   }
 
+  /// A layer of single weights as an update sees it. floors: how many contests it chose anew.
+  Site site_of(size_t i, const Stats& stats, const Tensor& mask, int64_t* floors) const {
+    Layer& layer = *all_[i].layer;
+    const auto rescore = [this, &layer, &stats](const Tensor& weight, int64_t begin, int64_t end) {
+      return sunk(layer, how_.criterion->score(View(layer, weight, begin, end), stats), begin, end);
+    };
+    const auto reselect = [this, i, rescore, floors](const Tensor& weight, int64_t begin,
+                                                     int64_t end, double ratio) {
+      const Share share = shares_[i];
+      const double part =
+          share.count >= 0 ? double(share.count) / double(parts_[i].size) : share.ratio;
+      if (floors) *floors += contest_ == Contest::Row ? weight.size(0) : 1;
+      return choose(rescore(weight, begin, end), {ratio >= 0 ? ratio : part, -1});
+    };
+    return {layer, mask, parts_[i], how_.pattern, contest_, shares_[i], stats, reselect, rescore};
+  }
+
   void prune_layer(size_t i, const Stats& stats) {
     Layer& layer = *all_[i].layer;
     const Share share = shares_[i];
     auto mask = choose(score_of(all_[i], stats), share);
     if (layer.mask.defined()) mask = mask & layer.mask;
-    certify_layer(layer, mask, how_.pattern, false, "prune");
+    certify_layer(layer, mask, held(), false, "prune");
     int64_t floors = 0;  // counts that an update had rounded down
-    const auto reselect = [&](const Tensor& weight, int64_t begin, int64_t end, double ratio) {
-      const double part =
-          share.count >= 0 ? double(share.count) / double(parts_[i].size) : share.ratio;
-      floors += contest_ == Contest::Row ? weight.size(0) : 1;
-      const View view(layer, weight, begin, end);
-      return choose(sunk(layer, how_.criterion->score(view, stats), begin, end),
-                    {ratio >= 0 ? ratio : part, -1});
-    };
-    Site site{layer, mask, parts_[i], how_.pattern, contest_, share, stats, reselect};
+    auto site = site_of(i, stats, mask, &floors);
     repair(site, &floors);
     layer.set_mask(site.mask);
+  }
+
+  /// What masks are held against.
+  const Pattern& held() const {
+    static const Pattern kAny;
+    return freed_ ? kAny : how_.pattern;
   }
 
   /// Each update in turn; what it leaves is checked: pattern, support and count.
@@ -182,7 +228,7 @@ class Pruning : public Scores {
     for (const auto& u : how_.updates) {
       const auto kept = site.mask.sum().item<int64_t>();
       u->apply(site);
-      certify_layer(site.layer, site.mask, how_.pattern, true, u.name);
+      certify_layer(site.layer, site.mask, held(), true, u.name);
       const auto now = site.mask.sum().item<int64_t>();
       // Counts of parts are rounded down one by one; the authors' thresholds count ties their way.
       const auto slack = floors && !how_.pattern.reference_ties ? *floors : 0;
@@ -233,11 +279,14 @@ class Pruning : public Scores {
   Shelf* shelf_;
   Needs needs_;
   Contest contest_;
+  bool freed_;  // counts and n:m are the authors' own
   std::unique_ptr<Selection> selection_;
   std::vector<Candidate> all_;
   std::vector<Part> parts_;
   std::vector<Share> shares_;
   std::shared_ptr<const Stats> global_, stats_;
+  std::optional<Snapshot> before_;  // the model before the block was pruned that is worked on
+  int64_t begun_ = -1;              // that block
   std::vector<Removed> removed_;
 };
 

@@ -138,13 +138,6 @@ function tableNode(table) {
 function cardNode(table) {
   const better = (table.higher ? "higher" : "lower") + " is better";
   const unit = table.unit ? " in " + table.unit : "";
-  if (table.refused) {
-    return make(
-        "section", {className: "card"},
-        make("div", {className: "title"}, make("h2", {}, table.task),
-             make("p", {}, `${table.metric}${unit} · protocol ${table.protocol}`)),
-        make("p", {className: "error"}, "REFUSED: " + table.refused));
-  }
   const parts = make("div", {className: "parts"}, tableNode(table));
   const card = make(
       "section", {className: "card"},

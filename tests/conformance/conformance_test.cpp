@@ -2,6 +2,7 @@
 // being there.
 #include <iostream>
 
+#include "conformance/chosen.h"
 #include "core/stage.h"
 #include "fixture.h"
 #include "measure/statistics.h"
@@ -140,7 +141,7 @@ Batch probe_batch(const std::string& model) {
 
 TEST_CASE("conformance: counts, masks, no trace, the same bits twice", "[conformance]") {
   int ran = 0;
-  for (const auto& name : Registry<Criterion>::instance().names()) {
+  for (const auto& name : chosen<Criterion>()) {
     const int before = ran;
     for (const auto& c : cases()) {
       if (!accepts(name, c)) continue;
@@ -191,9 +192,9 @@ TEST_CASE("conformance: every allocator and update, the same bits in every batch
     INFO(name << " ran nowhere: a case of its pattern is missing here");
     CHECK(ran > before);
   };
-  for (const auto& name : Registry<Allocator>::instance().names())
+  for (const auto& name : chosen<Allocator>())
     try_all(name, [&](Method& m) { m.allocator = named<Allocator>("allocator", name); });
-  for (const auto& name : Registry<Update>::instance().names())
+  for (const auto& name : chosen<Update>())
     try_all(name, [&](Method& m) { m.updates.push_back(named<Update>("update", name)); });
   std::cout << "conformance: " << ran << " cases of allocators and updates\n";
 }
@@ -212,7 +213,8 @@ TEST_CASE("every plugin says where it comes from", "[conformance]") {
   check(Registry<Update>::instance());
   check(Registry<Stage>::instance());
   check(Registry<Selection>::instance());
-  for (const auto& [name, plugin] : Registry<Criterion>::instance().all()) {
+  for (const auto& name : chosen<Criterion>()) {
+    const auto& plugin = Registry<Criterion>::instance().at(name, "");
     INFO(name);
     const bool asks = !Registry<Criterion>::instance().create(name)->needs().empty() ||
                       !Registry<Criterion>::instance().create(name)->accepts().stage.empty();
@@ -222,7 +224,7 @@ TEST_CASE("every plugin says where it comes from", "[conformance]") {
 }
 
 TEST_CASE("conformance: a masked model and the shrunk one are the same function", "[conformance]") {
-  for (const auto& name : Registry<Criterion>::instance().names())
+  for (const auto& name : chosen<Criterion>())
     for (const auto& c : cases()) {
       if (c.pattern.kind != Pattern::Structured || !accepts(name, c)) continue;
       INFO(name << " on " << c.model);
@@ -298,7 +300,7 @@ TEST_CASE(
     return;
   }
   at::NoGradGuard no_grad;
-  for (const auto& name : Registry<Criterion>::instance().names())
+  for (const auto& name : chosen<Criterion>())
     for (const auto& c : cases())
       for (const bool obs : {false, true}) {
         if (!accepts(name, c) || (obs && (name != "sparsegpt" || c.model == "resnet20"))) continue;

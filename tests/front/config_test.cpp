@@ -115,9 +115,9 @@ TEST_CASE("completion: verbs, flags, groups, options, keys, and what only the en
       "echo '[{\"key\": \"model.name\", \"choices\": [\"tiny\", \"tall\"]}, "
       "{\"key\": \"device\", \"choices\": [\"cpu\", \"cuda\"]}]'\n");
   CHECK(complete(engine, "bench ") ==
-        "criteria diff explain export generate help leaderboard list logits memory paired plan "
-        "report reproduce run score show tokenize verify why ");
-  CHECK(complete(engine, "bench help r") == "report reproduce run ");
+        "conform criteria diff explain export generate help leaderboard list logits memory "
+        "name note paired plan report reproduce rm run score show tokenize verify why ");
+  CHECK(complete(engine, "bench help r") == "report reproduce rm run ");
   CHECK(complete(engine, "bench diff --") == "--db --db-b --help --json ");
   CHECK(complete(engine, "bench list --state d") == "done ");
   CHECK(complete(engine, "bench run -i def") == "defaults defaults-tree ");

@@ -34,7 +34,7 @@ TEST_CASE("mistakes on the command line are exit code 2 with the near names", "[
                                                        {"show a b", "'b' is too much"},
                                                        {"score", "MODEL is missing"},
                                                        {"why a", "A B is missing"},
-                                                       {"report --db a --db b", "given twice"},
+                                                       {"list --db a --db b", "given twice"},
                                                        {"show", "request TASK I is missing"},
                                                        {"show x --json=1", "takes no value"},
                                                        {"list --state dnoe", "done"}};

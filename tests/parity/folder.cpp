@@ -48,6 +48,8 @@ const std::vector<Kind>& kinds() {
                                      {"grasp*", "before training", verify_before_training},
                                      {"synflow*", "before training", verify_before_training},
                                      {"mag", "before training", verify_before_training},
+                                     {"obc", "obc", verify_obc},
+                                     {"evopress", "evopress", verify_evopress},
                                      {"moe_*", "experts", verify_experts}};
   return all;
 }

@@ -103,6 +103,8 @@ void verify_hrank(Run& run, const fs::path& case_file, const Json& record);
 void verify_layerwise(Run& run, const fs::path& case_file, const Json& record);
 void verify_erk(Run& run, const fs::path& case_file, const Json& record);
 void verify_before_training(Run& run, const fs::path& case_file, const Json& record);
+void verify_obc(Run& run, const fs::path& case_file, const Json& record);
+void verify_evopress(Run& run, const fs::path& case_file, const Json& record);
 void verify_experts(Run& run, const fs::path& case_file, const Json& record);
 void verify_gradients(Run& run, const fs::path& case_file, const Json& record);
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "front/program.h"
+#include "results/setting.h"
 #include "test.h"
 
 using namespace bench;
@@ -38,6 +39,7 @@ struct Ledger {
                              uses, after);
     t.config = fmt::format(R"({{"criterion":{{"name":"{}"{}}},"seed":{},"data":{{"x":"{}"}}{}}})",
                            criterion.empty() ? method : criterion, draw, seed, data, after);
+    t.kind = setting_of(t).kind;
     rows.trials.push_back(t);
     return t.id;
   }
@@ -138,9 +140,25 @@ TEST_CASE("perplexities are compared by logarithms, over seeds and over windows"
   CHECK(off(l.over_items.mean, 0.75) < 1e-9);
   CHECK(off(l.over_items.low, 0.75 - 1.9599640 * 0.125) < 1e-6);
   CHECK(p.notes.empty());
+  CHECK(contains(render_paired({p}, "table"),
+                 "wiki@8 ppl: one is better than two by 0.7500 nats; over 2 seeds it may be chance "
+                 "(p = 0.5000), over the items sure at 95 %"));
   const auto back = ledger.compare("two", "one");
   CHECK(off(back.lines[0].over_seeds.mean, -0.75) < 1e-9);
   CHECK(back.lines[0].worse == 2);
+}
+
+TEST_CASE("one replicate tests nothing, and says so", "[reports]") {
+  Ledger l;
+  l.losses(l.trial("one", 0), {1, 2});
+  l.losses(l.trial("two", 0), {2, 2});
+  const auto p = l.compare("one", "two");
+  REQUIRE(p.lines.size() == 1);
+  CHECK(std::isnan(p.lines[0].p));
+  CHECK(std::isnan(p.lines[0].holm));
+  const auto text = render_paired({p}, "table");
+  CHECK(contains(text, "one is better than two by 0.5000 nats; of one seed of one model nothing can "
+                       "be tested over seeds, over the items it may be chance"));
 }
 
 TEST_CASE("stages match stages, and a total averages a seed's conditions first", "[reports]") {
@@ -228,8 +246,8 @@ TEST_CASE("methods that are not there, and trials that match twice, are said", "
   const auto again = l.trial("two", 0);
   l.losses(again, {2, 2});
   const auto said = error_of([&] { l.compare("one", "two"); });
-  CHECK(contains(said, "trials id1 and id4 of two both match id0 of one"));
-  CHECK(contains(said, "`method:`"));
+  CHECK(contains(said, "trials id1 and id4 both match id0 of one"));
+  CHECK(contains(said, "name one of"));
 }
 
 TEST_CASE("a criterion's name stands for the one method made of it", "[reports]") {

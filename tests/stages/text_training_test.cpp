@@ -189,3 +189,20 @@ TEST_CASE("recovery that was killed goes on with the same bits", "[stages]") {
     CHECK(!std::filesystem::exists(state));
   }
 }
+
+TEST_CASE("biases and norms alone can be trained: weights stay bit for bit", "[stages]") {
+  Pruned p;
+  std::vector<Tensor> before;
+  for (const Layer* l : p.s.model->layers()) before.push_back(l->weight.clone());
+  std::vector<Tensor> vectors;
+  for (const auto& t : p.s.model->tensors())
+    if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1) vectors.push_back(t.tensor->clone());
+  auto map = few(3);
+  map.push_back({"parameters", Value("vectors")});
+  p.apply("finetune", map);
+  size_t i = 0;
+  for (const Layer* l : p.s.model->layers()) CHECK(l->weight.equal(before[i++]));
+  i = 0;
+  for (const auto& t : p.s.model->tensors())
+    if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1) CHECK(!t.tensor->equal(vectors[i++]));
+}

@@ -114,12 +114,12 @@ TEST_CASE("a part that is not known is an error that names it", "[text]") {
     return error_of([&] { from_json({{key, spec}}); });
   };
   CHECK(contains(error("normalizer", {{"type", "NFX"}}), "did you mean NFC"));
-  CHECK(contains(error("normalizer", {{"type", "Romanizer"}}), "Romanizer"));
+  CHECK(contains(error("normalizer", {{"type", "BertNormalizr"}}), "BertNormalizer"));
   CHECK(contains(error("pre_tokenizer", {{"type", "UnicodeScripts"}}), "UnicodeScripts"));
   CHECK(contains(error("pre_tokenizer", split("Joined")), "Joined"));
-  CHECK(contains(error("decoder", {{"type", "CTC"}}), "CTC"));
-  CHECK(contains(error("post_processor", {{"type", "XlnetProcessing"}}), "XlnetProcessing"));
-  CHECK(contains(error("model", {{"type", "WordGram"}, {"vocab", Json::object()}}), "WordGram"));
+  CHECK(contains(error("decoder", {{"type", "WordPice"}}), "WordPiece"));
+  CHECK(contains(error("post_processor", {{"type", "BertProcess"}}), "BertProcessing"));
+  CHECK(contains(error("model", {{"type", "WordLevels"}, {"vocab", Json::object()}}), "WordLevel"));
   CHECK(contains(error("normalizer", 3), "lacks \"type\""));
   CHECK(contains(error("normalizer", {{"type", 3}}), "not a text"));
 }

@@ -1,4 +1,4 @@
-#include "stages/adamw.h"
+#include "tensor/adamw.h"
 
 #include <cmath>
 
