@@ -6,15 +6,9 @@ namespace bench {
 
 Tensor Site::best(const Tensor& score, double ratio) const {
   auto s = score.to(at::kFloat);
-<<<<<<< ours
-  if (layer.mask.defined())
-    s = s.masked_fill(~layer.mask, -std::numeric_limits<float>::infinity());
-  if (pattern.kind == Pattern::NM) 
-    return select_nm(s, pattern.keep, pattern.of, pattern.tail_removed);
-=======
   if (layer.mask.defined()) s = s.masked_fill(~layer.mask, -std::numeric_limits<float>::infinity());
-  if (pattern.kind == Pattern::NM) return select_nm(s, pattern.keep, pattern.of);
->>>>>>> theirs
+  if (pattern.kind == Pattern::NM)
+    return select_nm(s, pattern.keep, pattern.of, pattern.tail_removed);
   const auto goes = ratio < 0 && share.count >= 0
                         ? static_cast<double>(share.count) / static_cast<double>(s.numel())
                         : share.ratio;
