@@ -262,7 +262,8 @@ std::vector<fs::path> files_of_model(const fs::path& path) {
   const auto folder = fs::is_directory(path) ? path : path.parent_path();
   if (weights.filename().string().ends_with(".index.json"))
     for (const auto& shard : shards_of(weights.string())) add(folder / shard);
-  for (const char* name : {"config.json", "generation_config.json"}) add(folder / name);
+  for (const char* name : {"config.json", "generation_config.json", "preprocessor_config.json"})
+    add(folder / name);
   for (const auto& name : text::tokenizer_files()) add(folder / name);
   std::sort(all.begin(), all.end());
   return all;

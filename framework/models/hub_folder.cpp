@@ -145,7 +145,7 @@ void check_reads_back(Model& model, const Json& config, const Checkpoint& source
   }
 }
 
-/// What belongs to a tokenizer, and how to generate: copied as it is.
+/// What belongs to a tokenizer, how to generate and how images are normalised: copied as it is.
 void copy_beside(const Checkpoint& source, const fs::path& folder) {
   if (source.vocabulary) {
     write_text(folder / "tokenizer.json", gguf_tokenizer_json(*source.vocabulary));
@@ -154,7 +154,8 @@ void copy_beside(const Checkpoint& source, const fs::path& folder) {
   }
   for (const char* name :
        {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-        "vocab.json", "merges.txt", "added_tokens.json", "generation_config.json"})
+        "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json", "generation_config.json",
+        "preprocessor_config.json"})
     if (const auto file = source.folder / name; fs::exists(file))
       fs::copy_file(file, folder / name);
 }
