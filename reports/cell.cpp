@@ -69,15 +69,14 @@ bool draws(const Json& config, const Trial& t) {
 }
 
 /// `seeds: k` in a configuration: a cell of fewer is INVALID.
-void judge_seeds(Cell& cell, const Rows& rows) {
+void judge_seeds(Cell& cell, const TrialFacts& facts) {
   int64_t asked = 1;
   std::set<int64_t> seeds;
   for (const size_t t : cell.trials) {
-    if (rows.trials[t].config.find("\"seeds\":") == std::string::npos) continue;
-    const Json config = Json::parse(rows.trials[t].config, nullptr, false);
-    if (!config.is_object() || !draws(config, rows.trials[t])) continue;
-    asked = std::max(asked, config.value("seeds", int64_t{1}));
-    seeds.insert(config.value("seed", int64_t{0}));
+    const auto it = facts.seeds.find(t);
+    if (it == facts.seeds.end() || !it->second.draws) continue;
+    asked = std::max(asked, it->second.asked);
+    seeds.insert(it->second.seed);
   }
   const auto there = static_cast<int64_t>(seeds.size());
   if (there >= asked || seeds.empty()) return;
@@ -102,7 +101,15 @@ void judge(Cell& cell, const TrialFacts& facts, const MetricRow& metric, const s
 }
 
 TrialFacts facts_of(const Rows& rows) {
-  TrialFacts facts{&rows, with_inherited(rows.trials, rows.broken), {}};
+  TrialFacts facts{&rows, with_inherited(rows.trials, rows.broken), {}, {}};
+  for (size_t i = 0; i < rows.trials.size(); ++i) {
+    const auto& t = rows.trials[i];
+    if (t.config.find("\"seeds\":") == std::string::npos) continue;
+    const Json config = Json::parse(t.config, nullptr, false);
+    if (config.is_object())
+      facts.seeds[i] = {config.value("seeds", int64_t{1}), config.value("seed", int64_t{0}),
+                        draws(config, t)};
+  }
   for (const auto& s : rows.sparsity) {
     if (s.sparsity.name != "prunable weights" || s.sparsity.total == 0) continue;
     // The first stage counts: after shrink() the removed weights are in no denominator any more.
@@ -133,7 +140,7 @@ Cell make_cell(const TrialFacts& facts, const std::vector<Reading>& given,
     measured += it == facts.measured.end() ? kNone : it->second;
   }
   cell.measured = measured / static_cast<double>(readings.size());
-  judge_seeds(cell, rows);
+  judge_seeds(cell, facts);
   return cell;
 }
 

@@ -16,9 +16,14 @@ struct Reading {
 
 /// What cells need to know about trials besides their metrics.
 struct TrialFacts {
+  struct Seeds {
+    int64_t asked = 1, seed = 0;  // `seeds: k` and `seed` of the configuration
+    bool draws = false;           // whether anything in the trial draws random numbers
+  };
   const Rows* rows;
   Broken broken;
   std::map<std::string, double> measured;  // id -> share of zero weights
+  std::map<size_t, Seeds> seeds;           // by place, of the trials that ask for several
 };
 TrialFacts facts_of(const Rows& rows);
 
