@@ -173,7 +173,7 @@ Reached reached(Model& model, const Pattern& pattern, Contest contest, double ta
                                        : 1;
   }
   if (total == 0) return {asked, 0, 0};
-  return {asked, gone / total, slack / total};
+  return {asked, gone / total, slack / total, nm};
 }
 
 Reached reached_budget(Model& model, const Pattern& pattern, double target,

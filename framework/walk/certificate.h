@@ -46,6 +46,7 @@ void certify_layer(const Layer& layer, const Tensor& mask, const Pattern& patter
 /// miss the target: shares of the same total.
 struct Reached {
   double asked = 0, measured = 0, step = 0;
+  bool at_most = false;  // rounding keeps more, never less: above the target there is no step
 };
 /// Before shrink(), which takes the removed out of every total. contest: what weights competed
 /// against.

@@ -47,10 +47,10 @@ TEST_CASE("an m wider than a layer, and tails, keep their share", "[patterns]") 
 }
 
 TEST_CASE("the authors' rule for tails is there, and its verdict is honest", "[patterns]") {
-  const auto m = pruned("3", "64", "++pattern.tail=removed");
+  const auto m = pruned("4", "8", "++pattern.tail=removed");
   REQUIRE(m.code == 0);
-  CHECK(gone(m) > 0.96);  // 44 of the 172 inputs go whole
-  CHECK(!reached(m).ok);
+  CHECK(gone(m) > 0.501);  // the last 4 of 172 inputs go whole
+  CHECK(reached(m).ok);    // half a point is allowed
   const auto wide = pruned("7", "512", "++pattern.tail=removed");
   CHECK(gone(wide) == 1);
   CHECK(!reached(wide).ok);
