@@ -87,8 +87,9 @@ const Pass& Fluctuation::pass() {
 class Mone : public Criterion {
  public:
   static Schema schema() {
-    return {key("metric", "fusion", "what varies: fusion is the outputs' deviation times the "
-                                    "router's probability, 0 where it chose others, over all tokens")
+    return {key("metric", "fusion",
+                "what varies: fusion is the outputs' deviation times the "
+                "router's probability, 0 where it chose others, over all tokens")
                 .one_of({"fusion", "output_fluctuation", "token_fluctuation",
                          "intermediate_fluctuation"})};
   }
@@ -105,9 +106,7 @@ class Mone : public Criterion {
 
  private:
   double of(const Fluctuation::Of& e) const {
-    const auto norm = [](const Tensor& t) {
-      return at::linalg_vector_norm(t, 2).item<double>();
-    };
+    const auto norm = [](const Tensor& t) { return at::linalg_vector_norm(t, 2).item<double>(); };
     if (metric_ == "output_fluctuation") return norm(e.outputs.variance);
     if (metric_ == "token_fluctuation") return norm(e.inputs.variance);
     if (metric_ == "intermediate_fluctuation") return norm(e.inner.variance * e.down);

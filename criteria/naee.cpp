@@ -1,8 +1,9 @@
-// "Not all experts are equal" (Lu et al. 2024, arXiv 2402.14800; Lucky-Lance/Expert_Sparsity@16067c0
-// method/expert_pruning.py:15-115, model/wrapper.py:103-127): every set of experts that could go is
-// tried in each block. Those go without which the block's mixture gives the least different outputs:
-// sum over chunks of sequences of the Frobenius norm of the difference, the first of equals.
-// progressive: blocks see what the blocks before them, already pruned, give.
+// "Not all experts are equal" (Lu et al. 2024, arXiv 2402.14800;
+// Lucky-Lance/Expert_Sparsity@16067c0 method/expert_pruning.py:15-115, model/wrapper.py:103-127):
+// every set of experts that could go is tried in each block. Those go without which the block's
+// mixture gives the least different outputs: sum over chunks of sequences of the Frobenius norm of
+// the difference, the first of equals. progressive: blocks see what the blocks before them, already
+// pruned, give.
 #include "measure/routed.h"
 
 namespace bench {
@@ -28,7 +29,8 @@ struct BestSet : Statistic {
 /// All sets of `count` of [0, of), in lexicographic order.
 Tensor sets_of(int64_t of, int64_t count) {
   double sets = 1;
-  for (int64_t i = 0; i < count; ++i) sets *= static_cast<double>(of - i) / static_cast<double>(i + 1);
+  for (int64_t i = 0; i < count; ++i)
+    sets *= static_cast<double>(of - i) / static_cast<double>(i + 1);
   if (sets > kMostSets)
     fail("naee tries every set of experts: {} of {} are {:.3g} sets, more than {}", count, of, sets,
          kMostSets);
@@ -139,8 +141,8 @@ void measure(const Probe& p, Heard<BestSet> heard) {
     std::vector<Tensor> outputs;
     for (const auto& x : now.inputs) outputs.push_back((*mixture)(x));
     auto& best = *by_layer.at(it->second.root);
-    const auto removed = static_cast<int64_t>(p.target * static_cast<double>(mixture->experts()) *
-                                              (1 + 1e-12));
+    const auto removed =
+        static_cast<int64_t>(p.target * static_cast<double>(mixture->experts()) * (1 + 1e-12));
     auto inputs = now.inputs;
     if (progressive) inputs = through(p, b, mixture, chunks, pruned).inputs;
     search(*mixture, std::min(removed, mixture->experts() - mixture->chosen()), inputs, outputs,

@@ -61,7 +61,8 @@ class Contenders {
     const double apart = p_of(difference / (a + b));
     if (apart * static_cast<double>(candidates) < kLevel) return apart;
     const auto paired = paired_error(best, other);
-    const double error = paired ? *paired : std::hypot(std::isnan(a) ? 0 : a, std::isnan(b) ? 0 : b);
+    const double error =
+        paired ? *paired : std::hypot(std::isnan(a) ? 0 : a, std::isnan(b) ? 0 : b);
     return error == 0 ? 0 : p_of(difference / error);
   }
 
@@ -122,8 +123,7 @@ class Contenders {
 
 void mark_best(Table& table, const Rows& rows, const ReadingOf& reading_of) {
   if (!table.directed) return;
-  for (size_t c = 0; c < table.columns.size(); ++c)
-    Contenders(table, c, rows, reading_of).mark();
+  for (size_t c = 0; c < table.columns.size(); ++c) Contenders(table, c, rows, reading_of).mark();
 }
 
 }  // namespace bench

@@ -20,7 +20,8 @@ std::vector<Reading> one_a_seed(const Rows& rows, const std::vector<Reading>& re
   std::map<std::string, Reading> newest;
   for (const auto& r : readings) {
     const auto [it, first] = newest.try_emplace(rows.trials[r.trial].seeds, r);
-    if (!first && rows.trials[it->second.trial].number < rows.trials[r.trial].number) it->second = r;
+    if (!first && rows.trials[it->second.trial].number < rows.trials[r.trial].number)
+      it->second = r;
   }
   std::vector<Reading> all;
   for (const auto& [seeds, r] : newest) all.push_back(r);

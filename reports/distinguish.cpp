@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::json;
 using Leaves = std::map<std::string, std::string>;  // dotted key -> value as text
 
-constexpr const char* kMark = " @";      // before the beginning of a digest
+constexpr const char* kMark = " @";     // before the beginning of a digest
 constexpr const char* kDetail = " · ";  // before the keys of a setting
 
 /// As few digits of each digest as tell all of them apart, four at least.
@@ -90,7 +90,8 @@ std::string last_of(const std::string& key) {
 /// Keys in which settings differ. Of a plugin that goes by several names its other keys count only
 /// among those of one name: what one has and another has not says nothing.
 std::set<std::string> differing(const std::map<std::string, Leaves>& settings) {
-  std::map<std::string, std::map<std::string, std::set<std::string>>> seen;  // key -> group -> values
+  std::map<std::string, std::map<std::string, std::set<std::string>>>
+      seen;  // key -> group -> values
   std::set<std::string> keys, different;
   for (const auto& [text, leaves] : settings)
     for (const auto& [key, value] : leaves) keys.insert(key);
@@ -110,7 +111,8 @@ std::set<std::string> differing(const std::map<std::string, Leaves>& settings) {
 /// As short as tells the keys apart: "nsamples"; "data.seed" beside "criterion.seed"; a plugin's
 /// name goes by its part: "criterion".
 std::string short_key(const std::string& key, const std::set<std::string>& keys) {
-  if (last_of(key) == "name" && !part_of(key).empty()) return part_of(key).substr(0, key.size() - 5);
+  if (last_of(key) == "name" && !part_of(key).empty())
+    return part_of(key).substr(0, key.size() - 5);
   for (const auto& other : keys)
     if (other != key && last_of(other) == last_of(key)) return key;
   return last_of(key);

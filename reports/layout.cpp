@@ -91,7 +91,8 @@ class Arrangement {
     if (!has(row_names(), layout_.rows))
       fail("--rows: '{}' is none{}", layout_.rows, suggestion(layout_.rows, row_names()));
     for (const auto& c : layout_.columns)
-      if (!has(column_names(), c)) fail("--columns: '{}' is none{}", c, suggestion(c, column_names()));
+      if (!has(column_names(), c))
+        fail("--columns: '{}' is none{}", c, suggestion(c, column_names()));
     std::set<std::string> methods, patterns, metrics;
     for (const auto& t : report_.tables) {
       metrics.insert(t.metric);
@@ -152,7 +153,8 @@ class Arrangement {
     else
       (in_columns("sparsity") ? column : rest).push_back(place);
     (in_columns("task") ? column : rest).push_back(e.table->task);
-    // A metric says itself where it is not the only one; protocols of one task never share a column.
+    // A metric says itself where it is not the only one; protocols of one task never share a
+    // column.
     const bool several = in_columns("metric") || layout_.metrics.size() > 1 || in_columns("task");
     (several ? column : rest).push_back(e.table->metric);
     (in_columns("task") ? column : rest).push_back(e.table->protocol);
@@ -228,9 +230,10 @@ class Arrangement {
         if (const auto& t = table.columns[c].task; t == task || t.substr(0, t.find('@')) == task)
           parts.push_back(c);
     if (parts.size() != tasks.size())
-      fail("--mean: of its {} tasks {} stand in the columns of '{}'; name each with the one metric "
-           "that it is the mean of (--metric), and --columns task",
-           tasks.size(), parts.size(), table.title);
+      fail(
+          "--mean: of its {} tasks {} stand in the columns of '{}'; name each with the one metric "
+          "that it is the mean of (--metric), and --columns task",
+          tasks.size(), parts.size(), table.title);
     Column head;
     head.label = fmt::format("mean of {}", parts.size());
     head.metric = "mean " + table.columns[parts.front()].metric;

@@ -100,7 +100,8 @@ std::string metric_line(const Table& table) {
   for (const auto& c : table.columns) {
     if (c.metric.empty()) continue;
     auto text = metric_text(c.metric, c.unit, c.higher_is_better, c.directed);
-    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(std::move(text));
+    if (std::find(texts.begin(), texts.end(), text) == texts.end())
+      texts.push_back(std::move(text));
   }
   return fmt::format("{}", fmt::join(texts, "; "));
 }

@@ -8,7 +8,8 @@ namespace bench {
 
 enum class Format { Table, Markdown, Csv, Json, Latex, Html };
 
-/// "table", "markdown", "csv", "json", "latex", "html"; another name is an Error with the near ones.
+/// "table", "markdown", "csv", "json", "latex", "html"; another name is an Error with the near
+/// ones.
 Format format_named(const std::string& name);
 const std::vector<std::string>& format_names();
 

@@ -40,7 +40,8 @@ std::string render_markdown(const Report& report) {
   }
   if (!report.tables.empty()) {
     out +=
-        "Value ± standard error (difference to dense); bold: best of its column, and what cannot be "
+        "Value ± standard error (difference to dense); bold: best of its column, and what cannot "
+        "be "
         "told from it (95 %, Holm); –: no number.\n\n";
   }
   for (const auto& note : report.notes) out += markdown(note) + "\n\n";

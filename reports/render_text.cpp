@@ -99,7 +99,8 @@ std::string render_text(const Report& report, const Look& look) {
   }
   if (!report.tables.empty()) {
     out +=
-        "value ± standard error (difference to dense); * best of its column, and what cannot be told "
+        "value ± standard error (difference to dense); * best of its column, and what cannot be "
+        "told "
         "from it (95 %, Holm); – no number\n";
   }
   for (const auto& note : report.notes) out += printable(note) + "\n";

@@ -167,9 +167,10 @@ class Join {
     std::string several;
     const Cell* cell = cell_of(*tables[0], row, several);
     if (cell && cell->kind == Cell::Kind::Value) return cell;
-    r.reason = fmt::format("{}: {}", task, !several.empty() ? several
-                                           : cell            ? cell->reason
-                                                             : "no trial");
+    r.reason = fmt::format("{}: {}", task,
+                           !several.empty() ? several
+                           : cell           ? cell->reason
+                                            : "no trial");
     return nullptr;
   }
 
@@ -211,7 +212,8 @@ class Join {
         if (is_column(row, table.columns[c], line.cells[c])) cell = &line.cells[c];
       if (exact) return cell;
       if (!cell || cell->kind != Cell::Kind::Value) continue;
-      if (found) several = fmt::format("several settings of {}; name one with `method:`", row.method);
+      if (found)
+        several = fmt::format("several settings of {}; name one with `method:`", row.method);
       found = cell;
     }
     return several.empty() ? found : nullptr;

@@ -57,9 +57,8 @@ Sheet overview(const std::string& model, const std::vector<const Table*>& tables
     for (const auto* t : tables) {
       const auto at = std::find_if(t->columns.begin(), t->columns.end(),
                                    [&](const Column& c) { return c.label == label; });
-      row.push_back(at == t->columns.end()
-                        ? "–"
-                        : winners(*t, static_cast<size_t>(at - t->columns.begin())));
+      row.push_back(
+          at == t->columns.end() ? "–" : winners(*t, static_cast<size_t>(at - t->columns.begin())));
     }
     sheet.rows.push_back(std::move(row));
   }
@@ -95,9 +94,9 @@ std::string failures(const Rows& rows) {
   std::string out;
   for (const auto& t : rows.trials) {
     if (t.state != "failed" || ++count > kMost) continue;
-    out += fmt::format("failed: {} {} {} {:.4g}% ({}): {}\n", printable(t.model),
-                       printable(t.method), printable(t.pattern), t.sparsity * 100, t.id,
-                       printable(t.error));
+    out +=
+        fmt::format("failed: {} {} {} {:.4g}% ({}): {}\n", printable(t.model), printable(t.method),
+                    printable(t.pattern), t.sparsity * 100, t.id, printable(t.error));
   }
   if (count > kMost) out += fmt::format("and {} more failed\n", count - kMost);
   return out;
@@ -125,7 +124,8 @@ std::string render_summary(const Rows& rows, const std::string& db, bool colour)
     }
     shown += sheet.rows.size();
     auto text = sheet_text(sheet);
-    if (colour) text = "\x1b[1m" + text.substr(0, text.find('\n')) + "\x1b[0m" + text.substr(text.find('\n'));
+    if (colour)
+      text = "\x1b[1m" + text.substr(0, text.find('\n')) + "\x1b[0m" + text.substr(text.find('\n'));
     out += text + "\n";
   }
   if (!models.empty())

@@ -12,7 +12,8 @@ namespace {
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 void write_metrics(sqlite::Connection& db, int64_t trial, const std::vector<MetricRow>& rows) {
-  auto insert = db.prepare("INSERT INTO metric VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+  auto insert =
+      db.prepare("INSERT INTO metric VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
   auto items = db.prepare("INSERT INTO item_scores VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
   int64_t position = 0;
   for (const auto& m : rows) {

@@ -125,7 +125,8 @@ Connection::~Connection() {
 
 void Connection::become_copy() {
   sqlite3* memory = nullptr;
-  int code = sqlite3_open_v2(":memory:", &memory, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  int code =
+      sqlite3_open_v2(":memory:", &memory, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   sqlite3_backup* backup =
       code == SQLITE_OK ? sqlite3_backup_init(memory, "main", db_, "main") : nullptr;
   if (backup) {

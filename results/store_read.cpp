@@ -11,7 +11,7 @@ namespace {
 
 #define TRIAL_COLUMNS                                                                  \
   "SELECT number, id, config, identity, model, method, pattern, sparsity, share_key, " \
-  "time_limit, state, attempts, error, worker, submitted, started, finished, kind, "     \
+  "time_limit, state, attempts, error, worker, submitted, started, finished, kind, "   \
   "weights, settings, seeds, code, revision, past, remark FROM trial "
 
 Trial read_trial(const sqlite::Statement& q) {
@@ -46,7 +46,8 @@ Trial read_trial(const sqlite::Statement& q) {
 
 /// "65" as the number of a trial; ids begin with as many digits by chance only where they are long.
 int64_t number_in(const std::string& text) {
-  if (text.empty() || text.size() > 7 || text.find_first_not_of("0123456789") != text.npos) return 0;
+  if (text.empty() || text.size() > 7 || text.find_first_not_of("0123456789") != text.npos)
+    return 0;
   return std::stoll(text);
 }
 
@@ -77,7 +78,8 @@ std::optional<Trial> Store::trial(const std::string& id_or_prefix) const {
     auto by_number = db.prepare(TRIAL_COLUMNS "WHERE number = ?1");
     if (by_number.with(number).step()) return read_trial(by_number);
   }
-  auto query = db.prepare(TRIAL_COLUMNS "WHERE substr(id, 1, length(?1)) = ?1 AND past = '' ORDER BY id LIMIT 4");
+  auto query = db.prepare(TRIAL_COLUMNS
+                          "WHERE substr(id, 1, length(?1)) = ?1 AND past = '' ORDER BY id LIMIT 4");
   query.with(id_or_prefix);
   std::vector<Trial> found;
   while (query.step()) found.push_back(read_trial(query));
@@ -168,7 +170,8 @@ std::vector<Store::SparsityOf> Store::model_sparsity() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(
       "SELECT t.id, s.stage, s.name, s.total, s.masked, s.zeros FROM mask AS s "
-      "JOIN trial AS t ON t.number = s.trial WHERE s.scope = 'model' AND t.past = '' ORDER BY s.trial, s.position");
+      "JOIN trial AS t ON t.number = s.trial WHERE s.scope = 'model' AND t.past = '' ORDER BY "
+      "s.trial, s.position");
   std::vector<SparsityOf> rows;
   while (query.step()) {
     rows.push_back({query.text(0),

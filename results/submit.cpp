@@ -134,7 +134,8 @@ void Store::name(const std::string& id, const std::string& method) {
   auto& db = db_->connection;
   sqlite::Transaction transaction(db);
   const auto row = row_of(db, id);
-  if (!row) bench::fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
+  if (!row)
+    bench::fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
   db.prepare("UPDATE trial SET method = ?2, config = ?3 WHERE number = ?1")
       .with(row->number, method, relabelled(row->config, Json{{"method", method}}.dump()))
       .run();
@@ -154,7 +155,8 @@ void Store::remove(const std::string& id, const std::string& reason) {
   auto& db = db_->connection;
   sqlite::Transaction transaction(db);
   const auto row = row_of(db, id);
-  if (!row) bench::fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
+  if (!row)
+    bench::fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
   if (row->state == "running")
     bench::fail("trial {} is running; stop its run first, or wait for it", id);
   if (id.find('~') != id.npos) bench::fail("trial {} is of the past already", id);

@@ -49,7 +49,8 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
  private:
-  struct sigaction interrupt_ {}, terminate_ {};
+  struct sigaction interrupt_ {
+  }, terminate_{};
 };
 
 /// One worker process and what it last said.
@@ -208,7 +209,8 @@ class Fleet {
         }
         const bool crashed = !workers[i].trial.empty();
         workers.erase(workers.begin() + static_cast<long>(i));
-        if (crashed && !fail_fast_ && !stop_asked && trouble_.empty()) workers.emplace_back(source_.start(wishes_.path(), threads));
+        if (crashed && !fail_fast_ && !stop_asked && trouble_.empty())
+          workers.emplace_back(source_.start(wishes_.path(), threads));
       }
     }
     if (!trouble_.empty()) fail("{}", trouble_);

@@ -43,7 +43,8 @@ std::vector<std::string> without_plugins(const std::vector<std::string>& words) 
       rest.push_back(words[i]);
       continue;
     }
-    if (!joined && i + 1 == words.size()) throw Usage("--plugin: which file? a shared library (.so)");
+    if (!joined && i + 1 == words.size())
+      throw Usage("--plugin: which file? a shared library (.so)");
     const auto file = joined ? words[i].substr(9) : words[++i];
     plugins += (plugins.empty() ? "" : ":") + std::filesystem::absolute(file).string();
   }

@@ -198,9 +198,9 @@ int show(const Options& options) {
     print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
     return 0;
   }
-  std::string out = head(*trial) + past_of(store, *trial) + measured(outcome) + code(*trial) + pairs("hashes", whole_hashes(outcome)) +
-                    pairs("notes", outcome.notes) + pairs("environment", outcome.environment) +
-                    heading("config");
+  std::string out = head(*trial) + past_of(store, *trial) + measured(outcome) + code(*trial) +
+                    pairs("hashes", whole_hashes(outcome)) + pairs("notes", outcome.notes) +
+                    pairs("environment", outcome.environment) + heading("config");
   const Json config = Json::parse(trial->config, nullptr, false);
   if (config.is_structured())
     add_tree(out, config, 1);

@@ -22,7 +22,8 @@ std::string model_digest(const fs::path& path) {
   const auto files = files_of_model(path);
   if (files.size() == 1 && fs::is_regular_file(path)) return digest_of_file(path.string());
   std::string all;
-  for (const auto& f : files) all += f.filename().string() + " " + digest_of_file(f.string()) + "\n";
+  for (const auto& f : files)
+    all += f.filename().string() + " " + digest_of_file(f.string()) + "\n";
   return sha256_hex(all);
 }
 
@@ -68,8 +69,7 @@ void add_method(const Value& config, Value& id) {
   id.set("criterion", plugin_identity<Criterion>(*config.find("criterion")));
   id.set("allocator", plugin_identity<Allocator>(*config.find("allocator")));
   Value::List updates;
-  for (const auto& u : updates_of(config))
-    updates.push_back(plugin_identity<Update>(u));
+  for (const auto& u : updates_of(config)) updates.push_back(plugin_identity<Update>(u));
   if (updates.size() == 1) id.set("update", updates.front());
   if (updates.size() > 1) id.set("update", Value(updates));
   id.set("pattern", Pattern::schema().canonical(*config.find("pattern")));

@@ -9,7 +9,8 @@ namespace bench {
 /// that changes nothing), and the source of every plugin that takes part stands beside it.
 TrialSpec spec_of(const Value& config);
 
-/// The dotted place of the first thing in which two identities differ: "model", "tasks.boolq.bytes".
+/// The dotted place of the first thing in which two identities differ: "model",
+/// "tasks.boolq.bytes".
 std::string first_difference(const std::string& identity, const std::string& other);
 
 /// JSON: "criterion wanda" -> the digest of its source, for every plugin of a configuration.

@@ -21,8 +21,9 @@ void load_plugins() {
     const void* library = dlopen(enrolling_library().c_str(), RTLD_NOW | RTLD_LOCAL);
     enrolling_library().clear();
     if (!library)
-      fail("--plugin {}: cannot be loaded: {}; build it against this program's headers and LibTorch",
-           path, dlerror());
+      fail(
+          "--plugin {}: cannot be loaded: {}; build it against this program's headers and LibTorch",
+          path, dlerror());
   }
 }
 

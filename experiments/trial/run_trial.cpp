@@ -261,7 +261,8 @@ class Runner {
     for (const auto& [label, task] : tasks_from(config_)) try {
         for (auto& m : measured(label, *task))
           out_.metrics.push_back({m.task, m.protocol, m.name, m.value, m.stderr_, m.n, m.unit,
-                                  m.higher_is_better, std::move(m.items), m.items_hash, m.directed});
+                                  m.higher_is_better, std::move(m.items), m.items_hash,
+                                  m.directed});
       } catch (const std::exception& e) {
         const auto reason = reason_of(e);
         if (reason.memory) throw;  // of the process, not of the task

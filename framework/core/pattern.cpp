@@ -40,8 +40,10 @@ Schema Pattern::schema() {
       key("keep", 2, "n:m: how many of every m consecutive inputs are KEPT").at_least(1),
       key("of", 4, "n:m: the m").at_least(2),
       key("tail", "share",
-          "n:m: the last inputs of a row, fewer than m, keep their share of n (rounded up), or lose "
-          "m - n of them, all where they are no more, as in the code of Wanda, SparseGPT, RIA and GBLM")
+          "n:m: the last inputs of a row, fewer than m, keep their share of n (rounded up), or "
+          "lose "
+          "m - n of them, all where they are no more, as in the code of Wanda, SparseGPT, RIA and "
+          "GBLM")
           .one_of({"share", "removed"}),
       key("groups", std::vector<std::string>{"head", "neuron"},
           "structured: kinds of groups whose units go"),

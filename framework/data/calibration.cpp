@@ -135,7 +135,8 @@ Calibration labelled(const Config& config, const Spec& s, const Tokenizer* token
 Schema calibration_schema() {
   return Schema{
              key("preset", "wanda-c4", "whose sampling rule")
-                 .one_of({"wanda-c4", "wanda-wikitext2", "llm-pruner", "first", "labelled", "images"}),
+                 .one_of(
+                     {"wanda-c4", "wanda-wikitext2", "llm-pruner", "first", "labelled", "images"}),
              key("file", "text/c4/sample_c4-rp1.jsonl",
                  "a text or image file: shipped in data/, or a path"),
              key("format", "auto", "how the file becomes documents")

@@ -60,7 +60,8 @@ std::string encoded(const std::vector<std::pair<std::string, Tensor>>& tensors,
   int64_t at = 0;
   for (const auto& [name, t] : tensors) {
     const auto bytes = static_cast<int64_t>(t.nbytes());
-    header[name] = {{"dtype", "F32"}, {"shape", t.sizes().vec()}, {"data_offsets", {at, at + bytes}}};
+    header[name] = {
+        {"dtype", "F32"}, {"shape", t.sizes().vec()}, {"data_offsets", {at, at + bytes}}};
     at += bytes;
   }
   auto text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -96,18 +97,19 @@ Tensor decoded(const std::string& bytes, const std::string& name) {
 class External : public Criterion {
  public:
   static Schema schema() {
-    return {required("command", Key::Type::Strings,
-                     "the program and its arguments; files among them are part of a trial's id")
-                .names_files(),
-            key("statistics", std::vector<std::string>{},
-                "what it is sent beside the weight: input_norm, input_mean, gram, gradient, "
-                "gradient_square"),
-            key("contest", "row", "against what a weight competes, where the pattern leaves it open")
-                .one_of({"row", "layer"}),
-            key("timeout", 60.0, "how long it may take for a layer")
-                .range(0.01, 1e6)
-                .in("seconds")
-                .without_identity()};
+    return {
+        required("command", Key::Type::Strings,
+                 "the program and its arguments; files among them are part of a trial's id")
+            .names_files(),
+        key("statistics", std::vector<std::string>{},
+            "what it is sent beside the weight: input_norm, input_mean, gram, gradient, "
+            "gradient_square"),
+        key("contest", "row", "against what a weight competes, where the pattern leaves it open")
+            .one_of({"row", "layer"}),
+        key("timeout", 60.0, "how long it may take for a layer")
+            .range(0.01, 1e6)
+            .in("seconds")
+            .without_identity()};
   }
   explicit External(const Config& c)
       : command_(c.get<std::vector<std::string>>("command")),
@@ -160,8 +162,7 @@ class External : public Criterion {
       if (at::isnan(scores).any().item<bool>()) fail("its scores hold NaN");
       return scores;
     } catch (const Error& e) {
-      fail("criterion external, {}: {} ({})", view.layer.name, e.what(),
-           fmt::join(command_, " "));
+      fail("criterion external, {}: {} ({})", view.layer.name, e.what(), fmt::join(command_, " "));
     }
   }
 

@@ -137,7 +137,8 @@ std::string Program::ask(const std::string& message, size_t most) {
   send(reinterpret_cast<const char*>(&length), sizeof length);
   send(message.data(), message.size());
   receive(reinterpret_cast<char*>(&length), sizeof length);
-  if (length > most) give_up(fmt::format("answers with {} bytes; at most {} are expected", length, most));
+  if (length > most)
+    give_up(fmt::format("answers with {} bytes; at most {} are expected", length, most));
   std::string answer(length, '\0');
   receive(answer.data(), answer.size());
   return answer;

@@ -7,9 +7,9 @@
 namespace bench {
 
 /// A program that answers on its standard output what it is asked on its standard input, message by
-/// message: a length (8 bytes, little-endian), then as many bytes. It runs until it is asked nothing
-/// more. Whatever it does wrong (it ends, hangs, answers too much) is an Error that says so, with
-/// the last line that it wrote on standard error.
+/// message: a length (8 bytes, little-endian), then as many bytes. It runs until it is asked
+/// nothing more. Whatever it does wrong (it ends, hangs, answers too much) is an Error that says
+/// so, with the last line that it wrote on standard error.
 class Program {
  public:
   Program(std::vector<std::string> command, double timeout_seconds);

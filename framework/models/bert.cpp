@@ -53,8 +53,8 @@ std::unique_ptr<Model> bert(Source& c) {
     c.skip("cls.");
   } else if (c.take_if("cls.predictions.transform.dense.weight").defined()) {
     const std::string at = "cls.predictions.";
-    head = {EncoderHead::Words, at + "transform.dense",     "", plan.act,
-            at + "transform.LayerNorm", at + "decoder", at + "bias"};
+    head = {EncoderHead::Words,         at + "transform.dense", "",         plan.act,
+            at + "transform.LayerNorm", at + "decoder",         at + "bias"};
     c.skip("bert.pooler.");
     c.skip("cls.seq_relationship.");  // whether one text follows another
   } else {
@@ -73,8 +73,8 @@ std::unique_ptr<Model> roberta(Source& c) {
     head = {EncoderHead::Classes, "classifier.dense", "", tanh, "", "classifier.out_proj"};
     c.skip("lm_head.");
   } else if (c.take_if("lm_head.dense.weight").defined()) {
-    head = {EncoderHead::Words,   "lm_head.dense",   "",            erf_gelu,
-            "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"};
+    head = {EncoderHead::Words, "lm_head.dense", "", erf_gelu, "lm_head.layer_norm",
+            "lm_head.decoder",  "lm_head.bias"};
   } else {
     no_head(c);
   }
@@ -85,7 +85,8 @@ std::unique_ptr<Model> roberta(Source& c) {
 std::unique_ptr<Model> electra(Source& c) {
   auto plan = bert_plan(c);
   auto start = start_of(c);
-  if (c.get<int64_t>("embedding_size", 128) != plan.hidden) start.project = "electra.embeddings_project";
+  if (c.get<int64_t>("embedding_size", 128) != plan.hidden)
+    start.project = "electra.embeddings_project";
   c.inert({"summary_activation", "summary_type", "summary_use_proj"});
   EncoderHead head;
   if (c.take_if("classifier.out_proj.weight").defined()) {

@@ -1,7 +1,8 @@
 // ConvNeXt (Liu et al. 2022): transformers models/convnext, timm models/convnext.py, torchvision
 // models/convnext.py. Block: depthwise 7x7, layer norm, linear, GELU, linear, a scale per channel,
 // added to what came in. Chain: blocks and, between stages, a norm with a 2x2 convolution of
-// stride 2. Linear layers that a file holds as 1x1 convolutions (timm's conv_mlp) are matrices here.
+// stride 2. Linear layers that a file holds as 1x1 convolutions (timm's conv_mlp) are matrices
+// here.
 #include "models/library.h"
 
 namespace bench {
@@ -34,8 +35,8 @@ Names names_of(Library library) {
             "pwconv2",
             "layer_scale_parameter"};
   if (library == Library::Timm)
-    return {"stem.0",  "stem.1", "head.norm", "head.fc", "conv_dw",
-            "norm",    "mlp.fc1", "mlp.fc2",  "gamma"};
+    return {"stem.0", "stem.1",  "head.norm", "head.fc", "conv_dw",
+            "norm",   "mlp.fc1", "mlp.fc2",   "gamma"};
   return {"features.0.0", "features.0.1", "classifier.0", "classifier.2", "block.0",
           "block.2",      "block.3",      "block.5",      "layer_scale"};
 }
@@ -53,8 +54,8 @@ class ConvNext : public Model {
     scale_ = imagenet_scale(whole);
     act_ = activation(c.get<std::string>("hidden_act", "gelu"), c.where());
     // Inner norms never follow the key.
-    const double last_eps = library == Library::Transformers ? c.get("layer_norm_eps", 1e-12)
-                                                             : c.get("norm_eps", kEps);
+    const double last_eps =
+        library == Library::Transformers ? c.get("layer_norm_eps", 1e-12) : c.get("norm_eps", kEps);
     inner_eps_ = library == Library::Timm ? last_eps : kEps;
     stem_ = take_patches(c, names.stem);
     stem_norm_ = c.layer_norm(names.stem_norm, inner_eps_);
@@ -65,8 +66,8 @@ class ConvNext : public Model {
     last_norm_ = c.layer_norm(names.last_norm, last_eps);
     head_ = c.layer(names.head, c.take_if(names.head + ".bias").defined());
     c.inert({"depths", "dims", "hidden_sizes", "num_stages", "layer_scale_init_value",
-             "block_setting", "layer_scale", "conv_mlp", "ls_init_value", "head_init_scale", "kernel_sizes",
-             "conv_bias", "stage_block", "patch_size"});
+             "block_setting", "layer_scale", "conv_mlp", "ls_init_value", "head_init_scale",
+             "kernel_sizes", "conv_bias", "stage_block", "patch_size"});
     c.only<std::string>("stem_type", "patch");
   }
 
@@ -78,8 +79,7 @@ class ConvNext : public Model {
 
   Tensor block(int64_t index, const Tensor& x, const Batch&) const override {
     const auto& b = blocks_[static_cast<size_t>(index)];
-    if (b.between())
-      return b.down(by_pixel(x, [&](const Tensor& t) { return b.norm(t); }));
+    if (b.between()) return b.down(by_pixel(x, [&](const Tensor& t) { return b.norm(t); }));
     if (b.out.columns() == 0) return x;
     return x + by_pixel(b.depth(x), [&](const Tensor& t) {
              const auto y = b.out(apply(act_, b.in(b.norm(t))));
@@ -221,7 +221,8 @@ class ConvNext : public Model {
       follow(g, b.norm);
       g.slices.push_back({&b.in, Slice::In});
       write(b.out);
-      if (b.scale.defined()) g.followers.push_back({&b.scale, Follower::Affine, 1, 0, b.scale_name});
+      if (b.scale.defined())
+        g.followers.push_back({&b.scale, Follower::Affine, 1, 0, b.scale_name});
     }
     if (last) {
       follow(g, last_norm_);

@@ -12,9 +12,9 @@ Tensor tanh(const Tensor& x) {
 /// What heads know of distances.
 struct Distances {
   bool relative = false, from_content = false, to_content = false;  // c2p, p2c
-  bool shared = false;   // content's own projections serve them
-  int64_t span = 0;      // rows of the table on either side
-  int64_t buckets = 0;   // beyond half of them distances are told apart by their logarithm; 0: never
+  bool shared = false;  // content's own projections serve them
+  int64_t span = 0;     // rows of the table on either side
+  int64_t buckets = 0;  // beyond half of them distances are told apart by their logarithm; 0: never
   int64_t farthest = 0;  // distance in the last bucket
   int64_t terms() const { return 1 + (from_content ? 1 : 0) + (to_content ? 1 : 0); }
 
@@ -29,8 +29,8 @@ struct Distances {
     const auto mid = buckets / 2;
     const auto near = (apart < mid) & (apart > -mid);
     const auto size = at::where(near, at::full({}, mid - 1, at::kLong), apart.abs());
-    const auto last = std::log(
-        static_cast<float>(static_cast<double>(farthest - 1) / static_cast<double>(mid)));
+    const auto last =
+        std::log(static_cast<float>(static_cast<double>(farthest - 1) / static_cast<double>(mid)));
     const auto far =
         ((size.to(at::kFloat) / mid).log() / last * static_cast<double>(mid - 1)).ceil() + mid;
     return at::where(size <= mid, apart, far.to(at::kLong) * apart.sign());
@@ -246,20 +246,24 @@ EncoderHead head_of(Source& c, const Plan& plan) {
   if (c.take_if("pooler.dense.weight").defined() || c.take_if("classifier.weight").defined()) {
     const auto act = c.get<std::string>("pooler_hidden_act", "gelu");
     c.skip("cls."), c.skip("lm_predictions."), c.skip("mask_predictions.");
-    return {EncoderHead::Classes, "pooler.dense", "", act == "tanh" ? tanh : activation(act, c.where()),
-            "", "classifier"};
+    return {EncoderHead::Classes,
+            "pooler.dense",
+            "",
+            act == "tanh" ? tanh : activation(act, c.where()),
+            "",
+            "classifier"};
   }
   c.inert({"pooler_hidden_act"});
   c.skip("mask_predictions.");
   const std::string old = "cls.predictions.", now = "lm_predictions.lm_head.";
   if (c.get("legacy", true)) {
     c.skip("lm_predictions.");
-    return {EncoderHead::Words,          old + "transform.dense", "", plan.act,
+    return {EncoderHead::Words,          old + "transform.dense", "",          plan.act,
             old + "transform.LayerNorm", old + "decoder",         old + "bias"};
   }
   c.skip("cls.");
-  return {EncoderHead::Words, now + "dense", "", plan.act, now + "LayerNorm", now + "decoder",
-          now + "bias"};
+  return {EncoderHead::Words, now + "dense",   "",          plan.act,
+          now + "LayerNorm",  now + "decoder", now + "bias"};
 }
 
 std::unique_ptr<Model> deberta(Source& c) {

@@ -16,15 +16,16 @@ void add(std::vector<Model::Named>& all, Layer& l) {
 
 /// A compact folder may hold fewer channels of the stream than its config.json says.
 Plan as_wide_as_stored(Source& c, Plan plan) {
-  if (c.compact())
-    plan.hidden = c.take(plan.at(0) + plan.attention_norm + ".weight").size(0);
+  if (c.compact()) plan.hidden = c.take(plan.at(0) + plan.attention_norm + ".weight").size(0);
   return plan;
 }
 
 }  // namespace
 
 Encoder::Encoder(Source& c, Plan plan, EncoderStart start, EncoderHead head)
-    : Transformer(c, as_wide_as_stored(c, std::move(plan))), start_(std::move(start)), form_(std::move(head)) {
+    : Transformer(c, as_wide_as_stored(c, std::move(plan))),
+      start_(std::move(start)),
+      form_(std::move(head)) {
   take_start(c);
   take_head(c);
 }
@@ -41,7 +42,8 @@ void Encoder::take_start(Source& c) {
   };
   table(positions_, start_.positions);
   table(types_, start_.types);
-  if (positions_.defined()) c.agree("max_position_embeddings", positions_.size(0), start_.positions);
+  if (positions_.defined())
+    c.agree("max_position_embeddings", positions_.size(0), start_.positions);
   if (types_.defined()) c.agree("type_vocab_size", types_.size(0), start_.types);
   start_norm_ = c.layer_norm(start_.norm, plan_.norm.eps);
   add(outer_, start_norm_);
@@ -132,8 +134,7 @@ Tensor Encoder::features(const Tensor& hidden, const Batch& batch) const {
 }
 
 Classifier Encoder::classifier() const {
-  if (form_.kind == EncoderHead::Words)
-    return {head_.defined() ? head_ : embed_, head_bias_};
+  if (form_.kind == EncoderHead::Words) return {head_.defined() ? head_ : embed_, head_bias_};
   return {out_.weight, out_.bias};
 }
 
@@ -161,16 +162,15 @@ std::vector<Follower> Encoder::outer_hidden() {
     all.push_back({&l.bias, Follower::Affine});
   };
   const auto columns = [&](Layer& l) {
-    if (l.weight.defined())
-      all.push_back({&l.weight, Follower::Affine, 1, 1, l.weight_name()});
+    if (l.weight.defined()) all.push_back({&l.weight, Follower::Affine, 1, 1, l.weight_name()});
   };
   Group norms;
   if (project_.weight.defined()) {
     rows(project_);
     if (start_.project_first) follow(norms, start_norm_);
   } else {
-    for (auto [t, name] : {std::pair(&positions_, &start_.positions),
-                           std::pair(&types_, &start_.types)})
+    for (auto [t, name] :
+         {std::pair(&positions_, &start_.positions), std::pair(&types_, &start_.types)})
       if (t->defined()) all.push_back({t, Follower::Affine, 1, 1, *name + ".weight", true});
     follow(norms, start_norm_);
   }

@@ -50,8 +50,8 @@ Names names_of(Library library) {
 struct Block {
   Norm before, after;  // of a merging: `before` alone
   Layer q, k, v, qkv, o, up, down;
-  Layer merge;         // four pixels into one; weight undefined: attention and MLP
-  Tensor table;        // [(2 wh - 1) (2 ww - 1), heads]
+  Layer merge;   // four pixels into one; weight undefined: attention and MLP
+  Tensor table;  // [(2 wh - 1) (2 ww - 1), heads]
   std::string table_name;
   int64_t wh = 0, ww = 0;
   bool shifted = false;
@@ -121,7 +121,8 @@ class Swin : public Decoder {
       outer_.push_back({names_.patch_norm + ".weight", &patch_norm_.weight});
       outer_.push_back({names_.patch_norm + ".bias", &patch_norm_.bias});
     }
-    const auto positions = both_axes_ ? "swin.embeddings.position_embeddings" : "absolute_pos_embed";
+    const auto positions =
+        both_axes_ ? "swin.embeddings.position_embeddings" : "absolute_pos_embed";
     positions_ = c.take_if(positions);
     if (positions_.defined()) outer_.push_back({positions, &positions_});
     take_window(c);
@@ -157,9 +158,7 @@ class Swin : public Decoder {
     auto h = x;
     if (there(b.o)) h = h + attention(b, by_pixel(x, [&](const Tensor& t) { return b.before(t); }));
     if (!there(b.down)) return h;
-    return by_pixel(h, [&](const Tensor& t) {
-      return t + b.down(apply(act_, b.up(b.after(t))));
-    });
+    return by_pixel(h, [&](const Tensor& t) { return t + b.down(apply(act_, b.up(b.after(t)))); });
   }
 
   Tensor features(const Tensor& hidden, const Batch&) const override {
@@ -295,8 +294,8 @@ class Swin : public Decoder {
     const auto up = [](int64_t size, int64_t window) {
       return (size + window - 1) / window * window;
     };
-    Cut c{x.size(0), x.size(1), x.size(2), up(x.size(1), b.wh), up(x.size(2), b.ww), b.wh, b.ww,
-          0,         0};
+    Cut c{x.size(0), x.size(1), x.size(2), up(x.size(1), b.wh), up(x.size(2), b.ww), b.wh,
+          b.ww,      0,         0};
     if (!b.shifted) return c;
     // None along an axis that one window covers; transformers: along neither, if along one.
     const bool covers_h = b.wh >= c.padded_h, covers_w = b.ww >= c.padded_w;
@@ -379,8 +378,8 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   return build_from<Swin>(c, from, {"relative_position_index"});
 }
 
-[[maybe_unused]] const bool registered =
-    enroll_model("swin", {make, {"head", "neuron", "attention", "mlp", "block"}, true, {}, false, true});
+[[maybe_unused]] const bool registered = enroll_model(
+    "swin", {make, {"head", "neuron", "attention", "mlp", "block"}, true, {}, false, true});
 
 }  // namespace
 }  // namespace bench

@@ -223,12 +223,14 @@ Tensor Transformer::mlp(const Block& b, const Tensor& m) const {
 Tensor Transformer::side_by_side(int64_t index, const Tensor& x, const Batch& batch) const {
   const auto& b = blocks_[static_cast<size_t>(index)];
   const bool attends = there(b.o), own_norm = !b.before_mlp.name.empty();
-  const auto h = attends ? x + weighed(attention(index, b.before_attention(x), batch), b.attention_scale)
-                         : x;
+  const auto h =
+      attends ? x + weighed(attention(index, b.before_attention(x), batch), b.attention_scale) : x;
   if (!has_mlp(b)) return h;
-  return h + weighed(by_rows(x, {&b.gate, &b.up, &b.gate_up, &b.down}, [&](const Tensor& t) {
-           return mlp(b, own_norm ? b.before_mlp(t) : b.before_attention(t));
-         }), b.mlp_scale);
+  return h + weighed(by_rows(x, {&b.gate, &b.up, &b.gate_up, &b.down},
+                             [&](const Tensor& t) {
+                               return mlp(b, own_norm ? b.before_mlp(t) : b.before_attention(t));
+                             }),
+                     b.mlp_scale);
 }
 
 Tensor Transformer::normed_behind(int64_t index, const Tensor& x, const Batch& batch) const {
@@ -244,7 +246,7 @@ Tensor Transformer::block(int64_t index, const Tensor& x, const Batch& batch) co
   if (plan_.norms_behind) return normed_behind(index, x, batch);
   const auto& b = blocks_[static_cast<size_t>(index)];
   auto h = stay(x, index, 0);
-  if (there(b.o)) 
+  if (there(b.o))
     h = h + weighed(attention(index, b.before_attention(x), batch), b.attention_scale);
   if (!has_mlp(b)) return stay(h, index, 1);
   const auto add_mlp = [&](const Tensor& t) {

@@ -50,7 +50,8 @@ Plan timm_plan(Source& c, Plan p) {
   p.neurons_key = "";
   p.qkv_bias = c.take_if("blocks.0.attn.qkv.bias").defined();
   p.o_bias = c.take_if("blocks.0.attn.proj.bias").defined();
-  if (c.get("qk_norm", c.take_if("blocks.0.attn.q_norm.weight").defined())) p.qk_norm = QkNorm::Shared;
+  if (c.get("qk_norm", c.take_if("blocks.0.attn.q_norm.weight").defined()))
+    p.qk_norm = QkNorm::Shared;
   p.qk_form = p.norm;
   p.q_norm = "attn.q_norm", p.k_norm = "attn.k_norm";
   if (c.take_if("blocks.0.ls1.gamma").defined())
@@ -153,8 +154,8 @@ class Vit : public Transformer {
       return (linear_rows(first, head_, head_bias_) + second_head_(second)) / 2;
     }
     if (!averages_) return ended(fc_norm_(norm_(x.select(1, 0).contiguous())));
-    const auto patches = norm_(x.slice(1, prefix()).reshape({-1, x.size(2)}))
-                             .reshape({x.size(0), -1, x.size(2)});
+    const auto patches =
+        norm_(x.slice(1, prefix()).reshape({-1, x.size(2)})).reshape({x.size(0), -1, x.size(2)});
     return ended(fc_norm_(patches.mean(1)));
   }
 
@@ -215,16 +216,14 @@ class Vit : public Transformer {
       patches_alone_ = c.get("no_embed_class", false);
       if (c.get<std::string>("pos_embed", "learn") != "learn" && positions_.defined())
         c.refuse("pos_embed");
-      if (c.take_if("norm_pre.weight").defined())
-        first_norm_ = take_norm_of(c, "norm_pre");
+      if (c.take_if("norm_pre.weight").defined()) first_norm_ = take_norm_of(c, "norm_pre");
     }
     patches_.name_tensors(outer_);
   }
 
   void take_end(Source& c, Library library, const Ends& e) {
-    const auto pool = library == Library::Timm
-                          ? c.get<std::string>("global_pool", "token")
-                          : std::string("token");
+    const auto pool = library == Library::Timm ? c.get<std::string>("global_pool", "token")
+                                               : std::string("token");
     averages_ = pool == "avg";
     if (!averages_ && pool != "token") c.refuse("global_pool");
     const bool behind = library == Library::Timm && c.get("fc_norm", averages_);

@@ -43,8 +43,9 @@ class PseudoPerplexity : public Task {
     at::NoGradGuard no_grad;
     const auto tokenizer = c.tokenizer(variant_);
     if (!tokenizer->mask())
-      fail("task pseudo_perplexity: the tokenizer names no mask_token; tokenizer_config.json or "
-           "special_tokens_map.json does");
+      fail(
+          "task pseudo_perplexity: the tokenizer names no mask_token; tokenizer_config.json or "
+          "special_tokens_map.json does");
     const auto all = sequences(c, *tokenizer);
     Metric m{label_, "pppl"};
     double sum = 0, tokens = 0;
@@ -53,7 +54,8 @@ class PseudoPerplexity : public Task {
       double own = 0;
       for (const double l : losses) own += l;
       sum += own, tokens += static_cast<double>(losses.size());
-      m.items.push_back(static_cast<float>(own / std::max(1.0, static_cast<double>(losses.size()))));
+      m.items.push_back(
+          static_cast<float>(own / std::max(1.0, static_cast<double>(losses.size()))));
       if (c.progress) c.progress(static_cast<int64_t>(i) + 1, static_cast<int64_t>(all->size()));
     }
     if (tokens == 0) fail("task pseudo_perplexity: {} holds no token to score", text_);
@@ -108,8 +110,7 @@ class PseudoPerplexity : public Task {
       std::vector<Sequence> copies;
       std::vector<int64_t> rows, targets;
       for (auto i = first; i < std::min(asked.size(), first + together); ++i) {
-        rows.push_back(static_cast<int64_t>(copies.size()) * each +
-                       static_cast<int64_t>(asked[i]));
+        rows.push_back(static_cast<int64_t>(copies.size()) * each + static_cast<int64_t>(asked[i]));
         targets.push_back(ids[asked[i]]);
         copies.push_back(ids);
         copies.back()[asked[i]] = *tokenizer.mask();

@@ -7,9 +7,9 @@
 
 namespace bench::test {
 
-/// The names of a registry that the suite tries: all, or the one that `bench conform NAME` asks for.
-/// One that cannot be made without settings of its own (external: which program?) is tested by its
-/// own cases.
+/// The names of a registry that the suite tries: all, or the one that `bench conform NAME` asks
+/// for. One that cannot be made without settings of its own (external: which program?) is tested by
+/// its own cases.
 template <class T>
 std::vector<std::string> chosen() {
   const char* only = std::getenv("BENCH_CONFORM");

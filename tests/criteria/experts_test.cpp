@@ -29,9 +29,9 @@ Tensor scores(Model& model, const std::string& name, Value settings = Value(Valu
   std::vector<const Group*> all;
   for (const auto& g : groups) all.push_back(&g);
   auto data = tiny_text(4, 24, 2);
-  const auto stats = collect({model, {0, model.block_count()}, data, prunable(model, m.pattern),
-                              all, &m.pattern, 0.5},
-                             m.criterion->needs(), Pass::Global);
+  const auto stats = collect(
+      {model, {0, model.block_count()}, data, prunable(model, m.pattern), all, &m.pattern, 0.5},
+      m.criterion->needs(), Pass::Global);
   return m.criterion->units(groups.front(), *stats);
 }
 
@@ -117,7 +117,8 @@ TEST_CASE("experts: NAEE drops the set that is missed least", "[criteria]") {
 TEST_CASE("experts: MoNE's variance is that of the outputs in one sequence's steps", "[criteria]") {
   auto& model = *shipped(kModel).model;
   const auto all = routed(model);
-  const auto ours = scores(model, "mone", Value(Value::Map{{"metric", Value("output_fluctuation")}}));
+  const auto ours =
+      scores(model, "mone", Value(Value::Map{{"metric", Value("output_fluctuation")}}));
   for (int64_t e = 0; e < 6; ++e) {
     std::vector<Tensor> seen;
     Tensor mean, variance;

@@ -12,7 +12,8 @@ std::string ids_of(const std::string& config, std::vector<std::string> overrides
   setenv("BENCH_HOME", root().c_str(), 1);
   ComposeRequest request;
   request.primary = root() / "configs" / config;
-  if (config == "smoke.yaml") overrides.emplace_back("data=stories");  // as it was when they were nailed
+  if (config == "smoke.yaml")
+    overrides.emplace_back("data=stories");  // as it was when they were nailed
   request.overrides = std::move(overrides);
   request.multirun = true;
   const auto planned = plan_jobs(expand(request));

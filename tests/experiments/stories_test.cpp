@@ -71,15 +71,18 @@ TEST_CASE("every answer of a task's file was edited: the accuracy is another one
   const auto documents = [&](const std::string& label) {
     std::string text;
     for (int i = 0; i < 8; ++i)
-      text += fmt::format(R"({{"q": "{} plus one", "c": ["two", "three"], "gold": {}}})", i, label) +
-              "\n";
+      text +=
+          fmt::format(R"({{"q": "{} plus one", "c": ["two", "three"], "gold": {}}})", i, label) +
+          "\n";
     s.write("docs.jsonl", text);
   };
-  s.write("task.yaml", "task: mine\noutput_type: multiple_choice\ntest_split: test\n"
-                       "dataset_path: json\ndataset_kwargs: {data_files: {test: docs.jsonl}}\n"
-                       "doc_to_text: '{{q}}'\ndoc_to_choice: '{{c}}'\ndoc_to_target: gold\n");
-  const auto words = "+task.mine.name=lm_eval +task.mine.task=" + (s.dir.path / "task.yaml").string() +
-                     " +task.mine.documents=" + (s.dir.path / "docs.jsonl").string();
+  s.write("task.yaml",
+          "task: mine\noutput_type: multiple_choice\ntest_split: test\n"
+          "dataset_path: json\ndataset_kwargs: {data_files: {test: docs.jsonl}}\n"
+          "doc_to_text: '{{q}}'\ndoc_to_choice: '{{c}}'\ndoc_to_target: gold\n");
+  const auto words =
+      "+task.mine.name=lm_eval +task.mine.task=" + (s.dir.path / "task.yaml").string() +
+      " +task.mine.documents=" + (s.dir.path / "docs.jsonl").string();
   documents("0");
   REQUIRE(s.sweep(words).code == 0);
   documents("1");
@@ -92,14 +95,17 @@ TEST_CASE("every answer of a task's file was edited: the accuracy is another one
   CHECK(!contains(report, "[2 "));
 }
 
-TEST_CASE("a definition that is included, and a file of examples, are part of a trial", "[stories]") {
+TEST_CASE("a definition that is included, and a file of examples, are part of a trial",
+          "[stories]") {
   Story s("model: {name: stories260k}\nsparsity: 0\n");
   s.write("docs.jsonl", "{\"q\": \"a\", \"gold\": \"b\"}\n{\"q\": \"c\", \"gold\": \"d\"}\n");
-  s.write("base.yaml", "output_type: loglikelihood\ntest_split: test\ndataset_path: json\n"
-                       "doc_to_text: '{{q}}'\ndoc_to_target: gold\n");
+  s.write("base.yaml",
+          "output_type: loglikelihood\ntest_split: test\ndataset_path: json\n"
+          "doc_to_text: '{{q}}'\ndoc_to_target: gold\n");
   s.write("task.yaml", "include: base.yaml\ntask: mine\n");
-  const auto words = "+task.mine.name=lm_eval +task.mine.task=" + (s.dir.path / "task.yaml").string() +
-                     " +task.mine.documents=" + (s.dir.path / "docs.jsonl").string();
+  const auto words =
+      "+task.mine.name=lm_eval +task.mine.task=" + (s.dir.path / "task.yaml").string() +
+      " +task.mine.documents=" + (s.dir.path / "docs.jsonl").string();
   const auto first = s.sweep(words);
   INFO(first.output);
   REQUIRE(first.code == 0);
@@ -144,9 +150,10 @@ TEST_CASE("two checkpoints under one name are two models in every table", "[stor
 }
 
 TEST_CASE("three settings and a leaking one are four rows", "[stories]") {
-  Story s("model: {name: stories260k}\ncriterion: {name: wanda}\nsparsity: 0.5\n"
-          "data: {nsamples: 4, seqlen: 64, file: text/c4/sample_c4-rp1.jsonl}\n" +
-          kPerplexity);
+  Story s(
+      "model: {name: stories260k}\ncriterion: {name: wanda}\nsparsity: 0.5\n"
+      "data: {nsamples: 4, seqlen: 64, file: text/c4/sample_c4-rp1.jsonl}\n" +
+      kPerplexity);
   REQUIRE(s.sweep("-m data.nsamples=2,4,8 +data.seed=0,1").code == 0);
   REQUIRE(s.sweep("data.nsamples=8 data.file=text/tinystories_sample_2MiB.txt").code == 0);
   const auto report = s.bench("report --format csv").output;
@@ -198,9 +205,10 @@ TEST_CASE("labels follow the newest configuration; people name, remark and remov
 
 TEST_CASE("a number of other code is measured again, the old one is history", "[stories]") {
   Ledger ledger;
-  const auto id = ledger.add("model: {name: stories260k}\ncriterion: {name: magnitude}\n"
-                             "sparsity: 0.5\n" +
-                             kPerplexity);
+  const auto id = ledger.add(
+      "model: {name: stories260k}\ncriterion: {name: magnitude}\n"
+      "sparsity: 0.5\n" +
+      kPerplexity);
   const auto code = Store(ledger.db).trial(id)->code;
   CHECK(contains(code, "criterion magnitude"));
   CHECK(contains(code, "allocator uniform"));
@@ -257,9 +265,10 @@ TEST_CASE("a file that is replaced in the middle of a sweep stops it", "[stories
 }
 
 TEST_CASE("Ctrl-C: the same command goes on", "[stories]") {
-  Story s("model: {name: stories260k}\ncriterion: {name: magnitude}\nlauncher: {workers: 1}\n"
-          "sparsity: 0\nsweep: {sparsity: [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]}\n" +
-          kPerplexity);
+  Story s(
+      "model: {name: stories260k}\ncriterion: {name: magnitude}\nlauncher: {workers: 1}\n"
+      "sparsity: 0\nsweep: {sparsity: [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]}\n" +
+      kPerplexity);
   const auto log = (s.dir.path / "log").string();
   const pid_t child = fork();
   REQUIRE(child >= 0);

@@ -100,8 +100,7 @@ TEST_CASE("what a program does wrong is a sentence and a failed trial", "[extern
       {"reply('other', shape, w)", "holds no tensor 'scores'"},
       {"sys.stdout.buffer.write(struct.pack('<Q', 4) + b'oops'); sys.stdout.buffer.flush()",
        "no safetensors file"},
-      {"sys.stdout.buffer.write(struct.pack('<Q', 1 << 60)); sys.stdout.buffer.flush()",
-       "at most"},
+      {"sys.stdout.buffer.write(struct.pack('<Q', 1 << 60)); sys.stdout.buffer.flush()", "at most"},
       {"raise ValueError('no such layer')", "it said: ValueError: no such layer"},
       {"sys.exit(3)", "ended without an answer"}};
   for (const auto& [answer, why] : wrong) {
@@ -112,7 +111,8 @@ TEST_CASE("what a program does wrong is a sentence and a failed trial", "[extern
     CHECK(contains(r.error(), why));
   }
   const Run slow;
-  CHECK(slow.sweep(external(slow.program("import time; time.sleep(60)"), ", timeout: 0.5")).code == 1);
+  CHECK(slow.sweep(external(slow.program("import time; time.sleep(60)"), ", timeout: 0.5")).code ==
+        1);
   CHECK(contains(slow.error(), "gave no answer within 0.5 seconds"));
   const Run none;
   CHECK(none.sweep(external("[no-such-program-here]")).code == 1);
@@ -131,8 +131,7 @@ TEST_CASE("Wanda in Python gives the built-in's masks", "[external]") {
   const Run r;
   REQUIRE(r.sweep("criterion: {name: wanda}").code == 0);
   const auto script = (root() / "examples/external/wanda.py").string();
-  const auto ran =
-      r.sweep(external("[python3, " + script + "]", ", statistics: [input_norm]"));
+  const auto ran = r.sweep(external("[python3, " + script + "]", ", statistics: [input_norm]"));
   INFO(ran.output);
   REQUIRE(ran.code == 0);
   CHECK(r.hash(0, "mask") == r.hash(1, "mask"));
@@ -145,8 +144,9 @@ TEST_CASE("a plugin outside of the tree is built, run, conforms, and goes stale"
     fs::copy_file(f.path(), dir.path / f.path().filename());
   const auto build = (dir.path / "build").string();
   const auto package = (fs::path(BENCH_BIN).parent_path() / "package").string();
-  const auto make = "cd " + dir.path.string() + " && cmake -B " + build + " -DPruneBench_DIR=" +
-                    package + " >log 2>&1 && cmake --build " + build + " >>log 2>&1";
+  const auto make = "cd " + dir.path.string() + " && cmake -B " + build +
+                    " -DPruneBench_DIR=" + package + " >log 2>&1 && cmake --build " + build +
+                    " >>log 2>&1";
   REQUIRE(std::system(make.c_str()) == 0);
   const auto plugin = "--plugin " + build + "/libhalf_magnitude.so ";
   setenv("BENCH_HOME", root().c_str(), 1);

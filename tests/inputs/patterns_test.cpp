@@ -10,8 +10,9 @@ using namespace bench::test;
 namespace {
 
 Measured pruned(const std::string& keep, const std::string& of, const std::string& more = "") {
-  return Measured("model=stories260k ++task.t.limit=4 criterion=magnitude pattern=2of4 ++pattern.keep=" + keep + " ++pattern.of=" + of +
-                  " " + more);
+  return Measured(
+      "model=stories260k ++task.t.limit=4 criterion=magnitude pattern=2of4 ++pattern.keep=" + keep +
+      " ++pattern.of=" + of + " " + more);
 }
 
 const VerdictRow& reached(const Measured& m) {
@@ -41,7 +42,7 @@ TEST_CASE("an m wider than a layer, and tails, keep their share", "[patterns]") 
     CHECK(reached(m).ok);
     CHECK(gone(m) < 1);
     const double asked = 1 - std::stod(keep) / std::stod(of);
-    CHECK(gone(m) <= asked + 1e-9);   // rounding keeps more, never less
+    CHECK(gone(m) <= asked + 1e-9);     // rounding keeps more, never less
     CHECK(gone(m) > asked - 1.0 / 64);  // by less than one weight a row
   }
 }

@@ -16,7 +16,7 @@ constexpr double kTolerance = 1e-6;
 struct Recipe {
   std::string criterion;
   Value settings = Value(Value::Map{});
-  int64_t removed = 0;  // experts a block
+  int64_t removed = 0;                          // experts a block
   std::map<std::string, std::string> compared;  // a statistic of ours under its recorded name
 };
 
@@ -48,10 +48,9 @@ Recipe recipe_of(const Json& record, const Json& config, int64_t experts) {
   if (method == "moe_naee") {
     Recipe r{"naee", Value(Value::Map{}), experts - p.at("r").get<int64_t>(), {}};
     r.settings.set("together", Value(p.value("batch_size", int64_t{1})));
-    const bool progressive = record.at("function").get<std::string>().find("progressive") !=
-                                 std::string::npos &&
-                             record.at("function").get<std::string>().find("layerwise") ==
-                                 std::string::npos;
+    const bool progressive =
+        record.at("function").get<std::string>().find("progressive") != std::string::npos &&
+        record.at("function").get<std::string>().find("layerwise") == std::string::npos;
     r.settings.set("progressive", Value(progressive));
     return r;
   }
@@ -60,7 +59,8 @@ Recipe recipe_of(const Json& record, const Json& config, int64_t experts) {
     r.settings.set("metric", Value(p.at("mone_ranking_metric").get<std::string>()));
     return r;
   }
-  if (!p.contains("n_experts_to_prune")) throw Missing(fmt::format("method {} is not here", method));
+  if (!p.contains("n_experts_to_prune"))
+    throw Missing(fmt::format("method {} is not here", method));
   return of_reap(method, p, config);
 }
 
@@ -96,8 +96,7 @@ double compare_routed(const TensorMap& t, const std::string& at, const RoutedTok
 
 double compare_loss(const TensorMap& t, const std::string& at, const Statistic::Values& values) {
   for (const auto& [name, value] : values)
-    if (name.ends_with("dropped") &&
-        !value.equal(t.at(at + "combinations_dropped").to(at::kLong)))
+    if (name.ends_with("dropped") && !value.equal(t.at(at + "combinations_dropped").to(at::kLong)))
       bench::fail("{}combinations_dropped: another order", at);
   for (const auto& [name, value] : values)
     if (name.ends_with("loss")) {
@@ -170,17 +169,17 @@ void verify_experts(Run& run, const fs::path& file, const Json& record) {
   for (const auto& g : groups) all.push_back(&g);
   const double target =
       static_cast<double>(recipe.removed) / static_cast<double>(groups.front().units);
-  const auto stats = collect({model, {0, model.block_count()}, data, prunable(model, pattern), all,
-                              &pattern, target},
-                             criterion->needs(), Pass::Global);
+  const auto stats = collect(
+      {model, {0, model.block_count()}, data, prunable(model, pattern), all, &pattern, target},
+      criterion->needs(), Pass::Global);
   std::vector<Tensor> keeps, scores;
   double worst = 0;
   for (const auto& g : groups) {
     const auto at = fmt::format("layer{}.", g.block);
     const Layer& root = *g.slices.front().layer;
     if (t.count(at + "expert_frequency"))
-      worst = std::max(worst, compare_routed(t, at, stats->get<RoutedTokens>(
-                                                        root, criterion->needs().front())));
+      worst = std::max(
+          worst, compare_routed(t, at, stats->get<RoutedTokens>(root, criterion->needs().front())));
     if (t.count(at + "combination_loss"))
       worst = std::max(worst, compare_loss(t, at, stats->values(root.name)));
     auto score = criterion->units(g, *stats);

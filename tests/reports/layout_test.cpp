@@ -71,7 +71,9 @@ TEST_CASE("a row a setting, a column a task", "[layout]") {
   for (const auto& name : format_names()) {
     CAPTURE(name);
     const auto text = render(report, m.rows, format_named(name));
-    CHECK(contains(text, name == "latex" ? "arc\\_easy" : name == "markdown" ? "arc\\_easy" : "arc_easy"));
+    CHECK(contains(text, name == "latex"      ? "arc\\_easy"
+                         : name == "markdown" ? "arc\\_easy"
+                                              : "arc_easy"));
     CHECK(contains(text, name == "csv" ? "mean acc" : "mean of 2"));
   }
   const auto json = nlohmann::json::parse(render(report, m.rows, Format::Json));

@@ -59,7 +59,8 @@ struct Ledger {
   Paired compare(const std::string& a, const std::string& b, const Selection& s = {}) {
     for (const auto& [id, o] : outcomes)
       for (const auto& m : o.metrics) rows.metrics.push_back({id, m});
-    return paired(rows, [this](const std::string& id) { return outcomes[id]; }, a, b, s);
+    return paired(
+        rows, [this](const std::string& id) { return outcomes[id]; }, a, b, s);
   }
 
   std::string model = "m";
@@ -79,7 +80,7 @@ Ledger two_seeds() {
 
 TEST_CASE("quantiles of Student's t as tables print them", "[reports]") {
   const std::vector<std::pair<int, double>> printed{
-      {1, 12.7062047}, {2, 4.3026527}, {3, 3.1824463}, {4, 2.7764451},
+      {1, 12.7062047}, {2, 4.3026527},  {3, 3.1824463},  {4, 2.7764451},
       {5, 2.5705818},  {10, 2.2281389}, {11, 2.2009852}, {30, 2.0422725}};
   for (const auto& [degrees, value] : printed)
     CHECK(off(student_two_sided(0.95, degrees), value) < 5e-8);
@@ -94,7 +95,7 @@ TEST_CASE("the sign-flip test counts every way to swap, then draws", "[reports]"
   CHECK(sign_flip_p({1, 2, 3}) == 2 / 8.0);
   CHECK(sign_flip_p({1, 1, -1}) == 1);
   CHECK(sign_flip_p({3, 1, -1}) == 6 / 8.0);  // |sum| 5, 3, 3, 1 twice over; 3 or more
-  CHECK(sign_flip_p({0.1, 0.2, -0.3}) == 1);   // sums that are 0 but for rounding
+  CHECK(sign_flip_p({0.1, 0.2, -0.3}) == 1);  // sums that are 0 but for rounding
   CHECK(sign_flip_p({0, 0}) == 1);
   CHECK(sign_flip_p(std::vector<double>(21, 1)) < 1e-4);
   std::vector<double> none(22, 1);
@@ -157,8 +158,9 @@ TEST_CASE("one replicate tests nothing, and says so", "[reports]") {
   CHECK(std::isnan(p.lines[0].p));
   CHECK(std::isnan(p.lines[0].holm));
   const auto text = render_paired({p}, "table");
-  CHECK(contains(text, "one is better than two by 0.5000 nats; of one seed of one model nothing can "
-                       "be tested over seeds, over the items it may be chance"));
+  CHECK(contains(text,
+                 "one is better than two by 0.5000 nats; of one seed of one model nothing can "
+                 "be tested over seeds, over the items it may be chance"));
 }
 
 TEST_CASE("stages match stages, and a total averages a seed's conditions first", "[reports]") {
@@ -195,9 +197,8 @@ TEST_CASE("a method that uses no calibration matches; other calibrations do not"
   CHECK(l.compare("one", "random").lines.size() == 1);
   const auto none = l.compare("one", "other");
   CHECK(none.lines.empty());
-  CHECK(none.notes ==
-        std::vector<std::string>{"1 trial of one without a partner",
-                                 "1 trial of other without a partner"});
+  CHECK(none.notes == std::vector<std::string>{"1 trial of one without a partner",
+                                               "1 trial of other without a partner"});
   CHECK(contains(render_paired({none}, "table"), "no two trials match"));
 }
 

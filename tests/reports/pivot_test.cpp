@@ -83,8 +83,7 @@ TEST_CASE("a missing number has its reason", "[reports]") {
 
 TEST_CASE("several trials of a cell become a mean that says so", "[reports]") {
   RowsMaker m;
-  m.metric(m.trial("random", "unstructured", 0.5, "done",
-                   R"({"criterion":{},"data":{"seed":1}})"),
+  m.metric(m.trial("random", "unstructured", 0.5, "done", R"({"criterion":{},"data":{"seed":1}})"),
            10, 3);
   m.metric(m.trial("random", "unstructured", 0.5, "done",
                    R"({"criterion":{"base_seed":7},"data":{"seed":2}})"),
@@ -300,7 +299,10 @@ TEST_CASE("models side by side: only what is measured alike", "[reports]") {
   CHECK(contains(said, "--task wikitext2@256 --protocol wanda@1"));
   across.protocols = {"wanda@1"};
   CHECK(pivot(m.read(), across).tables.size() == 1);
-  CHECK(contains(error_of([&] { pivot(m.read(), {{}, {}, {"wnada@1"}}); }), "did you mean wanda@1"));
+  CHECK(contains(error_of([&] {
+                   pivot(m.read(), {{}, {}, {"wnada@1"}});
+                 }),
+                 "did you mean wanda@1"));
 }
 
 TEST_CASE("NaN is a number that never wins; measured sparsity is of the first stage", "[reports]") {

@@ -12,8 +12,10 @@ TEST_CASE("divergence: zero from itself, and by hand", "[tasks]") {
   const auto file = (folder.path / "text.txt").string();
   std::ofstream(file) << "Once upon a time there was a little cat who liked to play in the garden.";
   const auto task = Registry<Task>::instance().create(
-      "divergence", Value(Value::Map{{"text", Value(file)}, {"format", Value("plain")},
-                                     {"window", Value(int64_t{8})}, {"windows", Value(int64_t{2})}}));
+      "divergence", Value(Value::Map{{"text", Value(file)},
+                                     {"format", Value("plain")},
+                                     {"window", Value(int64_t{8})},
+                                     {"windows", Value(int64_t{2})}}));
   const std::shared_ptr<const Tokenizer> tokenizer = s.checkpoint.tokenizer();
   TaskContext c{*s.model, [&](const std::string&) { return tokenizer; }, {}, {}};
   c.dense = [] { return build_model(read_checkpoint(root() / "data/models/stories260k")); };

@@ -218,8 +218,8 @@ void template_from_json(const Json& processor, const std::string& where, Pipelin
     return fixed_template(processor, type == "RobertaProcessing", where, parts);
   if (type != "TemplateProcessing") {
     fail("{} is of type {}, which is not supported{}", where, type,
-         suggestion(type, {"TemplateProcessing", "ByteLevel", "BertProcessing",
-                           "RobertaProcessing", "Sequence"}));
+         suggestion(type, {"TemplateProcessing", "ByteLevel", "BertProcessing", "RobertaProcessing",
+                           "Sequence"}));
   }
   std::vector<int64_t> before, behind;
   bool seen = false;
@@ -255,8 +255,9 @@ std::unique_ptr<Tokenizer> build_json(SourceFiles& files, const std::string& var
   const Json json = parse_json(files.bytes(files.tokenizer_json()), where);
   auto parts = parts_from_json(json, where);
   const TokenizerConfig config = read_config(files);
-  auto tokenizer = std::make_unique<Pipeline>(
-      std::move(parts), Pipeline::Names{config.bos, config.eos, config.mask}, variant, files.hash(variant));
+  auto tokenizer = std::make_unique<Pipeline>(std::move(parts),
+                                              Pipeline::Names{config.bos, config.eos, config.mask},
+                                              variant, files.hash(variant));
   tokenizer->default_specials(config.bos_id, config.eos_id);
   return tokenizer;
 }
@@ -289,15 +290,21 @@ std::unique_ptr<Tokenizer> build_words(SourceFiles& files, const std::string& va
   Json added = Json::array();
   for (const auto& token : {config.pad.value_or("[PAD]"), unk, cls, sep, mask})
     if (vocabulary.contains(token))
-      added.push_back({{"id", vocabulary[token]}, {"content", token}, {"special", true},
-                       {"normalized", false}, {"lstrip", false}, {"rstrip", false},
+      added.push_back({{"id", vocabulary[token]},
+                       {"content", token},
+                       {"special", true},
+                       {"normalized", false},
+                       {"lstrip", false},
+                       {"rstrip", false},
                        {"single_word", false}});
   for (const auto& token : {sep, cls})
     if (!vocabulary.contains(token)) fail("{}: holds no {}", where, token);
   const Json sep_id = vocabulary[sep], cls_id = vocabulary[cls];
-  Json normalizer{{"type", "BertNormalizer"}, {"clean_text", true},
+  Json normalizer{{"type", "BertNormalizer"},
+                  {"clean_text", true},
                   {"handle_chinese_chars", config.chinese_chars.value_or(true)},
-                  {"lowercase", config.lower_case.value_or(true)}, {"strip_accents", nullptr}};
+                  {"lowercase", config.lower_case.value_or(true)},
+                  {"strip_accents", nullptr}};
   if (config.strip_accents) normalizer["strip_accents"] = *config.strip_accents;
   const Json whole{
       {"added_tokens", added},
@@ -308,9 +315,9 @@ std::unique_ptr<Tokenizer> build_words(SourceFiles& files, const std::string& va
       {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
       {"model", {{"type", "WordPiece"}, {"unk_token", unk}, {"vocab", std::move(vocabulary)}}}};
   auto parts = parts_from_json(whole, where);
-  auto tokenizer = std::make_unique<Pipeline>(
-      std::move(parts), Pipeline::Names{config.bos, config.eos, mask}, variant,
-      files.hash(variant));
+  auto tokenizer =
+      std::make_unique<Pipeline>(std::move(parts), Pipeline::Names{config.bos, config.eos, mask},
+                                 variant, files.hash(variant));
   tokenizer->default_specials(config.bos_id, config.eos_id);
   return tokenizer;
 }
