@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/split.h"
 #include "reports/distinguish.h"
 #include "reports/fill_command.h"
 #include "reports/method_name.h"
@@ -20,17 +21,6 @@ struct Target {
   std::string unknown;             // why it can be no number of ours
 };
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> parts(1);
-  for (const char c : list) {
-    if (c == ',')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  return parts;
-}
-
 Target target_of(const PublishedRow& row, const Published& published) {
   Target t;
   const auto metric = published.names.find({"metric", row.metric});
@@ -42,7 +32,7 @@ Target target_of(const PublishedRow& row, const Published& published) {
   if (row.dataset.find("not printed") != std::string::npos) {
     t.unknown = "its window is not printed, and perplexities of other windows cannot be compared";
   } else if (row.metric == "mean_acc" && open != std::string::npos && row.dataset.back() == ')') {
-    for (const auto& part : split(row.dataset.substr(open + 1, row.dataset.size() - open - 2)))
+    for (const auto& part : split_list(row.dataset.substr(open + 1, row.dataset.size() - open - 2)))
       t.tasks.push_back(published.ours("dataset", part));
   } else if (row.metric == "mean_acc") {
     t.unknown = fmt::format("'{}' does not say which tasks it is the mean of", row.dataset);

@@ -57,8 +57,8 @@ Sheet overview(const std::string& model, const std::vector<const Table*>& tables
     for (const auto* t : tables) {
       const auto at = std::find_if(t->columns.begin(), t->columns.end(),
                                    [&](const Column& c) { return c.label == label; });
-      row.push_back(
-          at == t->columns.end() ? "–" : winners(*t, static_cast<size_t>(at - t->columns.begin())));
+      const auto column = static_cast<size_t>(at - t->columns.begin());
+      row.push_back(at == t->columns.end() ? "–" : winners(*t, column));
     }
     sheet.rows.push_back(std::move(row));
   }

@@ -59,6 +59,12 @@ std::optional<Row> row_of(sqlite::Connection& db, const std::string& id) {
              query.text(4),    query.text(5), query.integer(6) != 0};
 }
 
+Row existing(sqlite::Connection& db, const std::string& id) {
+  auto row = row_of(db, id);
+  if (!row) fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
+  return *std::move(row);
+}
+
 void insert(sqlite::Connection& db, const TrialSpec& t, double submitted) {
   const auto s = setting_of(t);
   db.prepare(
@@ -133,11 +139,9 @@ void Store::name(const std::string& id, const std::string& method) {
   const std::lock_guard lock(db_->mutex);
   auto& db = db_->connection;
   sqlite::Transaction transaction(db);
-  const auto row = row_of(db, id);
-  if (!row)
-    bench::fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
+  const auto row = existing(db, id);
   db.prepare("UPDATE trial SET method = ?2, config = ?3 WHERE number = ?1")
-      .with(row->number, method, relabelled(row->config, Json{{"method", method}}.dump()))
+      .with(row.number, method, relabelled(row.config, Json{{"method", method}}.dump()))
       .run();
   transaction.commit();
 }
@@ -145,19 +149,16 @@ void Store::name(const std::string& id, const std::string& method) {
 void Store::remark(const std::string& id, const std::string& text) {
   const std::lock_guard lock(db_->mutex);
   auto& db = db_->connection;
-  db.prepare("UPDATE trial SET remark = ?2 WHERE id = ?1").with(id, text).run();
-  if (db.changes() == 0)
-    bench::fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
+  const auto row = existing(db, id);
+  db.prepare("UPDATE trial SET remark = ?2 WHERE number = ?1").with(row.number, text).run();
 }
 
 void Store::remove(const std::string& id, const std::string& reason) {
   const std::lock_guard lock(db_->mutex);
   auto& db = db_->connection;
   sqlite::Transaction transaction(db);
-  const auto row = row_of(db, id);
-  if (!row)
-    bench::fail("{}: no trial '{}'; 'bench list' shows those that are there", db.path(), id);
-  if (row->state == "running")
+  const auto row = existing(db, id);
+  if (row.state == "running")
     bench::fail("trial {} is running; stop its run first, or wait for it", id);
   if (id.find('~') != id.npos) bench::fail("trial {} is of the past already", id);
   move_to_past(db, id, "removed: " + reason);

@@ -9,6 +9,7 @@
 
 #include "base/near.h"
 #include "base/regular_file.h"
+#include "base/split.h"
 #include "front/verbs.h"
 #include "reports/escape.h"
 #include "reports/layout.h"
@@ -59,17 +60,6 @@ void write_file(const std::string& path, const std::string& text) {
 }  // namespace
 
 namespace {
-
-std::vector<std::string> split_list(const std::string& list) {
-  std::vector<std::string> parts(1);
-  for (const char c : list) {
-    if (c == ',')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  return parts;
-}
 
 /// "50%", "0.5".
 double share_of(const std::string& word) {

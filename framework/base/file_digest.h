@@ -16,8 +16,8 @@ struct KnownFile {
 std::vector<KnownFile> known_files();
 void know_files(const std::vector<KnownFile>& files);
 
-/// sha256_file(), read once as long as the file is the same. A file that was changed a moment ago is
-/// read again: a second change within one tick of its clock would not show.
+/// sha256_file(), read once as long as the file is the same. A file that was changed a moment ago
+/// is read again: a second change within one tick of its clock would not show.
 std::string digest_of_file(const std::string& path);
 
 }  // namespace bench

@@ -22,7 +22,8 @@ struct Batch {
   std::shared_ptr<Past> past;
 
   Tensor images;  // float32 [n, 3, h, w], 0..255
-  Tensor labels;  // int64 [n], of texts one a sequence; of a detector float32 [n, most, 5] (core/detection.h)
+  /// int64 [n], of texts one a sequence; of a detector float32 [n, most, 5] (core/detection.h)
+  Tensor labels;
   /// Batch normalisation with the batch's own statistics (training); false: running statistics.
   bool batch_statistics = false;
   /// With batch_statistics, training only: running statistics move this share of the way to the

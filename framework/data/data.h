@@ -10,8 +10,8 @@ namespace bench {
 std::filesystem::path home();
 
 /// A shipped file, by its path below data/, or any path of the user's own. Shipped files are
-/// checked against data/manifest.json, again where they changed: a changed byte is an Error that names the
-/// file.
+/// checked against data/manifest.json, again where they changed: a changed byte is an Error that
+/// names the file.
 /// Data that is made and not read ("shapes:seed=0,count=64", io/shapes.h) is its own name.
 std::filesystem::path data_file(const std::string& name);
 bool is_made(const std::string& name);

@@ -44,7 +44,8 @@ struct Checkpoint {
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
 /// The files that reading a model may open: its weights with their index and shards, config.json,
-/// generation_config.json, preprocessor_config.json, and those of its tokenizer; nothing else in its folder changes a number.
+/// generation_config.json, preprocessor_config.json, and those of its tokenizer; nothing else in
+/// its folder changes a number.
 std::vector<std::filesystem::path> files_of_model(const std::filesystem::path& path);
 
 /// The tokenizer of a folder, with weights or without, or of a .gguf file.

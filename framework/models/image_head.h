@@ -8,7 +8,9 @@ struct Unit {
   Layer conv;
   BatchNorm norm;
   Depthwise grouped = {};  // in place of conv: in groups of channels, no prunable layer
-  int64_t outputs() const { return grouped.weight.defined() ? grouped.weight.size(0) : conv.rows(); }
+  int64_t outputs() const {
+    return grouped.weight.defined() ? grouped.weight.size(0) : conv.rows();
+  }
   Tensor operator()(const Tensor& x, const Batch& batch) const {
     const auto y = grouped.weight.defined() ? grouped(x) : conv(x);
     return norm.weight.defined() ? norm(y, batch) : y;

@@ -21,8 +21,8 @@ enum class Fused {
   Groups      // for each key/value head its queries, its key, its value
 };
 
-/// A decoder, or an encoder's blocks, as a declaration: a family says how it differs from LLaMA, whose values these are, and
-/// models/transformer.h builds what is said. Names of tensors stand below the block, without
+/// A decoder, or an encoder's blocks, as a declaration: a family says how it differs from LLaMA,
+/// whose values these are, and models/transformer.h builds what is said. Names of tensors stand below the block, without
 /// ".weight"; an empty name says that there is none (of `embed`: whoever derives from Transformer
 /// begins the stream and ends it).
 struct Plan {
