@@ -58,6 +58,10 @@ Schema model_schema() {
       required("name", Key::Type::String, "the model's name in tables"),
       key("path", "", "a folder or file, hf:org/name, or a name in data/models; empty: the name")
           .without_identity(),
+      key("dtype", "float32",
+          "compute type of weights, products and hidden states; auto: the checkpoint's")
+          .one_of({"auto", "float32", "bfloat16", "float16"})
+          .without_identity(),
       key("tokenizer", "auto", "variant of the tokenizer where a protocol does not name one")
           .one_of({"auto", "spm", "slow4", "fast4", "hf5", "json"})};
 }

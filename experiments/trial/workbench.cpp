@@ -63,11 +63,14 @@ void Workbench::forget() {
 }
 
 std::shared_ptr<Workbench::Loaded> Workbench::model(const std::filesystem::path& path,
-                                                    const at::Device& device) {
-  const auto loaded = get_as<Loaded>("model|" + path.string() + "|" + device.str(), [&] {
+                                                    const at::Device& device,
+                                                    at::ScalarType compute) {
+  const auto key = "model|" + path.string() + "|" + device.str() + "|" + name_of(compute);
+  const auto loaded = get_as<Loaded>(key, [&] {
     check_shipped(path);
     auto l = std::make_shared<Loaded>();
     l->checkpoint = read_checkpoint(path);
+    l->checkpoint.compute = compute;
     l->model = build_model(l->checkpoint);
     l->weights = weight_hash(*l->model);
     if (!device.is_cpu()) l->model->to(device);

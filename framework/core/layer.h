@@ -2,7 +2,7 @@
 #include <functional>
 #include <string>
 
-#include "tensor/tensor.h"
+#include "tensor/compute_type.h"
 
 namespace bench {
 
@@ -33,7 +33,10 @@ struct Layer {
   }
   /// Matrix columns that read one input channel: kh*kw, 1 for Linear.
   int64_t columns_per_channel() const { return is_conv() ? weight.size(2) * weight.size(3) : 1; }
-  Tensor matrix() const { return weight.flatten(1); }
+  /// The weight as a matrix, in its own type.
+  Tensor flat() const { return weight.flatten(1); }
+  /// The same, float32 or wider: what scores, masks and repairs are made of.
+  Tensor matrix() const { return at_least_float(flat()); }
   std::string weight_name() const { return name + ".weight"; }
 
   /// x: [rows, in] or [n, in, h, w]; which: see tap.

@@ -33,9 +33,10 @@ Tensor Model::head(const Tensor& hidden, const Batch& batch) const {
   return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
 }
 
-Tensor Model::body(const Batch& batch) const {
+Tensor Model::body(const Batch& batch, bool wide) const {
   const auto here = batch.to(device_);
   auto hidden = stem(here);
+  if (wide || at::GradMode::is_enabled()) hidden = at_least_float(hidden);
   for (int64_t i = 0; i < block_count(); ++i) hidden = block(i, hidden, here);
   return hidden;
 }

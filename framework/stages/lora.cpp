@@ -125,7 +125,7 @@ class FineTune : public Stage {
     TextTrainer trainer(c, how_, learned);
     trainer.run([&] {
       for (Layer* l : c.model.layers())
-        if (l->mask.defined()) l->set_matrix(l->matrix());
+        if (l->mask.defined()) l->set_matrix(l->flat());
     });
     report(c, trainer);
   }

@@ -1,4 +1,5 @@
 #pragma once
+#include "stages/masters.h"
 #include "config/registry.h"
 #include "core/batch.h"
 #include "core/stage.h"
@@ -68,6 +69,7 @@ class TextTrainer {
   };
   StageContext& context_;
   const TextTrainingSettings& how_;
+  Masters masters_;
   std::vector<Learned> learned_;
   std::vector<Moments> moments_;
   std::vector<TrainingRow> training_, held_;

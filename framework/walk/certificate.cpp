@@ -90,11 +90,11 @@ std::string Certificate::text() const {
 void certify_layer(const Layer& layer, const Tensor& mask, const Pattern& pattern, bool weights,
                    const std::string& stage) {
   const auto name = layer.weight_name();
-  if (mask.scalar_type() != at::kBool || mask.sizes() != layer.matrix().sizes())
+  if (mask.scalar_type() != at::kBool || mask.sizes() != layer.flat().sizes())
     fail("{}, after {}: the mask has not the shape of the weights", name, stage);
   if (pattern.kind == Pattern::NM) check_nm(name, mask, pattern, "in the mask", stage);
   if (!weights) return;
-  check_support(name, layer.matrix(), mask, stage);
+  check_support(name, layer.flat(), mask, stage);
 }
 
 Certificate certify(Model& model, const Pattern& pattern, const std::string& stage,
@@ -105,7 +105,7 @@ Certificate certify(Model& model, const Pattern& pattern, const std::string& sta
   for (int64_t b = 0; b < model.block_count(); ++b)
     for (const Layer* l : model.layers(b)) {
       const auto name = l->weight_name();
-      const auto matrix = l->matrix();
+      const auto matrix = l->flat();
       if (l->mask.defined())
         certify_layer(*l, l->mask, pattern, true, stage);
       else if (pattern.kind == Pattern::NM)
@@ -129,7 +129,7 @@ void certify_weights(Model& model, const Pattern& pattern, const Certificate& be
   for (const auto& was : before.layers) {
     const auto it = layers.find(was.layer);
     if (it == layers.end()) fail("{}, after {}: the layer is gone", was.layer, stage);
-    const auto matrix = it->second->matrix();
+    const auto matrix = it->second->flat();
     if (matrix.numel() != was.total)
       fail("{}, after {}: has {} weights; after {} it had {}", was.layer, stage, matrix.numel(),
            before.stage, was.total);
