@@ -47,6 +47,11 @@ Schema trial_schema() {
       key("seed", 0, "for ${seed} in the parts that draw random numbers").without_identity(),
       key("seeds", 1, "how many seeds a cell needs; fewer: INVALID").at_least(1).without_identity(),
       key("device", "cpu", "where the tensors live").one_of({"cpu", "cuda"}),
+      key("residency", "auto",
+          "where weights are: in memory as a whole, or block by block in the checkpoint and a "
+          "scratch file (no result depends on it); auto: whole where memory has room")
+          .one_of({"auto", "whole", "block"})
+          .without_identity(),
       key("batch_tokens", 4096, "tokens that go through the model together")
           .range(1, 1 << 20)
           .in("tokens")

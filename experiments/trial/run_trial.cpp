@@ -8,7 +8,9 @@
 #include "data/data.h"
 #include "models/hub_folder.h"
 #include "trial/judge.h"
+#include "core/residency.h"
 #include "trial/phase.h"
+#include "trial/residency.h"
 #include "trial/stages.h"
 #include "trial/trial_record.h"
 
@@ -23,6 +25,7 @@ class Runner {
         progress_(progress),
         path_(model_path(config)),
         compute_(compute_type_at(path_, config.find("model")->find("dtype")->string())),
+        by_block_(lives_by_block(path_, compute_, config.find("residency")->string())),
         device_(open_device(config.find("device")->string())),
         batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)),
         judge_(out_, bench, config.find("model")->find("name")->string()) {}
@@ -73,8 +76,9 @@ class Runner {
   void load() {
     Phase phase(out_, "load", device_);
     say("load", 0, 1);
-    loaded_ = bench_.model(path_, device_, compute_);
+    loaded_ = bench_.model(path_, device_, compute_, by_block_);
     check_finite(*loaded_->model);
+    for (const auto& t : loaded_->model->tensors()) rest(*t.tensor);  // read to be hashed
     out_.hashes.emplace_back("weights", loaded_->weights);
   }
 
@@ -119,6 +123,7 @@ class Runner {
             [&](const Layer& l) {
               if (l.mask.defined()) watch_("mask", l.name, l.mask);
               watch_("weights", l.weight_name(), l.weight);
+              rest(l);
             }};
   }
 
@@ -225,6 +230,7 @@ class Runner {
     judge_.add(judge_seeds(config_, method.measures() || stages_calibrate(config_)));
     if (std::get<bool>(config_.find("shrink")->data)) {
       for (const auto& r : removed) shrink(r.group, r.keep);
+      settle(model);
       judge_.stage(model, pattern, "shrink");
       record_sparsity(out_, model, "shrink");
     }
@@ -282,6 +288,7 @@ class Runner {
   const TrialProgress& progress_;
   std::filesystem::path path_;
   at::ScalarType compute_;
+  bool by_block_;
   at::Device device_;
   int64_t batch_tokens_;
   std::map<std::string, std::shared_ptr<const Snapshot>> kept_;

@@ -38,7 +38,7 @@ class Workbench {
   };
   /// A model in its dense state: restored by handle, at no cost.
   std::shared_ptr<Loaded> model(const std::filesystem::path& path, const at::Device& device,
-                                at::ScalarType compute);
+                                at::ScalarType compute, bool by_block);
 
  private:
   struct Entry {

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "core/detection.h"
+#include "tensor/pages.h"
 #include "tensor/rows.h"
 
 namespace bench {
@@ -115,6 +116,7 @@ std::string weight_hash(Model& model) {
                                   c10::toString(data.scalar_type()));
     digest.update(head.data(), head.size());
     digest.update(data.const_data_ptr(), data.nbytes());
+    rest(*t.tensor);
   }
   return digest.hex();
 }

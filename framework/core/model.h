@@ -70,6 +70,8 @@ class Model {
   Tensor forward(const Batch& batch) const;
   /// Moves every tensor.
   void to(const at::Device& device);
+  /// Blocks come and go (core/residency.h): what pruning computes is put behind a scratch file.
+  bool by_block = false;
 
  private:
   at::Device device_ = at::kCPU;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "config/registry.h"
+#include "core/residency.h"
 #include "tokenizers/json_file.h"
 #include "tokenizers/source_files.h"
 #include "formats/drawn.h"
@@ -165,7 +166,9 @@ Tensor Checkpoint::take_if(const std::string& name) const {
         it = tensors.find(name.substr(prefix.size()));
   if (it == tensors.end()) return {};
   taken_.insert(it->first);
-  return it->second.is_floating_point() ? it->second.to(compute) : it->second;
+  if (!it->second.is_floating_point()) return it->second;
+  const auto t = it->second.to(compute);
+  return by_block ? stow(t) : t;
 }
 
 Tensor Checkpoint::take(const std::string& name) const {
@@ -369,6 +372,8 @@ std::unique_ptr<Model> build_model(const Checkpoint& c) {
   at::NoGradGuard no_grad;
   c.forget_taken();
   auto model = family.make(c);
+  model->by_block = c.by_block;
+  settle(*model);  // what a family put together anew
   if (family.images) c.check_all_taken();
   return model;
 }

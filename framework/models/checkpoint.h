@@ -18,6 +18,7 @@ struct Checkpoint {
   TensorMap tensors;
   std::filesystem::path folder;
   at::ScalarType compute = at::kFloat;  // of a model that is built from it
+  bool by_block = false;                // core/residency.h
   /// Its tokenizer, where one lies beside it. variant: text/tokenizer.h.
   std::unique_ptr<Tokenizer> tokenizer(const std::string& variant = "auto") const;
 

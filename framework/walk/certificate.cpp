@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "core/residency.h"
 #include "measure/cost.h"
 #include "walk/sparsity.h"
 
@@ -116,6 +117,7 @@ Certificate certify(Model& model, const Pattern& pattern, const std::string& sta
           check_grown(name, l->mask, *was, before->stage, stage);
       c.layers.push_back({name, b, l->weight.numel(), l->mask.defined() ? count(~l->mask) : 0,
                           count(matrix.eq(0)), l->mask});
+      rest(*l);
     }
   c.mask_hash = mask_hash(model);
   return c;
@@ -167,6 +169,7 @@ Reached reached(Model& model, const Pattern& pattern, Contest contest, double ta
     const auto rows = static_cast<double>(l->rows());
     total += static_cast<double>(l->weight.numel());
     if (l->mask.defined()) gone += static_cast<double>(count(~l->mask));
+    rest(l->mask);
     // Counts are rounded down in each contest; what a short last group keeps is rounded up.
     slack += nm ? (l->columns() % pattern.of == 0 ? 0 : rows)
              : contest == Contest::Row ? rows
