@@ -24,9 +24,7 @@ class Other {
   explicit Other(const std::string& path) : file_(path) {
     { const Store readable(path, Store::Mode::ReadOnly); }  // says what it is, if it is no ledger
     Connection db(path, SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READONLY);
-    auto check = db.prepare("PRAGMA quick_check(1)");
-    if (!check.step() || check.text(0) != "ok")
-      fail("{}: cannot be read whole, and nothing was merged: fetch it again", path);
+    if (!whole(db)) fail("{}: cannot be read whole, and nothing was merged: fetch it again", path);
     if (checked_version(db) == schema_version()) return;
     copy_ = fs::temp_directory_path() / fmt::format("prunebench-merge-{}.db", getpid());
     fs::remove(copy_);
@@ -44,6 +42,10 @@ class Other {
   const std::string& file() const { return file_; }
 
  private:
+  static bool whole(Connection& db) {
+    auto check = db.prepare("PRAGMA quick_check(1)");
+    return check.step() && check.text(0) == "ok";
+  }
   std::string file_;
   fs::path copy_;
 };
@@ -173,27 +175,74 @@ class Merging {
     }
     if (ours.rank() > theirs.rank() || theirs.rank() < 2) return;
     if (ours.finished == theirs.finished && ours.worker == theirs.worker) return;  // the same row
-    const auto difference = differs(ours.number, theirs.number);
-    if (difference.empty()) return;
-    keep_both(id, ours, theirs, difference, all);
+    const bool earlier =
+        std::pair(theirs.finished, theirs.worker) < std::pair(ours.finished, ours.worker);
+    const auto difference = differs("main", ours.number, "other", theirs.number);
+    if (difference.empty()) {  // one result twice: the first of the two stands for both
+      if (earlier) {
+        drop(ours.number);
+        take(theirs.number, ours.number);
+      }
+    } else {
+      keep_both(id, ours, theirs, ours.code == theirs.code ? earlier : !earlier, difference, all);
+    }
+    mark(id);
   }
 
   /// What two finished rows say differently; empty: nothing. Metrics are held together where their
   /// items are the same.
-  std::string differs(int64_t ours, int64_t theirs) {
-    auto hash = db_.prepare(
-        "SELECT a.name FROM main.hash AS a JOIN other.hash AS b ON b.name = a.name WHERE "
-        "a.trial = ?1 AND b.trial = ?2 AND a.value <> b.value ORDER BY a.position LIMIT 1");
-    if (hash.with(ours, theirs).step()) return hash.text(0);
-    auto metric = db_.prepare(
-        "SELECT a.task || ' ' || a.name FROM main.metric AS a JOIN other.metric AS b ON b.task = "
-        "a.task AND b.protocol = a.protocol AND b.name = a.name JOIN main.item_scores AS x ON "
-        "x.trial = a.trial AND x.task = a.task AND x.protocol = a.protocol AND x.name = a.name "
-        "JOIN other.item_scores AS y ON y.trial = b.trial AND y.task = b.task AND y.protocol = "
-        "b.protocol AND y.name = b.name AND y.items_hash = x.items_hash WHERE a.trial = ?1 AND "
-        "b.trial = ?2 AND a.value IS NOT b.value ORDER BY a.position LIMIT 1");
-    if (metric.with(ours, theirs).step()) return metric.text(0);
+  std::string differs(const std::string& a, int64_t one, const std::string& b, int64_t two) {
+    auto hash = db_.prepare(fmt::format(
+        "SELECT x.name FROM {}.hash AS x JOIN {}.hash AS y ON y.name = x.name WHERE "
+        "x.trial = ?1 AND y.trial = ?2 AND x.value <> y.value ORDER BY x.position LIMIT 1",
+        a, b));
+    if (hash.with(one, two).step()) return hash.text(0);
+    auto metric = db_.prepare(fmt::format(
+        "SELECT x.task || ' ' || x.name FROM {0}.metric AS x JOIN {1}.metric AS y ON y.task = "
+        "x.task AND y.protocol = x.protocol AND y.name = x.name JOIN {0}.item_scores AS i ON "
+        "i.trial = x.trial AND i.task = x.task AND i.protocol = x.protocol AND i.name = x.name "
+        "JOIN {1}.item_scores AS j ON j.trial = y.trial AND j.task = y.task AND j.protocol = "
+        "y.protocol AND j.name = y.name AND j.items_hash = i.items_hash WHERE x.trial = ?1 AND "
+        "y.trial = ?2 AND x.value IS NOT y.value ORDER BY x.position LIMIT 1",
+        a, b));
+    if (metric.with(one, two).step()) return metric.text(0);
     return "";
+  }
+
+  /// Rows of the past of an id here that the same code measured.
+  std::vector<int64_t> past_of(const std::string& id, const std::string& code) {
+    auto query = db_.prepare(
+        "SELECT number FROM main.trial WHERE id GLOB ?1 || '~*' AND state = 'done' AND code = ?2");
+    query.with(id, code);
+    std::vector<int64_t> all;
+    while (query.step()) all.push_back(query.integer(0));
+    return all;
+  }
+
+  /// Whether the past has that result already.
+  bool in_past(const std::string& id, const std::string& code, const std::string& schema,
+               int64_t number) {
+    for (const auto past : past_of(id, code))
+      if (differs("main", past, schema, number).empty() && !(schema == "main" && past == number))
+        return true;
+    return false;
+  }
+
+  /// The row that counts says that the same code measured something else.
+  void mark(const std::string& id) {
+    const auto here = row_of("main", id);
+    auto said = db_.prepare(
+        "SELECT 1 FROM main.verdict WHERE trial = ?1 AND rule = 'reruns_disagree' AND NOT ok");
+    if (said.with(here.number).step()) return;
+    for (const auto past : past_of(id, here.code)) {
+      const auto difference = differs("main", here.number, "main", past);
+      if (difference.empty()) continue;
+      add_verdict(db_, here.number,
+                  {"reruns_disagree", false,
+                   fmt::format("{} is another one in a row that the same code measured elsewhere",
+                               difference)});
+      return;
+    }
   }
 
   bool known_past(const std::string& base, double finished, const std::string& worker) {
@@ -202,19 +251,19 @@ class Merging {
     return query.with(base, finished, worker).step();
   }
 
-  void keep_both(const std::string& id, const Row& ours, const Row& theirs,
+  void keep_both(const std::string& id, const Row& ours, const Row& theirs, bool they_count,
                  const std::string& difference, Merged& all) {
-    const bool same_code = ours.code == theirs.code;
-    const auto earlier = std::pair(theirs.finished, theirs.worker) < std::pair(ours.finished, ours.worker);
-    const bool they_count = same_code ? earlier : !earlier;
-    if (!they_count && known_past(id, theirs.finished, theirs.worker)) return;
-    const auto why = same_code ? fmt::format("{} is another one than in the row that counts",
-                                             difference)
-                               : "measured by other code; the newer row counts";
+    const auto why = ours.code == theirs.code
+                         ? difference + " is another one than in the row that counts"
+                         : "measured by other code; the newer row counts";
     if (they_count) {
-      move_to_past(db_, id, why);
+      if (in_past(id, ours.code, "main", ours.number))
+        drop(ours.number);
+      else
+        move_to_past(db_, id, why);
       take(theirs.number, next_number());
     } else {
+      if (in_past(id, theirs.code, "other", theirs.number)) return;
       // Their id is free only for a moment: ours steps aside.
       db_.prepare("UPDATE main.trial SET id = ?2 WHERE id = ?1").with(id, id + "|here").run();
       take(theirs.number, next_number());
@@ -222,15 +271,6 @@ class Merging {
       db_.prepare("UPDATE main.trial SET id = ?1 WHERE id = ?2").with(id, id + "|here").run();
     }
     ++all.differing;
-    if (!same_code) return;
-    const auto number = row_of("main", id).number;
-    auto said = db_.prepare(
-        "SELECT 1 FROM main.verdict WHERE trial = ?1 AND rule = 'reruns_disagree' AND NOT ok");
-    if (!said.with(number).step())
-      add_verdict(db_, number,
-                  {"reruns_disagree", false,
-                   fmt::format("{} is another one in a row that the same code measured elsewhere",
-                               difference)});
   }
 
   /// Rows that count no more, where they are not known: under the next number of their id's past.

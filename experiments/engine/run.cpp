@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/ranges.h>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
+#include "data/data.h"
 #include "engine/verbs.h"
 #include "fleet/runner.h"
 
@@ -50,6 +52,10 @@ Request read(const Arguments& a) {
   if (r.compose.primary.empty())
     fail("{}: which configuration? usage: bench {} configs/llama_sweep.yaml [key=value]...", a[0],
          a[0]);
+  const auto shipped = home() / "configs";
+  const auto own = r.compose.primary.has_parent_path() ? r.compose.primary.parent_path() : ".";
+  if (std::error_code ignored; !std::filesystem::equivalent(shipped, own, ignored))
+    r.compose.search_path.push_back(shipped);
   return r;
 }
 
@@ -169,9 +175,7 @@ int plan(const Arguments& a) {
   std::cout << fmt::format("{:<17} {:<16} {:<18} {:<14} {:>8}  {}\n", "trial", "model", "method",
                            "pattern", "sparsity", "tasks");
   for (const auto& t : planned.trials) {
-    std::string tasks;
-    for (const auto& e : t.config.find("task")->map())
-      tasks += (tasks.empty() ? "" : ", ") + printable(e.key);
+    const auto tasks = printable(fmt::format("{}", fmt::join(t.tasks, ", ")));
     std::cout << fmt::format("{:<17} {:<16} {:<18} {:<14} {:>8.4g}  {}\n", t.spec.id,
                              printable(t.spec.model), printable(t.spec.method),
                              printable(t.spec.pattern), t.spec.sparsity, tasks);

@@ -69,7 +69,7 @@ Words values_of(const Flag& flag, const std::string& word) {
 
 Words override_words(const Verb& verb, Words before, const std::string& word) {
   try {
-    auto request = request_of(parse(verb, before));
+    auto request = with_shipped(request_of(parse(verb, before)));
     request.multirun = true;  // `a=1,` is no mistake while it is typed
     return complete(request, word, declared_keys);
   } catch (const Error&) {

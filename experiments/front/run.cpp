@@ -83,21 +83,20 @@ std::vector<std::string> engine_words(const Options& options, const ComposeReque
   return words;
 }
 
-/// A configuration of one's own, wherever it lies, finds the groups that are shipped: they stand
-/// last on the search path.
-void add_shipped(ComposeRequest& request) {
+}  // namespace
+
+ComposeRequest with_shipped(ComposeRequest request) {
   fs::path shipped;
   try {
     shipped = checkout("configs/criterion") / "configs";
   } catch (const Error&) {
-    return;  // a program without its checkout: the configuration stands alone
+    return request;  // a program without its checkout: the configuration stands alone
   }
   const auto own = request.primary.has_parent_path() ? request.primary.parent_path() : ".";
   if (std::error_code ignored; !fs::equivalent(shipped, own, ignored))
     request.search_path.push_back(shipped);
+  return request;
 }
-
-}  // namespace
 
 ComposeRequest request_of(const Options& options) {
   ComposeRequest request;
@@ -126,7 +125,6 @@ ComposeRequest request_of(const Options& options) {
                     options.verb, options.verb, suggestion("", names_in(folder))));
   if (options.has("--config-name") && !name.ends_with(".yaml")) name += ".yaml";
   request.primary = folder / name;
-  add_shipped(request);
   add_workers(options, request);
   return request;
 }
@@ -141,7 +139,7 @@ int run(const Options& options) {
       throw Usage(fmt::format("{}: {} goes with --cfg; add --cfg job", options.verb, flag));
   const auto request = request_of(options);
   check_primary(options, request.primary);
-  return cfg || info ? show_it(options, request) : hand_over(engine_words(options, request));
+  return cfg || info ? show_it(options, with_shipped(request)) : hand_over(engine_words(options, request));
 }
 
 }  // namespace bench::front

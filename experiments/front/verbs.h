@@ -37,6 +37,9 @@ int memory(const Options& options);
 int shell_completion(const std::string& request);
 /// The configuration that the words of run and plan ask for.
 ComposeRequest request_of(const Options& options);
+/// The same with the shipped groups last on its search path, as the engine has it: a configuration
+/// of one's own, wherever it lies, finds them.
+ComposeRequest with_shipped(ComposeRequest request);
 
 /// What bench-engine beside this program prints, "" where it is missing or fails.
 std::string engine_output(const std::vector<std::string>& words);

@@ -1,6 +1,7 @@
 #include "trial/trial.h"
 
 #include <set>
+#include <utility>
 
 #include "base/reason.h"
 #include "data/calibration.h"
@@ -215,7 +216,7 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   return plan;
 }
 
-Planned plan_jobs(const std::vector<Job>& jobs) {
+Planned plan_jobs(std::vector<Job> jobs) {
   Planned planned;
   std::set<std::string> ids, said;
   std::string launcher;
@@ -223,9 +224,9 @@ Planned plan_jobs(const std::vector<Job>& jobs) {
     planned.mistakes.emplace_back(
         "the sweep has no trial: one of its keys has no value, as glob() that finds no "
         "configuration of a group");
-  for (const auto& job : jobs) {
+  for (auto& job : jobs) {
     std::vector<std::string> mistakes;
-    auto plan = plan_trial(job.config, mistakes);
+    auto plan = plan_trial(std::exchange(job.config, {}), mistakes);
     for (auto& m : mistakes)
       if (said.insert(m).second) planned.mistakes.push_back(std::move(m));
     if (!mistakes.empty()) continue;
@@ -240,6 +241,9 @@ Planned plan_jobs(const std::vector<Job>& jobs) {
       ++planned.duplicates;
       continue;
     }
+    for (const auto& [label, task, line] : plan.config.find("task")->map())
+      plan.tasks.push_back(label);
+    if (!planned.trials.empty()) plan.config = {};
     planned.trials.push_back(std::move(plan));
   }
   return planned;

@@ -14,7 +14,8 @@ namespace bench {
 /// One resolved configuration, every plugin's part completed by its own schema.
 struct TrialPlan {
   TrialSpec spec;
-  Value config;
+  Value config;                    // of a plan of several, the first one's alone: trees are large
+  std::vector<std::string> tasks;  // their labels
 };
 
 /// The keys of a trial outside its plugins, and of its parts that are none.
@@ -35,7 +36,8 @@ struct Planned {
   size_t duplicates = 0;
   std::vector<std::string> mistakes;  // each once
 };
-Planned plan_jobs(const std::vector<Job>& jobs);
+/// The jobs are let go one by one as they are planned.
+Planned plan_jobs(std::vector<Job> jobs);
 
 /// Nothing is pruned: sparsity 0 under a pattern that removes only what it is asked to.
 bool is_dense(const Value& config);

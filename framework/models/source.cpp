@@ -17,7 +17,7 @@ bool any_of(const std::vector<std::string>& parts, const std::string& text, bool
 bool common_key(const std::string& key) {
   static const std::set<std::string> kNames{
       // Which classes and programs wrote or read the file.
-      "model_type", "prunebench", "architectures", "auto_map", "transformers_version",
+      "model_type", "prunebench", "drawn", "architectures", "auto_map", "transformers_version",
       "transformers.js_config", "tokenizer_class", "prefix", "task_specific_params",
       "unsloth_version", "unsloth_fixed", "is_llama_config", "model_max_length",
       "max_sequence_length", "custom_pipelines", "processor_class", "name_or_path",

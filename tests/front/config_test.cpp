@@ -115,7 +115,7 @@ TEST_CASE("completion: verbs, flags, groups, options, keys, and what only the en
       "echo '[{\"key\": \"model.name\", \"choices\": [\"tiny\", \"tall\"]}, "
       "{\"key\": \"device\", \"choices\": [\"cpu\", \"cuda\"]}]'\n");
   CHECK(complete(engine, "bench ") ==
-        "conform criteria diff explain export generate help leaderboard list logits memory "
+        "conform criteria diff explain export generate help leaderboard list logits memory merge "
         "name note paired plan report reproduce rm run score show tokenize verify why ");
   CHECK(complete(engine, "bench help r") == "report reproduce rm run ");
   CHECK(complete(engine, "bench diff --") == "--db --db-b --help --json ");
@@ -124,10 +124,12 @@ TEST_CASE("completion: verbs, flags, groups, options, keys, and what only the en
   CHECK(complete(engine, "bench run " + files.folder.path.string() + "/s") == file + " ");
   const auto line = "bench run " + file + " ";
   CHECK(complete(engine, line + "mod") == "model. model= ");
-  CHECK(complete(engine, line + "-m model=") == "model=small model=tiny ");
+  const auto models = complete(engine, line + "-m model=");  // its own, and those that are shipped
+  for (const char* name : {"model=small ", "model=tiny ", "model=stories260k "})
+    CHECK(models.find(name) != models.npos);
   CHECK(complete(engine, line + "--db x.db model=small fast=") == "fast=false fast=true ");
   CHECK(complete(engine, line + "model.name=t") == "model.name=tall model.name=tiny ");
-  CHECK(complete(engine, line + "+d") == "+device= ");
+  CHECK(complete(engine, line + "+d") == "+data= +device= ");
   CHECK(complete(engine, "bench explain d") == "device ");
   CHECK(complete(engine, "bench nonsense x") == "");
   std::filesystem::remove(engine.folder.path / "bench-engine");

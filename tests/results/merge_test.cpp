@@ -176,7 +176,7 @@ TEST_CASE("merge: kill -9 in the middle loses nothing and doubles nothing", "[re
       }
       _exit(0);
     }
-    usleep(random() % 20'000);
+    usleep(static_cast<useconds_t>(random() % 20'000));
     ::kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     merge(into, files);
