@@ -84,7 +84,7 @@ class Ebft : public Update {
         learn(here, joined(together), trained, rate_at(step, steps), step);
       }
     }
-    for (auto& t : trained) *t.place = t.value;
+    for (auto& t : trained) *t.place = t.value.to(t.place->scalar_type());
   }
 
  private:
@@ -136,12 +136,12 @@ class Ebft : public Update {
       for (const auto& site : here.sites) {
         auto& l = site.layer;
         all.push_back(
-            {&l.weight, l.weight.detach().clone(), l.mask.reshape(l.weight.sizes()), {}, {}});
+            {&l.weight, at_least_float(l.weight.detach()).clone(), l.mask.reshape(l.weight.sizes()), {}, {}});
       }
     for (auto& t : here.model.tensors())
       if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1 &&
           at::isFloatingType(t.tensor->scalar_type()))
-        all.push_back({t.tensor, t.tensor->detach().clone(), {}, {}, {}});
+        all.push_back({t.tensor, at_least_float(t.tensor->detach()).clone(), {}, {}, {}});
     return all;
   }
 

@@ -37,7 +37,7 @@ Tensor reduced(const Tensor& values, const std::string& how) {
 }
 
 /// Scores of blocks by name; the gradient is of `batch` sequences together, and w g adds up over
-/// batches with its sign. batch 0: weights alone.
+/// batches with its sign. batch 0: of all sequences; -1: weights alone.
 struct BlockWeights : Statistic {
   static constexpr const char* kName = "block_weights";
   static const Pass& pass();
@@ -57,12 +57,13 @@ struct BlockWeights : Statistic {
 /// w of each weight, or the sum over batches of w times its gradient.
 std::vector<Tensor> salience(const Probe& p, const std::vector<Tensor*>& all, int64_t batch) {
   std::vector<Tensor> sums;
-  if (batch == 0) {
+  if (batch < 0) {
     for (const Tensor* t : all) sums.push_back(t->to(at::kFloat));
     return sums;
   }
   const auto sequences = split(p.data.batches);
   const auto count = static_cast<int64_t>(sequences.size());
+  if (batch == 0) batch = count;
   for (int64_t at = 0; at < count; at += batch) {
     std::vector<Sequence> together;
     for (auto i = at; i < std::min(at + batch, count); ++i) {
@@ -129,10 +130,10 @@ class ShortenedLlama : public Criterion {
                 .one_of({"sum", "mean", "max", "prod"}),
             key("block", "sum", "taylor, magnitude: how its weights become a block's score")
                 .one_of({"sum", "mean", "max", "prod"}),
-            key("batch", 10,
-                "taylor: sequences whose gradient is taken together; w g adds up over "
-                "batches with its sign")
-                .range(1, 1000000)
+            key("batch", 0,
+                "taylor: sequences whose gradient is taken together, w g adds up over batches with "
+                "its sign; 0: all at once, the authors' default")
+                .range(0, 1000000)
                 .in("sequences")};
   }
   explicit ShortenedLlama(const Config& c)
@@ -157,7 +158,7 @@ class ShortenedLlama : public Criterion {
  private:
   static StatisticKind once() { return need<GreedyRemoval>(1, 1); }
   StatisticKind weights() const {
-    return need<BlockWeights>(by_ == "taylor" ? batch_ : int64_t{0}, power_, rows_, block_);
+    return need<BlockWeights>(by_ == "taylor" ? batch_ : int64_t{-1}, power_, rows_, block_);
   }
 
   std::string by_, rows_, block_;

@@ -147,7 +147,7 @@ class SparseLlm : public Update {
         const auto before = all.starts.back();
         for (size_t s = 1; s < batch.starts.size(); ++s)
           all.starts.push_back(before + batch.starts[s]);
-        auto hidden = here.data.hidden[b];
+        auto hidden = at_least_float(here.data.hidden[b]);
         for (auto i = here.scope.begin; i < here.scope.end; ++i)
           hidden = here.model.block(i, hidden, batch);
       }

@@ -27,6 +27,17 @@ size_t digits_of(const std::set<std::string>& digests) {
   return 64;
 }
 
+/// In another compute type a model is another model: its numbers are compared with its own dense
+/// ones, and stand in tables of their own.
+void name_compute_types(Rows& rows) {
+  for (auto& t : rows.trials) {
+    if (t.settings.find("\"dtype\"") == std::string::npos) continue;  // spares the parsing
+    const auto settings = Json::parse(t.settings, nullptr, false);
+    const auto it = settings.is_object() ? settings.find("dtype") : settings.end();
+    if (it != settings.end() && it->is_string()) t.model += kDetail + it->get<std::string>();
+  }
+}
+
 void name_models(Rows& rows) {
   std::map<std::string, std::set<std::string>> weights;
   for (const auto& t : rows.trials) weights[t.model].insert(t.weights);
@@ -218,6 +229,7 @@ void distinguish(Rows& rows) {
   for (auto& m : rows.metrics) m.metric.task = given_name(m.metric.task);
   rows.given.clear();
   for (const auto& t : rows.trials) rows.given.push_back({t.model, t.method});
+  name_compute_types(rows);
   name_models(rows);
   name_tasks(rows);
   name_methods(rows);

@@ -131,7 +131,7 @@ std::string render_summary(const Rows& rows, const std::string& db, bool colour)
   if (!models.empty())
     out += "the best of each, and with = what cannot be told from it (95 %, Holm)\n\n";
   const auto flag = db == "out/bench.db" ? std::string() : " --db " + printable(db);
-  return out + standing(rows) + failures(rows) + "next: bench report" + flag +
+  return out + standing(rows) + failures(rows) + "next: bench report --full" + flag +
          " (all numbers), bench leaderboard" + flag + " (a page), bench show TRIAL" + flag + "\n";
 }
 

@@ -23,6 +23,10 @@ struct Store::Database {
 /// Rows of a trial in, rows of a trial out; inside the caller's transaction.
 void write_outcome(sqlite::Connection& db, int64_t trial, const Outcome& outcome);
 void add_verdict(sqlite::Connection& db, int64_t trial, const VerdictRow& verdict);
+/// A row that counts no more keeps everything but its id, which becomes ID~1, ID~2, ...
+void move_to_past(sqlite::Connection& db, const std::string& id, const std::string& why);
+/// A path as SQLite's URIs spell it: "file:...".
+std::string uri_of(const std::string& path);
 /// In what an outcome differs from the newest row of the past of its trial that the same code
 /// measured: metrics of the same items, or hashes. Empty: in nothing, or there is no such row.
 std::string disagreement(sqlite::Connection& db, const std::string& id, const Outcome& outcome);

@@ -60,12 +60,7 @@ std::string name_to_open(const std::string& path, Store::Mode mode) {
   }
   const bool log = fs::exists(path + "-wal", ignored) && fs::file_size(path + "-wal", ignored) > 0;
   if (log || access(folder.c_str(), W_OK) == 0) return path;
-  std::string uri = "file:";
-  for (const char c : path) {
-    const bool plain = c != '?' && c != '#' && c != '%';
-    uri += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
-  }
-  return uri + "?immutable=1";
+  return uri_of(path) + "?immutable=1";
 }
 
 int flags_of(Store::Mode mode) {
@@ -108,6 +103,15 @@ int64_t next_of(sqlite::Connection& db, const Store::Wish& wish, double time) {
 }
 
 }  // namespace
+
+std::string uri_of(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool plain = c != '?' && c != '#' && c != '%';
+    uri += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  }
+  return uri;
+}
 
 void Store::Database::wish(const std::vector<std::string>& ids) {
   if (wished == ids) return;

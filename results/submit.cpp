@@ -12,14 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// A row that counts no more keeps everything but its id.
-void move_to_past(sqlite::Connection& db, const std::string& id, const std::string& why) {
-  auto count = db.prepare("SELECT count(*) FROM trial WHERE id GLOB ?1 || '~*'");
-  count.with(id).step();
-  const auto past = fmt::format("{}~{}", id, count.integer(0) + 1);
-  db.prepare("UPDATE trial SET id = ?2, past = ?3 WHERE id = ?1").with(id, past, why).run();
-}
-
 /// Plugins whose source is another one: "criterion wanda, task perplexity"; empty where all that
 /// both know is equal.
 std::string changed_plugins(const std::string& before, const std::string& now) {
@@ -95,6 +87,13 @@ void follow(sqlite::Connection& db, const Row& row, const TrialSpec& t) {
 }
 
 }  // namespace
+
+void move_to_past(sqlite::Connection& db, const std::string& id, const std::string& why) {
+  auto count = db.prepare("SELECT count(*) FROM trial WHERE id GLOB ?1 || '~*'");
+  count.with(id).step();
+  const auto past = fmt::format("{}~{}", id, count.integer(0) + 1);
+  db.prepare("UPDATE trial SET id = ?2, past = ?3 WHERE id = ?1").with(id, past, why).run();
+}
 
 Store::Submitted Store::submit(const std::vector<TrialSpec>& trials, Renew renew) {
   const std::lock_guard lock(db_->mutex);

@@ -15,14 +15,15 @@ struct Shipped {
   std::unique_ptr<Model> model;
   std::unique_ptr<Snapshot> dense;
 };
-inline Shipped& shipped(const std::string& name) {
-  static std::map<std::string, Shipped> all;
-  auto& s = all[name];
+inline Shipped& shipped(const std::string& name, at::ScalarType compute = at::kFloat) {
+  static std::map<std::pair<std::string, at::ScalarType>, Shipped> all;
+  auto& s = all[{name, compute}];
   if (!s.model) {
     s.checkpoint = name.starts_with("tiny-") ? tiny_checkpoint(name.substr(5))
                    : name.starts_with("family-")
                        ? read_checkpoint(root() / "data/families" / name.substr(7))
                        : read_checkpoint(root() / "data/models" / name);
+    s.checkpoint.compute = compute;
     s.model = build_model(s.checkpoint);
     s.dense = std::make_unique<Snapshot>(*s.model);
   }

@@ -86,7 +86,8 @@ void write_note(const Recorded& r, const PrunedModel& pruned, const fs::path& fo
 Rescored check(const Recorded& r, PrunedModel& pruned, const std::string& weights,
                bool factors, const fs::path& folder) {
   {
-    const auto checkpoint = read_checkpoint(folder);
+    auto checkpoint = read_checkpoint(folder);
+    checkpoint.compute = pruned.loaded->checkpoint.compute;
     const auto model = build_model(checkpoint);
     if (weight_hash(*model) != weights)
       fail("export: {}: the weights that come back are not those that were written",

@@ -50,7 +50,7 @@ Sequence encode(const Prompt& prompt, const Tokenizer& tokenizer, const Protocol
 int generate(const Arguments& a) {
   const Words words(a);
   const auto& how = protocol(words.get("--protocol", "lm-eval@0.4.13"), "loglikelihood");
-  const auto loaded = language_model(words.arguments().at(0));
+  const auto loaded = language_model(words.arguments().at(0), words.get("--dtype", "float32"));
   const GenerationRule rule{words.number("--max-new-tokens", 64, 1), words.all("--until"),
                             loaded.checkpoint.ends(), !words.has("--ignore-eos")};
   const auto tokenizer = loaded.checkpoint.tokenizer(words.get("--tokenizer", how.tokenizer));

@@ -101,19 +101,23 @@ Tensor logits_of(const Model& model, const std::vector<Sequence>& rows, size_t r
   }
 }
 
-/// Rows of one length as [rows, tokens] and [rows, tokens, vocabulary]; others one by one.
+/// Rows of one length as [rows, tokens] and [rows, tokens, vocabulary]; others one by one. A head
+/// for classes (whole) answers once a row: [rows, classes].
 std::vector<SafetensorsFile::Entry> entries_of(const std::vector<Sequence>& rows,
-                                               int64_t vocabulary) {
+                                               int64_t vocabulary, bool whole) {
   const auto n = static_cast<int64_t>(rows.size());
   const auto length = [](const Sequence& r) { return static_cast<int64_t>(r.size()); };
   const auto first = length(rows.front());
   if (std::all_of(rows.begin(), rows.end(), [&](auto& r) { return length(r) == first; }))
-    return {{"input_ids", at::kLong, {n, first}}, {"logits", at::kFloat, {n, first, vocabulary}}};
+    return {{"input_ids", at::kLong, {n, first}},
+            {"logits", at::kFloat,
+             whole ? std::vector<int64_t>{n, vocabulary}
+                   : std::vector<int64_t>{n, first, vocabulary}}};
   std::vector<SafetensorsFile::Entry> entries;
   for (size_t r = 0; r < rows.size(); ++r)
     entries.push_back({fmt::format("input_ids.{}", r), at::kLong, {length(rows[r])}});
   for (size_t r = 0; r < rows.size(); ++r)
-    entries.push_back({fmt::format("logits.{}", r), at::kFloat, {length(rows[r]), vocabulary}});
+    entries.push_back({fmt::format("logits.{}", r), at::kFloat, {whole ? 1 : length(rows[r]), vocabulary}});
   return entries;
 }
 
@@ -128,10 +132,10 @@ int logits(const Arguments& a) {
         "logits: --ids and --out are needed, as in: bench logits MODEL --ids ids.json --out "
         "logits.safetensors");
   const auto rows = read_ids(file);
-  const auto loaded = language_model(words.arguments().at(0));
+  const auto loaded = language_model(words.arguments().at(0), words.get("--dtype", "float32"));
   auto next = logits_of(*loaded.model, rows, 0, file);
   const auto vocabulary = next.size(1);
-  SafetensorsFile written(out, entries_of(rows, vocabulary), {{"model", words.arguments().at(0)}});
+  SafetensorsFile written(out, entries_of(rows, vocabulary, loaded.model->input() == Input::LabelledText), {{"model", words.arguments().at(0)}});
   for (const auto& r : rows) written.append(at::tensor(r, at::kLong));
   for (size_t r = 0; r < rows.size(); ++r) {  // one row in memory at a time
     if (r > 0) next = logits_of(*loaded.model, rows, r, file);

@@ -71,7 +71,7 @@ int print_report(const std::string& db) {
   std::cout.flush();
   const pid_t pid = fork();
   if (pid == 0) {
-    execl(front.c_str(), front.c_str(), "report", "--summary", "--db", db.c_str(),
+    execl(front.c_str(), front.c_str(), "report", "--db", db.c_str(),
           static_cast<char*>(nullptr));
     _exit(127);
   }

@@ -53,7 +53,7 @@ int score(const Arguments& a) {
   const Words words(a);
   const auto& how = protocol(words.get("--protocol", "lm-eval@0.4.13"), "loglikelihood");
   const auto batch_tokens = words.number("--batch-tokens", 4096, 1);
-  const auto loaded = language_model(words.arguments().at(0));
+  const auto loaded = language_model(words.arguments().at(0), words.get("--dtype", "float32"));
   const auto tokenizer = loaded.checkpoint.tokenizer(words.get("--tokenizer", how.tokenizer));
   const auto asked = read_requests(*tokenizer, how, loaded.model->max_length());
   constexpr size_t kAtOnce = 256;  // answers come while the rest is computed

@@ -43,11 +43,12 @@ int64_t Words::number(const std::string& flag, int64_t fallback, int64_t least) 
   return value;
 }
 
-LanguageModel language_model(const std::string& name) {
+LanguageModel language_model(const std::string& name, const std::string& dtype) {
   const auto path = resolve_model(name, model_folders());
   check_shipped(path);
   LanguageModel m;
   m.checkpoint = read_checkpoint(path);
+  m.checkpoint.compute = compute_type_at(path, dtype);
   m.model = build_model(m.checkpoint);
   if (m.model->input() == Input::Images)
     fail("model '{}': is a model of images; a language model is needed", name);

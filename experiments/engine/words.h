@@ -35,7 +35,7 @@ struct LanguageModel {
   Checkpoint checkpoint;
   std::unique_ptr<Model> model;
 };
-LanguageModel language_model(const std::string& name);
+LanguageModel language_model(const std::string& name, const std::string& dtype = "float32");
 
 /// The lines of standard input, numbered from 1, empty ones left out.
 struct Line {

@@ -1,7 +1,8 @@
-// name, note and rm: what people change in a database.
+// name, note, rm and merge: what people change in a database.
 #include <filesystem>
 
 #include "front/verbs.h"
+#include "results/merge.h"
 #include "results/store.h"
 
 namespace bench::front {
@@ -58,6 +59,18 @@ int remove_trials(const Options& options) {
   for (const auto& id : ids) store.remove(id, options.get("--reason", ""));
   print(fmt::format("{} trial{} moved to the history ('bench show ID' has it)\n", ids.size(),
                     ids.size() == 1 ? "" : "s"));
+  return 0;
+}
+
+int merge_databases(const Options& options) {
+  const std::vector<std::string> from(options.arguments.begin() + 1, options.arguments.end());
+  const auto m = merge(options.arguments.front(), from);
+  print(fmt::format("{} trials of {} database{}: {} new, {} finished that were not, {} that differ\n",
+                    m.trials, from.size(), from.size() == 1 ? "" : "s", m.added, m.completed,
+                    m.differing));
+  if (m.differing > 0)
+    print(fmt::format("both rows of what differs are kept; 'bench report --db {}' marks them\n",
+                      options.arguments.front()));
   return 0;
 }
 

@@ -12,6 +12,10 @@ const Flag kOtherDb{"--db-b", "PATH", "the database that holds B (default: that 
 const Flag kProtocol{"--protocol", "ID", "how text becomes tokens (default: lm-eval@0.4.13)"};
 const Flag kTokenizer{"--tokenizer", "VARIANT",
                       "whose ids: spm, slow4, fast4, hf5, json (default: the protocol's)"};
+const Flag kCompute{.name = "--dtype",
+                    .value = "TYPE",
+                    .doc = "compute type (default: float32; auto: the checkpoint's); one of",
+                    .choices = {"auto", "float32", "bfloat16", "float16"}};
 
 }  // namespace
 
@@ -41,7 +45,7 @@ std::vector<Verb> checking_verbs() {
        "input",
        1,
        1,
-       {kProtocol, kTokenizer, {"--batch-tokens", "N", "tokens that run together (default: 4096)"}},
+       {kProtocol, kTokenizer, kCompute, {"--batch-tokens", "N", "tokens that run together (default: 4096)"}},
        ask},
       {"generate",
        "MODEL [PROMPT]...",
@@ -53,6 +57,7 @@ std::vector<Verb> checking_verbs() {
         {"--ignore-eos", "", "go on behind the end of a text"},
         kProtocol,
         kTokenizer,
+        kCompute,
         {"--text", "", "prompt and continuation as they are, instead of JSON lines"}},
        ask},
       {"logits",
@@ -62,7 +67,8 @@ std::vector<Verb> checking_verbs() {
        1,
        {{"--ids", "PATH",
          "JSON list of ids, list of lists, or lines of either (or of bench tokenize)"},
-        {"--out", "PATH", "the file to write: input_ids and logits"}},
+        {"--out", "PATH", "the file to write: input_ids and logits"},
+        kCompute},
        ask},
       {"export",
        "TRIAL DIR",

@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -32,6 +34,22 @@ void print(const std::string& text) {
     fail("standard output cannot be written ({}); check the disk or the program that reads it",
          std::strerror(errno));
   }
+}
+
+void show_pages(const std::string& text) {
+  winsize size{};
+  const bool fits = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 ||
+                    std::count(text.begin(), text.end(), '\n') < size.ws_row;
+  const char* own = std::getenv("PAGER");
+  const std::string pager = own ? own : "less -RFX";
+  if (fits || !isatty(STDOUT_FILENO) || pager.empty() || pager == "cat") return print(text);
+  const auto before = std::signal(SIGPIPE, SIG_IGN);  // who has read enough quits
+  FILE* pipe = popen(pager.c_str(), "w");
+  if (pipe) std::fwrite(text.data(), 1, text.size(), pipe);
+  const int status = pipe ? pclose(pipe) : -1;
+  std::signal(SIGPIPE, before);
+  constexpr int kNotFound = 127;  // of the shell
+  if (!pipe || (WIFEXITED(status) && WEXITSTATUS(status) == kNotFound)) print(text);
 }
 
 namespace {

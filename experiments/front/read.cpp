@@ -114,7 +114,8 @@ int report(const Options& options) {
   const Rows rows = read_rows(read);
   const Selection selection{options.all("--model"), options.all("--task"),
                             options.all("--protocol"), options.has("--across-models")};
-  if (options.has("--summary")) {
+  const bool asks = options.flags.size() > (options.has("--db") ? 1 : 0);
+  if (!asks) {
     print(render_summary(rows, paths.front(), colours()));
     return 0;
   }
@@ -128,7 +129,7 @@ int report(const Options& options) {
     if (const auto layout = layout_of(options)) return laid_out(all, *layout);
     return options.has("--together") ? all : split_structures(all);
   });
-  print(render(tables, rows, format, {colours(), columns()}));
+  show_pages(render(tables, rows, format, {colours(), columns()}));
   return 0;
 }
 
@@ -202,7 +203,7 @@ int list(const Options& options) {
                        seconds_of(t));
     out += t.error.empty() ? "\n" : "  " + printable(t.error) + "\n";
   }
-  print(out + fmt::format("{} of {} trials\n", shown, count));
+  show_pages(out + fmt::format("{} of {} trials\n", shown, count));
   return 0;
 }
 

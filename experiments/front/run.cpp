@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/error.h"
 #include "base/near.h"
 #include "hydra/compose/inspect.h"
 #include "front/verbs.h"
@@ -82,6 +83,20 @@ std::vector<std::string> engine_words(const Options& options, const ComposeReque
   return words;
 }
 
+/// A configuration of one's own, wherever it lies, finds the groups that are shipped: they stand
+/// last on the search path.
+void add_shipped(ComposeRequest& request) {
+  fs::path shipped;
+  try {
+    shipped = checkout("configs/criterion") / "configs";
+  } catch (const Error&) {
+    return;  // a program without its checkout: the configuration stands alone
+  }
+  const auto own = request.primary.has_parent_path() ? request.primary.parent_path() : ".";
+  if (std::error_code ignored; !fs::equivalent(shipped, own, ignored))
+    request.search_path.push_back(shipped);
+}
+
 }  // namespace
 
 ComposeRequest request_of(const Options& options) {
@@ -111,6 +126,7 @@ ComposeRequest request_of(const Options& options) {
                     options.verb, options.verb, suggestion("", names_in(folder))));
   if (options.has("--config-name") && !name.ends_with(".yaml")) name += ".yaml";
   request.primary = folder / name;
+  add_shipped(request);
   add_workers(options, request);
   return request;
 }

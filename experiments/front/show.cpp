@@ -206,7 +206,7 @@ int show(const Options& options) {
     add_tree(out, config, 1);
   else
     out += "  " + printable(trial->config) + "\n";
-  print(out);
+  show_pages(out);
   return 0;
 }
 

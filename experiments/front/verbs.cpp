@@ -42,7 +42,7 @@ std::vector<Flag> report_flags() {
       {"--sparsity", "SHARE", "only this sparsity: 0.5 or 50%", true},
       {"--mean", "TASKS", "a column with the mean of these tasks: arc_easy,piqa,boolq", true},
       {"--rank", "", "a column with the mean rank over the others"},
-      {"--summary", "", "one screen: the best methods, failures, what to type next"},
+      {"--full", "", "all tables: methods against sparsity"},
       {"--together", "", "structured and unstructured patterns in one table"},
       {"--long", "", "one row a trial and metric, every key of the configuration a column (CSV)"},
       {"--across-models", "", "models side by side, where all is measured alike"}};
@@ -81,7 +81,14 @@ std::vector<Verb> change_verbs() {
            1,
            kAny,
            {kDb, {"--reason", "TEXT", "why: it stands in the history"}},
-           remove_trials}};
+           remove_trials},
+          {"merge",
+           "INTO.db FROM.db...",
+           "bring the trials of other databases into one; twice changes nothing",
+           2,
+           kAny,
+           {},
+           merge_databases}};
 }
 
 std::vector<Verb> read_verbs() {
@@ -111,7 +118,7 @@ std::vector<Verb> read_verbs() {
            "everything about one trial (the beginning of its id will do), or what a task sends for "
            "its item I",
            1, 3, show_flags(), show},
-          {"report", "", "tables of a database, as they are or as you lay them out", 0, 0,
+          {"report", "", "a database on one screen; with flags its tables, as you lay them out", 0, 0,
            report_flags(), report},
           paired_verb(),
           {"leaderboard",

@@ -27,6 +27,7 @@ int diff(const Options& options);
 int name_trials(const Options& options);
 int note_trial(const Options& options);
 int remove_trials(const Options& options);
+int merge_databases(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
 int ask(const Options& options);
 int reproduce(const Options& options);
@@ -47,6 +48,8 @@ bool colours();
 size_t columns();
 /// An Error where standard output cannot take it (a full disk).
 void print(const std::string& text);
+/// The same through a pager, where standard output is a terminal that is too short for it.
+void show_pages(const std::string& text);
 /// The checkout, known by a file inside: $BENCH_HOME, this folder, or one above the program. An
 /// Error says what else helps.
 std::filesystem::path checkout(const std::string& inside, const std::string& remedy = "");

@@ -47,6 +47,11 @@ Schema trial_schema() {
       key("seed", 0, "for ${seed} in the parts that draw random numbers").without_identity(),
       key("seeds", 1, "how many seeds a cell needs; fewer: INVALID").at_least(1).without_identity(),
       key("device", "cpu", "where the tensors live").one_of({"cpu", "cuda"}),
+      key("residency", "auto",
+          "where weights are: in memory as a whole, or block by block in the checkpoint and a "
+          "scratch file (no result depends on it); auto: whole where memory has room")
+          .one_of({"auto", "whole", "block"})
+          .without_identity(),
       key("batch_tokens", 4096, "tokens that go through the model together")
           .range(1, 1 << 20)
           .in("tokens")
@@ -57,6 +62,10 @@ Schema model_schema() {
   return {
       required("name", Key::Type::String, "the model's name in tables"),
       key("path", "", "a folder or file, hf:org/name, or a name in data/models; empty: the name")
+          .without_identity(),
+      key("dtype", "float32",
+          "compute type of weights, products and hidden states; auto: the checkpoint's")
+          .one_of({"auto", "float32", "bfloat16", "float16"})
           .without_identity(),
       key("tokenizer", "auto", "variant of the tokenizer where a protocol does not name one")
           .one_of({"auto", "spm", "slow4", "fast4", "hf5", "json"})};

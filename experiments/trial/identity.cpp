@@ -88,6 +88,9 @@ Value identity_of(const Value& config) {
   id.set("model", model_digest(model_path(config)));
   if (const auto& variant = config.find("model")->find("tokenizer")->string(); variant != "auto")
     id.set("tokenizer", variant);
+  const auto compute =
+      compute_type_at(model_path(config), config.find("model")->find("dtype")->string());
+  if (compute != at::kFloat) id.set("dtype", name_of(compute));
   const bool nm = config.find("pattern")->find("kind")->string() == "nm";  // says its share itself
   const auto settings = trial_schema().canonical(config);
   for (const auto& e : settings.map())

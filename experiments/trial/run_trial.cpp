@@ -8,7 +8,9 @@
 #include "data/data.h"
 #include "models/hub_folder.h"
 #include "trial/judge.h"
+#include "core/residency.h"
 #include "trial/phase.h"
+#include "trial/residency.h"
 #include "trial/stages.h"
 #include "trial/trial_record.h"
 
@@ -22,6 +24,8 @@ class Runner {
         bench_(bench),
         progress_(progress),
         path_(model_path(config)),
+        compute_(compute_type_at(path_, config.find("model")->find("dtype")->string())),
+        by_block_(lives_by_block(path_, compute_, config.find("residency")->string())),
         device_(open_device(config.find("device")->string())),
         batch_tokens_(std::get<int64_t>(config.find("batch_tokens")->data)),
         judge_(out_, bench, config.find("model")->find("name")->string()) {}
@@ -72,10 +76,14 @@ class Runner {
   void load() {
     Phase phase(out_, "load", device_);
     say("load", 0, 1);
-    loaded_ = bench_.model(path_, device_);
+    loaded_ = bench_.model(path_, device_, compute_, by_block_);
     check_finite(*loaded_->model);
+    for (const auto& t : loaded_->model->tensors()) rest(*t.tensor);  // read to be hashed
     out_.hashes.emplace_back("weights", loaded_->weights);
   }
+
+  /// Of what trials of this model share.
+  std::string shared_key() const { return path_.string() + "|" + name_of(compute_) + "|"; }
 
   std::shared_ptr<const Tokenizer> tokenizer(const std::string& variant) const {
     const auto given = config_.find("model")->find("tokenizer")->string();
@@ -115,6 +123,7 @@ class Runner {
             [&](const Layer& l) {
               if (l.mask.defined()) watch_("mask", l.name, l.mask);
               watch_("weights", l.weight_name(), l.weight);
+              rest(l);
             }};
   }
 
@@ -131,7 +140,7 @@ class Runner {
   /// The tasks of a model of text or images send something; `size` does not.
   void show_logits() {
     for (const auto& [label, task] : tasks_from(config_)) {
-      const auto key = path_.string() + "|probe|" + to_json(*config_.find("task")->find(label));
+      const auto key = shared_key() + "probe|" + to_json(*config_.find("task")->find(label));
       const Batch probe = *bench_.get_as<const Batch>(key, [&, &one = *task, &name = label] {
         return std::make_shared<const Batch>(one.probe(context(name)));
       });
@@ -221,6 +230,7 @@ class Runner {
     judge_.add(judge_seeds(config_, method.measures() || stages_calibrate(config_)));
     if (std::get<bool>(config_.find("shrink")->data)) {
       for (const auto& r : removed) shrink(r.group, r.keep);
+      settle(model);
       judge_.stage(model, pattern, "shrink");
       record_sparsity(out_, model, "shrink");
     }
@@ -231,7 +241,7 @@ class Runner {
     return {*loaded_->model,
             [&](const std::string& variant) { return tokenizer(variant); },
             [&](const std::string& key, const Workbench::Make& make) {
-              return bench_.get(path_.string() + "|" + key, make);
+              return bench_.get(shared_key() + key, make);
             },
             [&, label](int64_t done, int64_t of) { say(label, done, of); },
             batch_tokens_,
@@ -277,6 +287,8 @@ class Runner {
   Workbench& bench_;
   const TrialProgress& progress_;
   std::filesystem::path path_;
+  at::ScalarType compute_;
+  bool by_block_;
   at::Device device_;
   int64_t batch_tokens_;
   std::map<std::string, std::shared_ptr<const Snapshot>> kept_;

@@ -63,11 +63,15 @@ void Workbench::forget() {
 }
 
 std::shared_ptr<Workbench::Loaded> Workbench::model(const std::filesystem::path& path,
-                                                    const at::Device& device) {
-  const auto loaded = get_as<Loaded>("model|" + path.string() + "|" + device.str(), [&] {
+                                                    const at::Device& device,
+                                                    at::ScalarType compute, bool by_block) {
+  const auto key = "model|" + path.string() + "|" + device.str() + "|" + name_of(compute) + (by_block ? "|block" : "");
+  const auto loaded = get_as<Loaded>(key, [&] {
     check_shipped(path);
     auto l = std::make_shared<Loaded>();
     l->checkpoint = read_checkpoint(path);
+    l->checkpoint.compute = compute;
+    l->checkpoint.by_block = by_block;
     l->model = build_model(l->checkpoint);
     l->weights = weight_hash(*l->model);
     if (!device.is_cpu()) l->model->to(device);

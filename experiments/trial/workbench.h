@@ -37,7 +37,8 @@ class Workbench {
     std::string weights;  // hash
   };
   /// A model in its dense state: restored by handle, at no cost.
-  std::shared_ptr<Loaded> model(const std::filesystem::path& path, const at::Device& device);
+  std::shared_ptr<Loaded> model(const std::filesystem::path& path, const at::Device& device,
+                                at::ScalarType compute, bool by_block);
 
  private:
   struct Entry {

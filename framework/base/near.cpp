@@ -41,7 +41,10 @@ std::string suggestion(const std::string& wrong, const std::vector<std::string>&
   if (known.empty()) return "";
   const auto near = nearest(wrong, known);
   if (!near.empty()) return fmt::format("; did you mean {}?", fmt::join(near, ", "));
-  return fmt::format("; known: {}", fmt::join(known, ", "));
+  constexpr size_t kShown = 80;  // more than a registry of ours holds; a folder may hold thousands
+  const auto shown = known.begin() + static_cast<std::ptrdiff_t>(std::min(known.size(), kShown));
+  const auto more = known.size() > kShown ? fmt::format(" and {} more", known.size() - kShown) : "";
+  return fmt::format("; known: {}{}", fmt::join(known.begin(), shown, ", "), more);
 }
 
 }  // namespace bench

@@ -17,8 +17,10 @@ class Borrowed {
 
   /// The handle may be replaced until the end of the scope.
   Tensor& tensor(Tensor& place) { return keep(place); }
-  /// A leaf of the graph in place of the tensor.
-  Tensor& leaf(Tensor& place) { return keep(place) = place.detach().requires_grad_(); }
+  /// A leaf of the graph in place of the tensor, float32 or wider.
+  Tensor& leaf(Tensor& place) {
+    return keep(place) = at_least_float(place.detach()).requires_grad_();
+  }
   void tap(Layer& layer, std::function<void(const Tensor& x, const Tensor& which)> f) {
     keep(layer.tap) = std::move(f);
   }

@@ -14,7 +14,7 @@ Tensor kept_indices(const Tensor& keep, int64_t width) {
 
 /// bool along a slice's dim of its layer's matrix: what stays. Beyond the slice all of it does.
 Tensor kept_along(const Slice& s, const Tensor& keep) {
-  const auto size = s.layer->matrix().size(s.dim);
+  const auto size = s.layer->flat().size(s.dim);
   if (s.unit >= 0) return keep.narrow(0, s.unit, 1).expand({size});
   const auto line = keep.repeat_interleave(s.width).repeat(s.stretches);
   require(s.begin + line.numel() <= size, "a slice lies in its layer");
@@ -41,7 +41,7 @@ Tensor renumber(const Tensor& numbers, const Tensor& keep) {
 int64_t Group::weights_per_unit() const {
   int64_t total = 0, of_single_units = 0;
   for (const auto& s : slices) {
-    const auto m = s.layer->matrix();
+    const auto m = s.layer->flat();
     (s.unit < 0 ? total : of_single_units) += s.width * s.stretches * m.size(1 - s.dim);
   }
   return total + of_single_units / std::max<int64_t>(units, 1);
@@ -73,7 +73,7 @@ Tensor Group::gone() const {
 std::vector<Tensor> Group::layer_masks(const Tensor& keep) const {
   std::vector<Tensor> masks;
   for (const auto& s : slices) {
-    const auto m = s.layer->matrix();
+    const auto m = s.layer->flat();
     const auto line = kept_along(s, keep.to(m.device()));
     masks.push_back(line.unsqueeze(1 - s.dim).expand(m.sizes()).contiguous());
   }
@@ -167,7 +167,7 @@ void reorder(const Group& group, const Tensor& order) {
   for (const auto& s : group.slices) {
     require(s.unit < 0, "units that own layers have no order inside one");
     auto& place = all[{s.layer, s.dim}];
-    if (!place.defined()) place = at::arange(s.layer->matrix().size(s.dim));
+    if (!place.defined()) place = at::arange(s.layer->flat().size(s.dim));
     const auto unit = lines(s.width);
     for (int64_t k = 0; k < s.stretches; ++k) {
       const auto at = s.begin + k * unit.numel();
@@ -178,7 +178,7 @@ void reorder(const Group& group, const Tensor& order) {
     Layer& l = *place.first;
     const auto here = index.to(l.weight.device());
     const auto was = format_of(l);
-    l.weight = l.matrix().index_select(place.second, here).reshape(l.weight.sizes()).contiguous();
+    l.weight = l.flat().index_select(place.second, here).reshape(l.weight.sizes()).contiguous();
     if (place.second == Slice::Out && l.bias.defined()) l.bias = l.bias.index_select(0, here);
     if (l.mask.defined()) l.mask = l.mask.index_select(place.second, here).contiguous();
     follow(l, place.second, index, was);

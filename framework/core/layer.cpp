@@ -26,7 +26,7 @@ Tensor Layer::operator()(const Tensor& x, const Tensor& which) const {
     return low_rank.alone ? y : y + linear_rows(in, w, {});
   }
   if (!is_conv()) return linear_rows(in, w, bias);
-  const auto convolve = [&](const Tensor& t) { return at::conv2d(t, w, bias, stride, padding); };
+  const auto convolve = [&](const Tensor& t) { return at::conv2d(t, as_type_of(w, t), as_type_of(bias, t), stride, padding); };
   const bool grad = at::GradMode::is_enabled() && (w.requires_grad() || in.requires_grad());
   return grad ? convolve(in) : imagewise(in, convolve);
 }
@@ -41,10 +41,10 @@ void Layer::set_matrix(const Tensor& matrix) {
 }
 
 void Layer::set_mask(const Tensor& keep) {
-  require(keep.scalar_type() == at::kBool && keep.sizes() == matrix().sizes(), "a mask's shape");
+  require(keep.scalar_type() == at::kBool && keep.sizes() == flat().sizes(), "a mask's shape");
   mask = mask.defined() ? mask & keep : keep;
   const auto before = quantised() ? format : nullptr;
-  set_matrix(matrix());
+  set_matrix(flat());
   if (before) describe(*before);
 }
 

@@ -3,12 +3,13 @@
 #include <memory>
 #include <string>
 
-#include "tensor/tensor.h"
+#include "tensor/compute_type.h"
 
 namespace bench {
 
 /// How a quantised weight is stored: weight = scale * (level - zero) in float32, levels are whole
-/// numbers from 0 to 2^bits - 1. In memory the weight stays what the levels mean.
+/// numbers from 0 to 2^bits - 1. In memory the weight stays what the levels mean, rounded to its type
+/// where that is narrower.
 struct Format {
   int64_t bits = 0;
   int64_t group = 0;       // columns that share a scale; 0: all of a row
@@ -57,10 +58,14 @@ struct Layer {
   }
   /// Matrix columns that read one input channel: kh*kw, 1 for Linear.
   int64_t columns_per_channel() const { return is_conv() ? weight.size(2) * weight.size(3) : 1; }
-  Tensor matrix() const { return weight.flatten(1); }
+  /// The weight as a matrix, in its own type.
+  Tensor flat() const { return weight.flatten(1); }
+  /// The same, float32 or wider: what scores, masks and repairs are made of.
+  Tensor matrix() const { return at_least_float(flat()); }
   /// Weight and factors as one matrix: what the layer does to x.
   Tensor whole() const {
-    return low_rank.u.defined() ? matrix() + low_rank.u.mm(low_rank.v) : matrix();
+    return low_rank.u.defined() ? matrix() + at_least_float(low_rank.u).mm(at_least_float(low_rank.v))
+                                : matrix();
   }
   /// Numbers that are stored and multiplied with, masked ones included, without the bias.
   int64_t parameters() const;

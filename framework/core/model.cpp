@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "core/detection.h"
+#include "tensor/pages.h"
 #include "tensor/rows.h"
 
 namespace bench {
@@ -33,9 +34,10 @@ Tensor Model::head(const Tensor& hidden, const Batch& batch) const {
   return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
 }
 
-Tensor Model::body(const Batch& batch) const {
+Tensor Model::body(const Batch& batch, bool wide) const {
   const auto here = batch.to(device_);
   auto hidden = stem(here);
+  if (wide || at::GradMode::is_enabled()) hidden = at_least_float(hidden);
   for (int64_t i = 0; i < block_count(); ++i) hidden = block(i, hidden, here);
   return hidden;
 }
@@ -145,6 +147,7 @@ std::string weight_hash(Model& model) {
                                   c10::toString(data.scalar_type()));
     digest.update(head.data(), head.size());
     digest.update(data.const_data_ptr(), data.nbytes());
+    rest(*t.tensor);
   }
   return digest.hex();
 }

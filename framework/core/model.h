@@ -63,11 +63,15 @@ class Model {
   std::vector<Layer*> layers();
   /// Logits of the given rows of the last hidden state: [rows, classes], float32.
   Tensor head(const Tensor& hidden, const Batch& batch) const;
-  /// Stem and all blocks: the last hidden state. The batch may be on another device.
-  Tensor body(const Batch& batch) const;
+  /// Stem and all blocks: the last hidden state. The batch may be on another device. wide: of a
+  /// model in half precision the hidden states are float32, and so is every product, as they are
+  /// wherever something is differentiated: differences and gradients drown in its rounding.
+  Tensor body(const Batch& batch, bool wide = false) const;
   Tensor forward(const Batch& batch) const;
   /// Moves every tensor.
   void to(const at::Device& device);
+  /// Blocks come and go (core/residency.h): what pruning computes is put behind a scratch file.
+  bool by_block = false;
 
  private:
   at::Device device_ = at::kCPU;

@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 
+#include "tensor/pages.h"
+
 namespace bench {
 
 /// A file mapped read-only. Shared: tensors that live in it keep it open.
@@ -22,10 +24,11 @@ class MappedFile {
 
  private:
   MappedFile(std::string path, const uint8_t* data, uint64_t size)
-      : path_(std::move(path)), data_(data), size_(size) {}
+      : path_(std::move(path)), data_(data), size_(size), range_(data, size) {}
   std::string path_;
   const uint8_t* data_;
   uint64_t size_;
+  MappedRange range_;
 };
 
 }  // namespace bench

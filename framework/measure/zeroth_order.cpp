@@ -30,7 +30,8 @@ struct Both {
 Both perturbed(const Layer& l, uint64_t seed, Directions kind, float eps) {
   if (!in_parts(l.weight)) {
     const auto delta = direction(l, seed, kind).mul_(eps);
-    return {l.weight + delta, l.weight - delta};
+    const auto w = at_least_float(l.weight);
+    return {w + delta, w - delta};
   }
   const Both b{at::empty_like(l.weight), at::empty_like(l.weight)};
   const auto* w = l.weight.const_data_ptr<float>();
@@ -79,7 +80,7 @@ struct Perturbed {
 };
 
 double loss_of(const Model& model, const Batch& one) {
-  return sequence_loss(model, model.body(one), one);
+  return sequence_loss(model, model.body(one, /*wide=*/true), one);
 }
 
 /// Both losses with every parameter perturbed.
@@ -109,7 +110,7 @@ void measure_scored(const Probe& p, Heard<ZerothOrder> heard, const Batch& one, 
   const int64_t n = one.ids.size(0);
   Borrowed borrowed;
   perturb(heard, d.seed, how.kind, static_cast<float>(how.eps), borrowed);
-  const auto hidden = p.model.body(both);
+  const auto hidden = p.model.body(both, /*wide=*/true);
   d.plus = sequence_loss(p.model, hidden.narrow(0, 0, n), one);
   d.minus = sequence_loss(p.model, hidden.narrow(0, n, n), one);
 }

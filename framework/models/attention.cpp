@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/attention.h"
+#include "tensor/compute_type.h"
 
 namespace bench {
 namespace {
@@ -47,9 +48,10 @@ Tensor unseen(int64_t queries, int64_t keys, const Mask& mask, const at::TensorO
 
 /// ALiBi: [heads, 1, keys].
 Tensor alibi(int64_t keys, const Attention& how, const Tensor& like) {
-  const auto slopes = how.slopes.to(like.options()).reshape({-1, 1, 1});
-  const auto place = at::arange(keys, like.options()).reshape({1, 1, keys});
-  if (!how.scaled_slopes) return slopes * place;
+  const auto wide = like.options().dtype(at_least_float(like.narrow(0, 0, 0)).scalar_type());
+  const auto slopes = how.slopes.to(wide).reshape({-1, 1, 1});
+  const auto place = at::arange(keys, wide).reshape({1, 1, keys});
+  if (!how.scaled_slopes) return (slopes * place).to(like.scalar_type());
   // transformers models/falcon/modeling_falcon.py, build_alibi_tensor: both factors and the product
   // are rounded to bfloat16.
   const auto rounded = slopes.to(at::kBFloat16) * place.to(at::kBFloat16);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "config/registry.h"
+#include "core/residency.h"
 #include "tokenizers/json_file.h"
 #include "tokenizers/source_files.h"
 #include "formats/drawn.h"
@@ -165,7 +166,9 @@ Tensor Checkpoint::take_if(const std::string& name) const {
         it = tensors.find(name.substr(prefix.size()));
   if (it == tensors.end()) return {};
   taken_.insert(it->first);
-  return it->second.is_floating_point() ? it->second.to(at::kFloat) : it->second;
+  if (!it->second.is_floating_point()) return it->second;
+  const auto t = it->second.to(compute);
+  return by_block ? stow(t) : t;
 }
 
 Tensor Checkpoint::take(const std::string& name) const {
@@ -329,11 +332,48 @@ std::string model_type_of(const fs::path& path) {
   return read_checkpoint(path).model_type();
 }
 
+namespace {
+
+/// What config.json says of the type of its weights, under both spellings; empty: nothing.
+std::string said_type(const fs::path& folder) {
+  if (!fs::exists(folder / "config.json")) return "";
+  const auto config = read_json(folder / "config.json");
+  for (const char* key : {"dtype", "torch_dtype"})
+    if (const auto it = config.find(key); it != config.end() && it->is_string()) {
+      const auto name = it->get<std::string>();
+      return name.starts_with("torch.") ? name.substr(6) : name;
+    }
+  return "";
+}
+
+}  // namespace
+
+at::ScalarType compute_type_at(const fs::path& path, const std::string& asked) {
+  if (asked != "auto") return compute_type(asked);
+  const auto weights = weights_at(path);
+  if (weights.empty() || weights.extension() == ".gguf") return at::kFloat;
+  const auto known = [](const std::string& name) {
+    const auto& all = compute_types();
+    return std::find(all.begin(), all.end(), name) != all.end();
+  };
+  if (const auto said = said_type(weights.parent_path()); !said.empty())
+    return known(said) ? compute_type(said) : at::kFloat;
+  std::map<at::ScalarType, int64_t> entries;
+  for (const auto& [name, t] : read_checkpoint(path).tensors)
+    if (t.is_floating_point()) entries[t.scalar_type()] += t.numel();
+  auto most = std::max_element(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return a.second < b.second;
+  });
+  return most != entries.end() && is_half(most->first) ? most->first : at::kFloat;
+}
+
 std::unique_ptr<Model> build_model(const Checkpoint& c) {
   const auto& family = model_family(c.model_type(), c.folder.string());
   at::NoGradGuard no_grad;
   c.forget_taken();
   auto model = family.make(c);
+  model->by_block = c.by_block;
+  settle(*model);  // what a family put together anew
   if (family.images) c.check_all_taken();
   return model;
 }

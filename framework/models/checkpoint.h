@@ -17,6 +17,8 @@ struct Checkpoint {
   nlohmann::json config;
   TensorMap tensors;
   std::filesystem::path folder;
+  at::ScalarType compute = at::kFloat;  // of a model that is built from it
+  bool by_block = false;                // core/residency.h
   /// Its tokenizer, where one lies beside it. variant: text/tokenizer.h.
   std::unique_ptr<Tokenizer> tokenizer(const std::string& variant = "auto") const;
 
@@ -25,7 +27,7 @@ struct Checkpoint {
   std::vector<int64_t> ends() const;
 
   const std::string& model_type() const { return type_; }
-  /// A tensor that must be there, as float32; an Error names it and the folder.
+  /// A tensor that must be there, in the compute type; an Error names it and the folder.
   Tensor take(const std::string& name) const;
   Tensor take_if(const std::string& name) const;  // undefined if it is not there
 
@@ -82,6 +84,11 @@ bool enroll_model(const char* model_type, ModelFamily family,
 /// ones.
 const ModelFamily& model_family(const std::string& model_type, const std::string& where);
 std::string model_type_of(const std::filesystem::path& path);
+
+/// The compute type that is asked for; of `auto`, the one of the checkpoint: what its config.json
+/// says, else the type of its weights; float32 for a .gguf file, whose blocks are no type of ours.
+/// Neither float64 nor an unknown one is one: float32.
+at::ScalarType compute_type_at(const std::filesystem::path& path, const std::string& asked);
 
 /// Unknown model_type: an Error with the known ones.
 std::unique_ptr<Model> build_model(const Checkpoint& checkpoint);

@@ -22,7 +22,7 @@ void take_whole(Group& g, const std::vector<Slice>& slices, Norm* norm) {
   std::set<std::pair<Layer*, Slice::Dim>> taken;  // several slices may share a layer
   for (const auto& s : slices) {
     if (!taken.emplace(s.layer, s.dim).second) continue;
-    const auto size = s.layer->matrix().size(s.dim);
+    const auto size = s.layer->flat().size(s.dim);
     g.slices.push_back({s.layer, s.dim, size, 1, s.roles});
     if (s.dim == Slice::In && s.layer->bias.defined())
       g.followers.push_back({&s.layer->bias, Follower::Affine, s.layer->bias.size(0)});
@@ -48,7 +48,7 @@ Group Decoder::group_of(int64_t i, const std::string& kind, Parts& p) const {
   const auto& root = g.slices.front();
   g.units = heads && p.head_units > 0
                 ? p.head_units
-                : root.layer->matrix().size(root.dim) / (root.width * root.stretches);
+                : root.layer->flat().size(root.dim) / (root.width * root.stretches);
   g.unit_width = !heads ? 1 : p.head_dim > 0 ? p.head_dim : head_dim_;
   if (heads) g.followers = std::move(p.head_followers);
   return g;

@@ -184,11 +184,13 @@ Tensor Experts::choosable(const Tensor& scores) const {
 Routing Experts::route(const Tensor& x) const {
   const auto& r = form_.router;
   Routing out;
-  out.logits = linear_rows(x, router_, router_bias_);
+  // Scores by sigmoid are of DeepSeek-V3, whose router alone is float32 whatever the rest is.
+  const auto& seen = r.scores == RouterForm::Sigmoid ? at_least_float(x) : x;
+  out.logits = linear_rows(seen, router_, router_bias_);
   const int64_t count = experts(), k = std::min(r.chosen, count);
   const auto dead = alive.defined() ? ~alive.to(x.device()) : Tensor();
   // Everything of a row from its own logits: [T, E + k + k] holds scores, experts, weights.
-  const auto all = rowwise(out.logits, [&](const Tensor& z) {
+  const auto all = rowwise(at_least_float(out.logits), [&](const Tensor& z) {
     const auto open = dead.defined() ? z.masked_fill(dead, -kInfinite) : z;
     const auto scores = r.scores == RouterForm::Softmax   ? open.softmax(1)
                         : r.scores == RouterForm::Sigmoid ? z.sigmoid()
@@ -260,7 +262,7 @@ Tensor Experts::operator()(const Tensor& x) const {
       if (rows.numel() == 0 && !grad) continue;
       const auto y = run(e, x.index_select(0, rows), rows);
       const auto weight = (routing.weights * hit).sum(1).index_select(0, rows).unsqueeze(1);
-      out.index_add_(0, rows, y * weight);
+      out.index_add_(0, rows, as_type_of(y * as_type_of(weight, y), out));
       if (onlooker && rows.numel() > 0) routing.answers.push_back({number - 1, rows, y});
     }
     if (onlooker) onlooker(x, routing);

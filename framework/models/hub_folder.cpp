@@ -131,6 +131,7 @@ void check_reads_back(Model& model, const Json& config, const Checkpoint& source
   written.config = config;
   written.type_ = source.model_type();
   written.folder = source.folder;
+  written.compute = source.compute;
   for (const auto& t : stored_tensors(model, false)) written.tensors[t.name] = t.value();
   const auto again = build_model(written);
   std::map<std::string, const Tensor*> theirs;
@@ -165,7 +166,7 @@ void copy_beside(const Checkpoint& source, const fs::path& folder) {
 Json hub_config(Model& model, const Checkpoint& source) {
   auto config = source.config;
   config.erase("dtype");
-  config["torch_dtype"] = "float32";
+  config["torch_dtype"] = name_of(source.compute);
   const auto dense = build_model(source);
   const auto where = source.folder.string();
   check_whole(model, *dense, where);

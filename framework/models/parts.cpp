@@ -46,11 +46,16 @@ Tensor Norm::operator()(const Tensor& x) const {
   if (name.empty()) return x;
   if (turned.defined()) return on_turned(x);
   if (alive.defined()) return over_alive(x);
-  const auto by = factor();
+  const auto by_wide = factor();
+  const auto by = as_type_of(by_wide, x), plus = as_type_of(bias, x);
   return by_rows(*this, x, [&](const Tensor& t) {
-    if (!rms) return at::layer_norm(t, {t.size(-1)}, by, bias, eps);
-    const auto scale = at::rsqrt(t.square().mean(-1, true) + eps);
-    return by * (t * scale);
+    if (!rms) return at::layer_norm(t, {t.size(-1)}, by, plus, eps);
+    const auto wide = at_least_float(t);
+    const auto y = wide * at::rsqrt(wide.square().mean(-1, true) + eps);
+    // Half precision: rounded before the factor, as transformers' LlamaRMSNorm does; not where one
+    // is added to it (GemmaRMSNorm).
+    if (one_more) return (by_wide * y).to(t.scalar_type());
+    return by * as_type_of(y, t);
   });
 }
 
@@ -61,18 +66,19 @@ Tensor Norm::by_head(const Tensor& x, int64_t head_dim) const {
   auto plain = *this;
   plain.weight = Tensor();
   const auto y = plain(heads).reshape({x.size(0), -1, head_dim});
-  return by_rows(*this, y, [&](const Tensor& t) { return t * weight; }).reshape(x.sizes());
+  return by_rows(*this, y, [&](const Tensor& t) { return t * as_type_of(weight, t); }).reshape(x.sizes());
 }
 
 Tensor Norm::over_alive(const Tensor& x) const {
-  const auto there = alive.to(x.scalar_type());
+  const auto there = alive.to(at_least_float(x).scalar_type());
   const auto count = there.sum();
-  return by_rows(*this, x, [&](const Tensor& t) {
+  return by_rows(*this, x, [&](const Tensor& narrow) {
+    const auto t = at_least_float(narrow);
     const auto mean = rms ? at::zeros({1}, t.options()) : (t * there).sum(-1, true) / count;
     const auto d = (t - mean) * there;
     auto y = d * at::rsqrt(d.square().sum(-1, true) / count + eps);
     if (weight.defined()) y = y * factor();
-    return bias.defined() ? y + bias : y;
+    return as_type_of(bias.defined() ? y + bias : y, narrow);
   });
 }
 
@@ -80,7 +86,8 @@ Tensor Norm::on_turned(const Tensor& x) const {
   const auto stored = turned.cpu();
   const auto* how = stored.const_data_ptr<double>();
   return rowwise(x, [&](const Tensor& t) {
-    return t * at::rsqrt(t.square().sum(-1, true) / how[0] + how[1]);
+    const auto wide = at_least_float(t);
+    return as_type_of(wide * at::rsqrt(wide.square().sum(-1, true) / how[0] + how[1]), t);
   });
 }
 

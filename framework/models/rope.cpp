@@ -283,7 +283,8 @@ std::pair<Tensor, Tensor> Rope::angles(const Batch& batch) const {
 Tensor Rope::operator()(const Tensor& x, const Batch& batch) const {
   const auto heads = x.reshape({x.size(0), -1, head_dim_});
   const auto half = rotary_ / 2;
-  const auto [c, s] = angles(batch);
+  const auto tables = angles(batch);  // float32, rounded to the type of x as transformers does
+  const auto c = as_type_of(tables.first, x), s = as_type_of(tables.second, x);
   const auto turned = heads.narrow(2, 0, rotary_);
   const auto pairs = neighbours_ ? turned.reshape({x.size(0), -1, half, 2}) : Tensor();
   const auto a = neighbours_ ? pairs.select(3, 0) : turned.narrow(2, 0, half);

@@ -5,6 +5,12 @@
 namespace bench {
 
 Tensor BatchNorm::operator()(const Tensor& x, const Batch& batch) const {
+  const auto differs = [&](const Tensor& t) { return t.scalar_type() != x.scalar_type(); };
+  if (differs(weight) || differs(mean)) {  // float32 through a network in half precision
+    const BatchNorm wide{as_type_of(weight, x), as_type_of(bias, x), as_type_of(mean, x),
+                         as_type_of(var, x), name, eps};
+    return wide(x, batch);
+  }
   if (!batch.batch_statistics)
     return at::batch_norm(x, weight, bias, mean, var, false, 0, eps, false);
   if (batch.norm_momentum > 0)
@@ -45,8 +51,8 @@ Layer take_conv(const Checkpoint& c, const std::string& name, int64_t stride) {
 
 Tensor Depthwise::operator()(const Tensor& x) const {
   const auto convolve = [&](const Tensor& t) {
-    return at::conv2d(t, weight, bias, stride, weight.size(2) / 2 * dilation, dilation,
-                      weight.size(0) / group());
+    return at::conv2d(t, as_type_of(weight, t), as_type_of(bias, t), stride,
+                      weight.size(2) / 2 * dilation, dilation, weight.size(0) / group());
   };
   const bool grad = at::GradMode::is_enabled() && (weight.requires_grad() || x.requires_grad());
   return grad ? convolve(x) : imagewise(x, convolve);

@@ -36,6 +36,7 @@ Answer answer_of(const Model& model, const Responses& r, const at::Device& devic
   const auto where = r.where.to(device);
   Answer a;
   auto h = model.stem(batch);
+  if (at::GradMode::is_enabled()) h = at_least_float(h);  // as Model::body()
   for (int64_t b = 0; b < model.block_count(); ++b) {
     h = model.block(b, h, batch);
     if (states) a.states.push_back(h.index_select(0, where));

@@ -12,8 +12,9 @@
 #include "data/data.h"
 #include "data/labelled_text.h"
 #include "kernels/philox.h"
-#include "tensor/adamw.h"
+#include "stages/masters.h"
 #include "stages/saved_state.h"
+#include "tensor/adamw.h"
 #include "tensor/rows.h"
 #include "walk/sparsity.h"
 
@@ -52,7 +53,9 @@ class FineTuneClasses : public Stage {
     SingleThread alone;
     at::NoGradGuard no_grad;
     const auto data = source_.read(*c.tokenizer(), c.model.max_length());
+    Masters masters;
     auto learned = parameters(c.model);
+    for (auto& p : learned) masters.hold(*p.value);
     const auto n = static_cast<int64_t>(data.size()), per_epoch = (n + batch_ - 1) / batch_;
     const auto total = std::llround(epochs_ * static_cast<double>(per_epoch));
     const auto key = sha256_hex(fmt::format("finetune_classes|{}|{}|{}|{}|{}|{}|{}|{}|{}",
@@ -129,7 +132,7 @@ class FineTuneClasses : public Stage {
       *p.value = w;
     }
     for (Layer* l : model.layers())
-      if (l->mask.defined()) l->set_matrix(l->matrix());
+      if (l->mask.defined()) l->set_matrix(l->flat());
     return loss;
   }
 

@@ -132,7 +132,7 @@ class FineTune : public Stage {
     TextTrainer trainer(c, how_, learned, objective(c, teacher_));
     trainer.run([&] {
       for (Layer* l : c.model.layers())
-        if (l->mask.defined()) l->set_matrix(l->matrix());
+        if (l->mask.defined()) l->set_matrix(l->flat());
     });
     report(c, trainer);
   }

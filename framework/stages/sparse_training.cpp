@@ -107,7 +107,7 @@ class Moves : public TrainingHook {
     auto u = at::empty({l.weight.numel()}, at::kDouble);
     kernels::fill_uniform({seed_, kernels::fnv1a(l.weight_name()), kernels::Purpose::Training},
                           step * l.weight.numel(), u.numel(), u.mutable_data_ptr<double>());
-    return u.reshape(l.matrix().sizes()).to(l.weight.device(), at::kFloat);
+    return u.reshape(l.flat().sizes()).to(l.weight.device(), at::kFloat);
   }
 
   static void move(Trainer& t, Layer& l, const Tensor& growth, double share) {

@@ -62,6 +62,7 @@ TextTrainer::TextTrainer(StageContext& context, const TextTrainingSettings& how,
       first_(std::numeric_limits<double>::quiet_NaN()),
       best_(std::numeric_limits<double>::infinity()) {
   require(static_cast<bool>(context.tokenizer), "a stage on text gets a tokenizer");
+  for (auto& l : learned_) masters_.hold(*l.value);
   auto all = training_rows(how, *context.tokenizer());
   const auto cut = all.end() - how.validation;
   held_.assign(cut, all.end());

@@ -1,4 +1,5 @@
 #pragma once
+#include "stages/masters.h"
 #include "config/registry.h"
 #include "core/batch.h"
 #include "core/stage.h"
@@ -78,6 +79,7 @@ class TextTrainer {
   };
   StageContext& context_;
   const TextTrainingSettings& how_;
+  Masters masters_;
   std::vector<Learned> learned_;
   Objective objective_;
   std::vector<Moments> moments_;

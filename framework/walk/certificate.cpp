@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "core/residency.h"
 #include "measure/cost.h"
 #include "walk/sparsity.h"
 
@@ -90,11 +91,11 @@ std::string Certificate::text() const {
 void certify_layer(const Layer& layer, const Tensor& mask, const Pattern& pattern, bool weights,
                    const std::string& stage) {
   const auto name = layer.weight_name();
-  if (mask.scalar_type() != at::kBool || mask.sizes() != layer.matrix().sizes())
+  if (mask.scalar_type() != at::kBool || mask.sizes() != layer.flat().sizes())
     fail("{}, after {}: the mask has not the shape of the weights", name, stage);
   if (pattern.kind == Pattern::NM) check_nm(name, mask, pattern, "in the mask", stage);
   if (!weights) return;
-  check_support(name, layer.matrix(), mask, stage);
+  check_support(name, layer.flat(), mask, stage);
 }
 
 Certificate certify(Model& model, const Pattern& pattern, const std::string& stage,
@@ -105,7 +106,7 @@ Certificate certify(Model& model, const Pattern& pattern, const std::string& sta
   for (int64_t b = 0; b < model.block_count(); ++b)
     for (const Layer* l : model.layers(b)) {
       const auto name = l->weight_name();
-      const auto matrix = l->matrix();
+      const auto matrix = l->flat();
       if (l->mask.defined())
         certify_layer(*l, l->mask, pattern, true, stage);
       else if (pattern.kind == Pattern::NM)
@@ -117,6 +118,7 @@ Certificate certify(Model& model, const Pattern& pattern, const std::string& sta
       c.layers.push_back({name, b, l->weight.numel(), l->mask.defined() ? count(~l->mask) : 0,
                           count(matrix.eq(0)), l->mask,
                           l->low_rank.u.defined()});
+      rest(*l);
     }
   c.mask_hash = mask_hash(model);
   return c;
@@ -130,7 +132,7 @@ void certify_weights(Model& model, const Pattern& pattern, const Certificate& be
   for (const auto& was : before.layers) {
     const auto it = layers.find(was.layer);
     if (it == layers.end()) fail("{}, after {}: the layer is gone", was.layer, stage);
-    const auto matrix = it->second->matrix();
+    const auto matrix = it->second->flat();
     if (matrix.numel() != was.total)
       fail("{}, after {}: has {} weights; after {} it had {}", was.layer, stage, matrix.numel(),
            before.stage, was.total);
@@ -168,6 +170,7 @@ Reached reached(Model& model, const Pattern& pattern, Contest contest, double ta
     const auto rows = static_cast<double>(l->rows());
     total += static_cast<double>(l->weight.numel());
     if (l->mask.defined()) gone += static_cast<double>(count(~l->mask));
+    rest(l->mask);
     // Counts are rounded down in each contest; what a short last group keeps is rounded up.
     slack += nm ? (l->columns() % pattern.of == 0 ? 0 : rows)
              : contest == Contest::Row ? rows

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "core/residency.h"
 #include "measure/passes.h"
 #include "walk/budget.h"
 #include "walk/candidates.h"
@@ -214,8 +215,11 @@ class Pruning : public Scores {
     certify_layer(layer, mask, held(), false, "prune");
     int64_t floors = 0;  // counts that an update had rounded down
     auto site = site_of(i, stats, mask, &floors);
+    const auto dense = layer.weight;
     repair(site, &floors);
     layer.set_mask(site.mask);
+    settle(model_, layer);
+    rest(dense);
   }
 
   /// What masks are held against.
@@ -268,8 +272,11 @@ class Pruning : public Scores {
                 [&](const Tensor&, int64_t begin, int64_t end, double) {
                   return masks[s].slice(1, begin, end);
                 }};
+      const auto dense = layer.weight;
       repair(site, nullptr);
       layer.set_mask(site.mask);  // a layer may sit in several groups: masks are AND-ed
+      settle(model_, layer);
+      rest(dense);
     }
     mask_followers(removed.group, removed.keep);
   }

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "base/digest.h"
+#include "core/residency.h"
 
 namespace bench {
 
@@ -31,6 +32,7 @@ Sparsity measure_sparsity(Model& model) {
       const auto masked = l->mask.defined() ? (~l->mask).sum().item<int64_t>() : 0;
       const auto zeros = l->low_rank.alone ? 0 : (l->weight == 0).sum().item<int64_t>();
       s.tensors.push_back({l->weight_name(), b, l->parameters(), masked, zeros});
+      rest(*l);
     }
   for (const auto& t : model.tensors())
     if (t.parameter && t.tensor->defined()) s.parameters += t.tensor->numel();
@@ -44,6 +46,7 @@ std::string mask_hash(Model& model) {
     const auto mask = l->mask.cpu().contiguous();
     digest.update(fmt::format("{}|{}\n", l->weight_name(), fmt::join(mask.sizes(), ",")));
     digest.update(mask.const_data_ptr(), mask.nbytes());
+    rest(l->mask);
   }
   return digest.hex();
 }

@@ -90,7 +90,7 @@ TEST_CASE("every answer of a task's file was edited: the accuracy is another one
   CHECK(contains(again.output, "1 done (0 before)"));
   REQUIRE(s.trials().size() == 2);
   CHECK(std::abs(s.ppl(0) + s.ppl(1) - 1) < 1e-12);  // what was right is wrong, and the reverse
-  const auto report = s.bench("report").output;
+  const auto report = s.bench("report --full").output;
   CHECK(contains(report, "mine @"));  // no table mixes the two
   CHECK(!contains(report, "[2 "));
 }
@@ -194,7 +194,7 @@ TEST_CASE("labels follow the newest configuration; people name, remark and remov
   CHECK(s.trials().at(0).method == "new");
   CHECK(s.trials().at(0).model == "renamed");
   CHECK(s.bench("name 1 third").code == 0);
-  CHECK(contains(s.bench("report").output, "third"));
+  CHECK(contains(s.bench("report --full").output, "third"));
   CHECK(s.bench("note 1 'on the old cluster'").code == 0);
   CHECK(contains(s.bench("show 1").output, "remark: on the old cluster"));
   CHECK(s.bench("rm 1").code == 2);
@@ -308,6 +308,88 @@ TEST_CASE("the first sweep of a newcomer has no LEAK", "[stories]") {
   CHECK(ran.code == 0);
   CHECK(!contains(ran.output, "LEAK"));
   CHECK(!contains(ran.output, "INVALID"));
+}
+
+TEST_CASE("half precision is another model, with a baseline of its own", "[stories]") {
+  Story s("model: {name: stories260k, dtype: float32}\ncriterion: {name: wanda}\nsparsity: 0.5\n"
+          "data: {nsamples: 4, seqlen: 64, file: text/c4/sample_c4-rp1.jsonl}\n" +
+          kPerplexity + "sweep:\n  model.dtype: [float32, auto, bfloat16, float16]\n" +
+          "  sparsity: [0, 0.5]\n");
+  const auto ran = s.sweep();
+  INFO(ran.output);
+  REQUIRE(ran.code == 0);
+  // auto is the checkpoint's own type, float32: the same trial as float32, once.
+  CHECK(contains(ran.output, "6 trials: 6 done"));
+  CHECK(contains(ran.output, "2 duplicates dropped"));
+  const auto all = s.trials();
+  REQUIRE(all.size() == 6);
+  for (size_t i = 2; i < 6; ++i) {
+    CHECK(s.ppl(i) != s.ppl(i % 2));
+    CHECK(std::abs(s.ppl(i) / s.ppl(i % 2) - 1) < 0.02);  // 2^-9 a rounding, some hundred a path
+  }
+  const auto report = s.bench("report --full");
+  CHECK(contains(report.output, "stories260k · bfloat16 ·"));
+  CHECK(contains(report.output, "stories260k · float16 ·"));
+  CHECK(!contains(report.output, "dtype"));
+  CHECK(contains(s.bench("run " + s.config + " model.dtype=int8 sweep=null").output, "int8"));
+}
+
+TEST_CASE("a configuration anywhere finds the shipped groups", "[stories]") {
+  Story s("defaults: [model: stories260k, criterion: wanda, data: c4_small, task: [stories_10], "
+          "_self_]\nsparsity: 0.5\n");
+  const auto planned = run("plan " + s.config);
+  INFO(planned.output);
+  CHECK(planned.code == 0);
+}
+
+TEST_CASE("residency changes where weights are, and no bit of any result", "[stories]") {
+  // Layers of 4 MiB: smaller ones never leave memory.
+  Story s("model: {name: wide, path: WIDE}\nsparsity: 0.5\nresidency: whole\n"
+          "data: {nsamples: 2, seqlen: 32, file: text/c4/sample_c4-rp1.jsonl}\n"
+          "criterion: {name: wanda}\npattern: {kind: unstructured}\npropagation: dense\n"
+          "shrink: false\n" + kPerplexity);
+  s.copy_model("wide");
+  fs::remove(s.dir.path / "wide/model.safetensors");
+  std::string shapes = "\"model.embed_tokens.weight\": [512, 1024]", norms;
+  for (const std::string b : {"0", "1"}) {
+    const auto at = "\"model.layers." + b + ".";
+    for (const std::string l : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+                                "self_attn.o_proj"})
+      shapes += ", " + at + l + ".weight\": [1024, 1024]";
+    for (const std::string l : {"mlp.gate_proj", "mlp.up_proj"})
+      shapes += ", " + at + l + ".weight\": [1100, 1024]";
+    shapes += ", " + at + "mlp.down_proj.weight\": [1024, 1100]";
+    for (const std::string n : {"input_layernorm", "post_attention_layernorm"})
+      shapes += ", " + at + n + ".weight\": [1024]";
+  }
+  s.write("wide/config.json",
+          "{\"model_type\": \"llama\", \"hidden_size\": 1024, \"intermediate_size\": 1100, "
+          "\"num_hidden_layers\": 2, \"num_attention_heads\": 8, \"num_key_value_heads\": 8, "
+          "\"vocab_size\": 512, \"max_position_embeddings\": 512, \"tie_word_embeddings\": true, "
+          "\"rms_norm_eps\": 1e-5, \"drawn\": {\"seed\": 1, \"shapes\": {" + shapes +
+          ", \"model.norm.weight\": [1024]}}}");
+  s.edit("sweep.yaml", "WIDE", (s.dir.path / "wide").string());
+  const auto hashes = [&](const std::string& how) {
+    const auto ran = s.sweep("--again " + how);
+    INFO(ran.output);
+    REQUIRE(ran.code == 0);
+    const Store store(s.db, Store::Mode::ReadOnly);
+    std::string all;
+    for (const auto& t : store.trials()) {
+      const auto o = store.outcome(t.id);
+      for (const auto& [name, hash] : o.hashes) all += name + " " + hash + "\n";
+      for (const auto& m : o.metrics) all += fmt::format("{} {}\n", m.name, m.value);
+    }
+    return all;
+  };
+  for (const std::string method :
+       {"", "model.dtype=bfloat16 criterion={name:magnitude}",
+        "pattern={kind:structured,groups:[neuron]} shrink=true criterion={name:random}"}) {
+    INFO(method);
+    const auto add = method.find("dtype") != std::string::npos ? "+" + method : method;
+    CHECK(hashes(add + " residency=whole") == hashes(add + " residency=block"));
+    fs::remove(s.db);
+  }
 }
 
 TEST_CASE("the same sweep by other workers, threads and batches has the same bits", "[stories]") {

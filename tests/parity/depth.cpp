@@ -213,10 +213,10 @@ void verify_shortened_llama(Run& run, const fs::path& file, const Json& record) 
           {"power", Value(int64_t{std::stoll(argument(record, "norm_power", "1"))})},
           {"rows", Value(argument(record, "weight_reduction", "sum"))},
           {"block", Value(argument(record, "block_reduction", "sum"))},
-          {"batch", Value(int64_t{std::stoll(argument(record, "batch_size", "10"))})}}});
+          {"batch", Value(int64_t{std::stoll(argument(record, "batch_size", "0"))})}}});
   auto data = by == "magnitude" ? Calibration() : recorded_calibration(run, file, record);
-  // get_examples() takes the first num_calib_data.
-  const auto count = static_cast<size_t>(std::stoll(argument(record, "num_calib_data", "10")));
+  // What is recorded is all of what was looked at, in one batch, unless the arguments say otherwise.
+  const auto count = static_cast<size_t>(std::stoll(argument(record, "num_calib_data", "100000")));
   auto sequences = split(data.batches);
   if (sequences.size() > count) sequences.resize(count);
   data.batches = sequences;

@@ -169,6 +169,6 @@ TEST_CASE("the end of a run fits one screen", "[layout]") {
   CHECK(contains(text, "dense"));
   CHECK(contains(text, "6 trials: 5 done, 1 failed"));
   CHECK(contains(text, "failed: tiny late unstructured 50% (id5): out of memory"));
-  CHECK(contains(text, "next: bench report --db x.db"));
+  CHECK(contains(text, "next: bench report --full --db x.db"));
   CHECK(std::count(text.begin(), text.end(), '\n') < 24);
 }
