@@ -2,7 +2,7 @@
 // of the inverse of the damped Hessian (2/N) X^T X. With `update: obs` and reselect it is the
 // published method; the update alone repairs the mask of any criterion
 // (sparsegpt/sparsegpt.py:48-138).
-#include "core/update.h"
+#include "measure/column_sweep.h"
 #include "measure/statistics.h"
 
 namespace bench {
@@ -52,55 +52,19 @@ class Obs : public Update {
 
   void apply(Site& site) const override {
     SingleThread alone;
-    const auto& pattern = site.pattern;
     const auto& gram = site.stats.get<InputGram>(site.layer);
     const auto& u = gram.inverse_factor(damping_);
     auto w = site.layer.matrix().to(at::kFloat).clone();
     w.masked_fill_(gram.dead().unsqueeze(0), 0);
     auto mask = site.mask.clone();
-    const bool again = reselect_ && pattern.kind != Pattern::Structured;
-    for (int64_t begin = 0; begin < w.size(1); begin += slab_) {
-      const int64_t end = std::min(begin + slab_, w.size(1));
-      auto slab = w.slice(1, begin, end);
-      if (again && pattern.kind == Pattern::Unstructured)
-        mask.slice(1, begin, end).copy_(site.choose(slab.clone(), begin, end));
-      const auto error =
-          sweep(slab, mask.slice(1, begin, end), u.slice(0, begin, end).slice(1, begin, end),
-                again && pattern.kind == Pattern::NM ? pattern.of : 0, begin, site);
-      if (end < w.size(1)) w.slice(1, end) -= error.mm(u.slice(0, begin, end).slice(1, end));
-    }
+    const bool again = reselect_ && site.pattern.kind != Pattern::Structured;
+    const ColumnSweep sweep{u, slab_, again ? &site : nullptr};
+    sweep.run(w, mask);
     site.mask = mask;
-    site.layer.set_matrix(w.masked_fill(~mask, 0));
+    site.layer.set_matrix(w);
   }
 
  private:
-  /// One slab in place; returns E [out, slab]. group > 0: the mask of every `group` columns is
-  /// chosen when the sweep gets there. Transposed copies make a column contiguous.
-  static Tensor sweep(Tensor& slab, Tensor mask, const Tensor& u, int64_t group, int64_t begin,
-                      const Site& site) {
-    auto columns = slab.t().contiguous();  // [slab, out]
-    auto keep = mask.t().contiguous();
-    auto errors = at::zeros_like(columns);
-    const auto diagonal = u.diagonal().cpu().contiguous();
-    const float* d = diagonal.const_data_ptr<float>();
-    for (int64_t i = 0; i < columns.size(0); ++i) {
-      if (group > 0 && i % group == 0) {
-        const auto to = std::min(i + group, columns.size(0));
-        const auto chosen =
-            site.choose(columns.slice(0, i, to).t().contiguous(), begin + i, begin + to);
-        keep.slice(0, i, to).copy_(chosen.t());
-      }
-      const auto w = columns[i];
-      auto e = errors[i];
-      e.copy_(w.masked_fill(keep[i], 0).div_(static_cast<double>(d[i])));
-      if (i + 1 < columns.size(0)) columns.slice(0, i + 1).addr_(u[i].slice(0, i + 1), e, 1, -1);
-      columns[i].masked_fill_(keep[i].logical_not(), 0);
-    }
-    slab.copy_(columns.t());
-    mask.copy_(keep.t());
-    return errors.t();
-  }
-
   double damping_;
   int64_t slab_;
   bool reselect_;

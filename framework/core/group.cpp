@@ -108,12 +108,34 @@ Kept kept_of_layers(const Group& group, const Tensor& units) {
   return all;
 }
 
+/// Factors and format follow the lines of the weight that a layer is left with. was: the format of
+/// the weight as it stood before.
+void follow(Layer& l, Slice::Dim dim, const Tensor& lines, const std::shared_ptr<const Format>& was) {
+  if (l.low_rank.u.defined()) {
+    auto& t = dim == Slice::Out ? l.low_rank.u : l.low_rank.v;
+    t = t.index_select(dim, lines.to(t.device())).contiguous();
+  }
+  if (!was) return;
+  auto now = *was;
+  if (dim == Slice::In)
+    now.group_of = now.group_of.index_select(0, lines.cpu());
+  else if (now.scale.size(0) > 1)
+    for (auto* t : {&now.scale, &now.zero}) *t = t->index_select(0, lines.cpu());
+  l.describe(std::move(now));
+}
+
+std::shared_ptr<const Format> format_of(const Layer& l) {
+  return l.quantised() ? l.format : nullptr;
+}
+
 void cut_layer(Layer& l, Slice::Dim dim, const Tensor& kept) {
+  const auto was = format_of(l);
   const auto each = dim == Slice::In ? l.columns_per_channel() : 1;
   const auto channels = kept.reshape({-1, each}).select(1, 0).nonzero().squeeze(1);
   l.weight = cut(l.weight, dim, channels).contiguous();
   if (dim == Slice::Out && l.bias.defined()) l.bias = cut(l.bias, 0, channels);
   if (l.mask.defined()) l.mask = cut(l.mask, dim, kept.nonzero().squeeze(1));
+  if (was || l.low_rank.u.defined()) follow(l, dim, kept.nonzero().squeeze(1), was);
 }
 
 }  // namespace
@@ -155,9 +177,11 @@ void reorder(const Group& group, const Tensor& order) {
   for (const auto& [place, index] : all) {
     Layer& l = *place.first;
     const auto here = index.to(l.weight.device());
+    const auto was = format_of(l);
     l.weight = l.flat().index_select(place.second, here).reshape(l.weight.sizes()).contiguous();
     if (place.second == Slice::Out && l.bias.defined()) l.bias = l.bias.index_select(0, here);
     if (l.mask.defined()) l.mask = l.mask.index_select(place.second, here).contiguous();
+    follow(l, place.second, index, was);
   }
   for (const auto& f : group.followers) {
     if (!f.values->defined()) continue;

@@ -48,31 +48,62 @@ Tensor Model::forward(const Batch& batch) const {
 
 void Model::to(const at::Device& device) {
   device_ = device;
+  std::vector<Layer*> quantised;
+  for (Layer* l : layers()) {
+    if (l->quantised()) quantised.push_back(l);
+    if (l->low_rank.alone) l->weight = l->weight.to(device);
+  }
   for (auto& t : tensors())
     if (t.tensor->defined()) *t.tensor = t.tensor->to(device);
+  for (Layer* l : quantised) l->describe(*l->format);
+}
+
+void name_layer(std::vector<Model::Named>& all, Layer& l) {
+  if (!l.low_rank.alone) all.push_back({l.weight_name(), &l.weight});
+  all.push_back({l.name + ".bias", &l.bias});
+  if (!l.low_rank.u.defined()) return;
+  all.push_back({l.name + ".low_rank.u", &l.low_rank.u});
+  all.push_back({l.name + ".low_rank.v", &l.low_rank.v});
+}
+
+bool merge_factors(Model& model) {
+  at::NoGradGuard no_grad;
+  bool any = false;
+  for (Layer* l : model.layers()) {
+    if (!l->low_rank.u.defined()) continue;
+    any = true;
+    l->weight = l->whole().to(l->weight.scalar_type()).contiguous();
+    l->low_rank = LowRank(), l->mask = Tensor(), l->format.reset();
+  }
+  return any;
 }
 
 Snapshot::Snapshot(Model& model) {
   for (auto& t : model.tensors()) tensors_.push_back(*t.tensor);
-  for (const Layer* l : model.layers()) masks_.push_back(l->mask);
+  for (const Layer* l : model.layers()) layers_.push_back({l->mask, l->format, l->low_rank});
 }
 
 void Snapshot::restore(Model& model) const {
+  size_t k = 0;  // first, since a layer's factors are tensors of the model
+  for (Layer* l : model.layers()) {
+    const auto& of = layers_.at(k++);
+    l->mask = of.mask, l->format = of.format, l->low_rank = of.low_rank;
+  }
   const auto all = model.tensors();
   require(all.size() == tensors_.size(), "a snapshot belongs to its model");
   for (size_t i = 0; i < all.size(); ++i) *all[i].tensor = tensors_[i];
-  size_t i = 0;
-  for (Layer* l : model.layers()) l->mask = masks_[i++];
 }
 
 bool Snapshot::holds(Model& model) const {
   const auto all = model.tensors();
   const auto layers = model.layers();
-  if (all.size() != tensors_.size() || layers.size() != masks_.size()) return false;
+  if (all.size() != tensors_.size() || layers.size() != layers_.size()) return false;
   for (size_t i = 0; i < all.size(); ++i)
     if (!all[i].tensor->is_same(tensors_[i])) return false;
   for (size_t i = 0; i < layers.size(); ++i)
-    if (!layers[i]->mask.is_same(masks_[i])) return false;
+    if (!layers[i]->mask.is_same(layers_[i].mask) || layers[i]->format != layers_[i].format ||
+        !layers[i]->low_rank.u.is_same(layers_[i].low_rank.u))
+      return false;
   return true;
 }
 

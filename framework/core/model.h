@@ -77,7 +77,13 @@ class Model {
   at::Device device_ = at::kCPU;
 };
 
-/// Handles of every tensor and mask: restores a model bit for bit at no cost, since no tensor is
+/// A layer's tensors: weight and bias, and the factors of one that has them.
+void name_layer(std::vector<Model::Named>& all, Layer& layer);
+/// Every layer's weight and factors as one matrix: what files of the field can hold. Whether there
+/// were any.
+bool merge_factors(Model& model);
+
+/// Handles of every tensor, mask, format and factor: restores a model bit for bit at no cost, since no tensor is
 /// ever changed in place.
 class Snapshot {
  public:
@@ -87,7 +93,13 @@ class Snapshot {
   bool holds(Model& model) const;
 
  private:
-  std::vector<Tensor> tensors_, masks_;
+  struct Of {
+    Tensor mask;
+    std::shared_ptr<const Format> format;
+    LowRank low_rank;
+  };
+  std::vector<Tensor> tensors_;
+  std::vector<Of> layers_;
 };
 
 /// A model that is as it was again at the end of the scope, however it ends.

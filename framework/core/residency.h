@@ -14,7 +14,9 @@ inline void settle(const Model& model, Layer& layer) {
   layer.mask = stow(layer.mask);
   rest(layer.mask);
   if (!model.by_block) return;
+  const auto format = layer.quantised() ? layer.format : nullptr;
   layer.weight = stow(layer.weight);
+  if (format) layer.describe(*format);  // the same weight in another place
   rest(layer.weight);
 }
 

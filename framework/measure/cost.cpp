@@ -38,7 +38,8 @@ void add(Cost& all, const Layer& l, int64_t out, int64_t in,
          const std::map<const Layer*, int64_t>& positions) {
   const auto at = positions.find(&l);
   if (at == positions.end()) fail("{}: its output size is not known", l.name);
-  const auto weights = out * in * l.columns_per_channel();
+  auto weights = l.low_rank.alone ? 0 : out * in * l.columns_per_channel();
+  if (l.low_rank.u.defined()) weights += (out + in) * l.low_rank.u.size(1);
   all.params += weights;
   all.macs += weights * at->second;
   all.acts += out * at->second;

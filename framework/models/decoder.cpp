@@ -175,10 +175,7 @@ std::vector<Model::Named> Decoder::tensors() {
   all.insert(all.end(), outer_.begin(), outer_.end());
   for (int64_t i = 0; i < count_; ++i) {
     auto p = parts(i);
-    for (Layer* l : p.layers) {
-      all.push_back({l->weight_name(), &l->weight});
-      all.push_back({l->name + ".bias", &l->bias});
-    }
+    for (Layer* l : p.layers) name_layer(all, *l);
     for (Norm* n : p.norms) add(all, *n);
     all.insert(all.end(), p.others.begin(), p.others.end());
     if (p.experts) p.experts->name_tensors(all);

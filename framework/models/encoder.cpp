@@ -9,11 +9,6 @@ void add(std::vector<Model::Named>& all, Norm& n) {
   all.push_back({n.name + ".alive", &n.alive, false});
 }
 
-void add(std::vector<Model::Named>& all, Layer& l) {
-  all.push_back({l.weight_name(), &l.weight});
-  all.push_back({l.name + ".bias", &l.bias});
-}
-
 /// A compact folder may hold fewer channels of the stream than its config.json says.
 Plan as_wide_as_stored(Source& c, Plan plan) {
   if (c.compact()) plan.hidden = c.take(plan.at(0) + plan.attention_norm + ".weight").size(0);
@@ -50,7 +45,7 @@ void Encoder::take_start(Source& c) {
   if (!start_.project.empty()) {
     project_ = c.layer(start_.project, start_.project_bias);
     c.expect(project_.weight, project_.weight_name(), {plan_.hidden, embed_.size(1)});
-    add(outer_, project_);
+    name_layer(outer_, project_);
   } else if (embed_.size(1) != plan_.hidden && !c.compact()) {
     fail("{}: {} is {} wide, where config.json has a hidden size of {}", c.where(), embed_name_,
          embed_.size(1), plan_.hidden);
@@ -61,7 +56,7 @@ void Encoder::take_head(Source& c) {
   const auto dense = [&](Layer& to, const std::string& name) {
     if (name.empty()) return;
     to = c.layer(name, true);
-    add(outer_, to);
+    name_layer(outer_, to);
   };
   dense(first_, form_.dense_first);
   dense(dense_, form_.dense);

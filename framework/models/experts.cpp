@@ -274,15 +274,6 @@ Tensor Experts::operator()(const Tensor& x) const {
          rowwise(linear_rows(x, shared_gate_, {}), [](const Tensor& t) { return t.sigmoid(); }) * y;
 }
 
-namespace {
-
-void name(std::vector<Model::Named>& all, Layer& l) {
-  all.push_back({l.weight_name(), &l.weight});
-  all.push_back({l.name + ".bias", &l.bias});
-}
-
-}  // namespace
-
 void Experts::name_expert(std::vector<Model::Named>& all, Expert& e, int64_t number) {
   const auto place = at_ + form_.experts_at;
   const auto add = [&](Tensor& t, const std::string& name, const std::string& within) {
@@ -291,18 +282,24 @@ void Experts::name_expert(std::vector<Model::Named>& all, Expert& e, int64_t num
     if (!within.empty()) n.within = place + within, n.place = number;
     all.push_back(std::move(n));
   };
+  const auto weight = [&](Layer& l, const std::string& name, const std::string& within) {
+    if (!l.low_rank.alone) add(l.weight, name + ".weight", within);
+    if (!l.low_rank.u.defined()) return;
+    add(l.low_rank.u, name + ".low_rank.u", "");
+    add(l.low_rank.v, name + ".low_rank.v", "");
+  };
   if (form_.stacked_in.empty()) {
     const auto at = fmt::format("{}{}.", place, number);
-    add(e.gate.weight, at + form_.gate + ".weight", "");
-    add(e.up.weight, at + form_.up + ".weight", "");
-    add(e.down.weight, at + form_.down + ".weight", "");
+    weight(e.gate, at + form_.gate, "");
+    weight(e.up, at + form_.up, "");
+    weight(e.down, at + form_.down, "");
     return;
   }
   const auto in = place + part_of(form_.stacked_in, number);
   const auto out = place + part_of(form_.stacked_out, number);
-  add(e.gate_up.weight, in + ".weight", form_.stacked_in);
+  weight(e.gate_up, in, form_.stacked_in);
   add(e.gate_up.bias, in + ".bias", form_.bias_in);
-  add(e.down.weight, out + ".weight", form_.stacked_out);
+  weight(e.down, out, form_.stacked_out);
   add(e.down.bias, out + ".bias", form_.bias_out);
 }
 
@@ -320,7 +317,7 @@ void Experts::name_tensors(std::vector<Model::Named>& all) {
   for (auto& e : experts_) name_expert(all, e, e.there() ? left++ : gone++);
   all.push_back({at_ + form_.shared_gate + ".weight", &shared_gate_});
   if (shared())
-    for (Layer* l : shared_.layers()) name(all, *l);
+    for (Layer* l : shared_.layers()) name_layer(all, *l);
 }
 
 Group Experts::expert_group(int64_t block) {

@@ -130,7 +130,7 @@ Tensor by_rows(const Tensor& x, at::ArrayRef<const Layer*> layers,
                const std::function<Tensor(const Tensor&)>& f) {
   const bool grad = at::GradMode::is_enabled();  // x may be no part of a graph that begins here
   for (const Layer* l : layers)
-    if (l->tap || l->lens || (grad && l->weight.defined() && l->weight.requires_grad()))
+    if (l->tap || l->lens || (grad && l->learns()))
       return f(x);
   return rowwise(x, f);
 }

@@ -185,7 +185,8 @@ class ResNet : public Model {
     for (int i = 1; i <= 3; ++i) {
       const auto n = std::to_string(i);
       if (i == 3 && !c.take_if(at + "conv3.weight").defined()) break;
-      Unit u{{}, take_norm(c, at + "bn" + n)};
+      Unit u;
+      u.norm = take_norm(c, at + "bn" + n);
       // A bottleneck's middle may be in groups (ResNeXt): it sees fewer channels than come in.
       const auto weight = c.take(at + "conv" + n + ".weight");
       if (i == 2 && weight.dim() == 4 && weight.size(1) < b.units.back().conv.rows())

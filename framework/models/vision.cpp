@@ -49,11 +49,6 @@ Layer take_conv(const Checkpoint& c, const std::string& name, int64_t stride) {
   return l;
 }
 
-void name_layer(std::vector<Model::Named>& all, Layer& l) {
-  all.push_back({l.weight_name(), &l.weight});
-  all.push_back({l.name + ".bias", &l.bias});
-}
-
 Tensor Depthwise::operator()(const Tensor& x) const {
   const auto convolve = [&](const Tensor& t) {
     return at::conv2d(t, as_type_of(weight, t), as_type_of(bias, t), stride,

@@ -19,7 +19,6 @@ BatchNorm take_norm(const Checkpoint& c, const std::string& name, double eps = 1
 
 /// A convolution with "same" padding for its kernel; an Error if the tensor is none.
 Layer take_conv(const Checkpoint& c, const std::string& name, int64_t stride = 1);
-void name_layer(std::vector<Model::Named>& all, Layer& layer);
 
 /// A depthwise convolution, or one in groups of channels: no prunable layer, but filters that come
 /// and go with their channels (a follower).

@@ -5,7 +5,7 @@
 #include "core/borrowed.h"
 #include "data/data.h"
 #include "kernels/philox.h"
-#include "stages/text_training.h"
+#include "stages/distillation.h"
 #include "tensor/rows.h"
 
 namespace bench {
@@ -17,6 +17,11 @@ void report(const StageContext& c, const TextTrainer& t) {
   if (!std::isfinite(t.first_loss())) return;
   c.record("held_out_before", t.first_loss(), "nats per response token");
   c.record("held_out_best", t.best_loss(), "nats per response token");
+}
+
+TextTrainer::Objective objective(StageContext& c, const Distillation& teacher) {
+  if (!teacher.on()) return {};
+  return [&](const std::vector<const TrainingRow*>& rows) { return teacher.loss(c, rows); };
 }
 
 Tensor uniform(uint64_t seed, const std::string& name, at::IntArrayRef shape) {
@@ -32,7 +37,7 @@ Tensor uniform(uint64_t seed, const std::string& name, at::IntArrayRef shape) {
 class Lora : public Stage {
  public:
   static Schema schema() {
-    return TextTrainingSettings::schema() +
+    return TextTrainingSettings::schema() + Distillation::schema() +
            Schema{key("rank", 8, "r: columns of B").range(1, 4096),
                   key("alpha", 16.0, "the adapter counts alpha / r times").range(0, 1e4),
                   key("dropout", 0.05, "share of the adapter's inputs that a pass leaves out")
@@ -40,6 +45,7 @@ class Lora : public Stage {
   }
   explicit Lora(const Config& c)
       : how_(c),
+        teacher_(c),
         rank_(c.get<int64_t>("rank")),
         scale_(c.get<double>("alpha") / static_cast<double>(rank_)),
         dropout_(c.get<double>("dropout")) {}
@@ -56,7 +62,7 @@ class Lora : public Stage {
       learned.push_back({l->name + ".lora_A", &a.a});
       learned.push_back({l->name + ".lora_B", &a.b});
     }
-    TextTrainer trainer(c, how_, learned);
+    TextTrainer trainer(c, how_, learned, objective(c, teacher_));
     Borrowed borrowed;
     for (auto& a : adapters)
       borrowed.lens(*a.layer,
@@ -83,7 +89,7 @@ class Lora : public Stage {
   }
 
   Tensor seen(const Layer& l, const Adapter& a, const Tensor& x, const TextTrainer& t) const {
-    const auto plain = linear_rows(x, l.weight, l.bias);
+    const auto plain = without_lens(l, x);
     const auto in = at::GradMode::is_enabled() ? dropped(l, x, t.pass()) : x;
     if (!l.mask.defined()) return plain + at::linear(at::linear(in, a.a), a.b) * scale_;
     return plain + at::linear(in, a.b.mm(a.a).masked_fill(~l.mask, 0)) * scale_;
@@ -96,6 +102,7 @@ class Lora : public Stage {
   }
 
   TextTrainingSettings how_;
+  Distillation teacher_;
   int64_t rank_;
   double scale_, dropout_;
 };
@@ -105,12 +112,12 @@ class Lora : public Stage {
 class FineTune : public Stage {
  public:
   static Schema schema() {
-    return TextTrainingSettings::schema() +
+    return TextTrainingSettings::schema() + Distillation::schema() +
            Schema{key("parameters", "all", "which learn; vectors: biases and scales of norms alone")
                       .one_of({"all", "vectors"})};
   }
   explicit FineTune(const Config& c)
-      : how_(c), vectors_(c.get<std::string>("parameters") == "vectors") {}
+      : how_(c), teacher_(c), vectors_(c.get<std::string>("parameters") == "vectors") {}
   Accepts accepts() const override { return {.input = Input::Text}; }
   void check(const Method&) const override { data_file(how_.file); }
   std::vector<std::string> files() const override { return {how_.file}; }
@@ -122,7 +129,7 @@ class FineTune : public Stage {
           (!vectors_ || t.tensor->dim() == 1))
         learned.push_back({t.name, t.tensor});
     if (learned.empty()) fail("stage finetune: the model has no biases and no norms to train");
-    TextTrainer trainer(c, how_, learned);
+    TextTrainer trainer(c, how_, learned, objective(c, teacher_));
     trainer.run([&] {
       for (Layer* l : c.model.layers())
         if (l->mask.defined()) l->set_matrix(l->flat());
@@ -132,6 +139,7 @@ class FineTune : public Stage {
 
  private:
   TextTrainingSettings how_;
+  Distillation teacher_;
   bool vectors_;
 };
 

@@ -29,9 +29,9 @@ std::vector<size_t> order_of(uint64_t seed, int64_t epoch, size_t rows) {
 
 }  // namespace
 
-Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows) {
+Responses responses_of(const std::vector<const TrainingRow*>& rows) {
   std::vector<Sequence> sequences;
-  std::vector<int64_t> where, next;
+  Sequence where, next;
   int64_t begin = 0;
   for (const auto* r : rows) {
     const auto n = static_cast<int64_t>(r->ids.size());
@@ -42,18 +42,22 @@ Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& 
     begin += n;
     sequences.push_back(r->ids);
   }
-  const auto batch = text_batch(sequences);
-  const auto all = model.body(batch);
-  const auto index = [&](const Sequence& i) { return at::tensor(i, at::kLong).to(all.device()); };
-  const auto hidden = all.index_select(0, index(where));
-  return at::cross_entropy_loss(model.head(hidden, batch), index(next));
+  return {text_batch(sequences), at::tensor(where, at::kLong), at::tensor(next, at::kLong)};
+}
+
+Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows) {
+  const auto r = responses_of(rows);
+  const auto all = model.body(r.batch);
+  const auto hidden = all.index_select(0, r.where.to(all.device()));
+  return at::cross_entropy_loss(model.head(hidden, r.batch), r.next.to(all.device()));
 }
 
 TextTrainer::TextTrainer(StageContext& context, const TextTrainingSettings& how,
-                         std::vector<Learned> learned)
+                         std::vector<Learned> learned, Objective objective)
     : context_(context),
       how_(how),
       learned_(std::move(learned)),
+      objective_(std::move(objective)),
       moments_(learned_.size()),
       first_(std::numeric_limits<double>::quiet_NaN()),
       best_(std::numeric_limits<double>::infinity()) {
@@ -81,7 +85,7 @@ void TextTrainer::step(int64_t index) {
     for (auto i = at; i < std::min(at + how_.micro_batch, to); ++i)
       rows.push_back(&training_[order[static_cast<size_t>(i)]]);
     at::AutoGradMode grad(true);
-    const auto loss = response_loss(context_.model, rows);
+    const auto loss = objective_ ? objective_(rows) : response_loss(context_.model, rows);
     last_ = loss.item<double>();
     if (!std::isfinite(last_))
       fail("training: the loss is no number at step {}; a smaller lr may help", index);

@@ -34,6 +34,13 @@ struct TrainingRow {
 /// response is cut away are left out.
 std::vector<TrainingRow> training_rows(const TextTrainingSettings& how, const Tokenizer& tokenizer);
 
+/// Rows end to end: which tokens predict a response's next one, and what that is.
+struct Responses {
+  Batch batch;
+  Tensor where, next;  // int64, on the CPU
+};
+Responses responses_of(const std::vector<const TrainingRow*>& rows);
+
 /// Mean negative log-likelihood of the responses of some rows, differentiable.
 Tensor response_loss(const Model& model, const std::vector<const TrainingRow*>& rows);
 
@@ -45,7 +52,10 @@ class TextTrainer {
     std::string name;
     Tensor* value;  // a leaf during a step; replaced, never changed where others hold it
   };
-  TextTrainer(StageContext& context, const TextTrainingSettings& how, std::vector<Learned> learned);
+  /// The loss of some rows, differentiable; what held-out rows are judged by is response_loss().
+  using Objective = std::function<Tensor(const std::vector<const TrainingRow*>& rows)>;
+  TextTrainer(StageContext& context, const TextTrainingSettings& how, std::vector<Learned> learned,
+              Objective objective = {});
 
   /// To the end, then the values with the best loss on the rows held out (the last ones where none
   /// are). after_step: called when values have changed.
@@ -71,6 +81,7 @@ class TextTrainer {
   const TextTrainingSettings& how_;
   Masters masters_;
   std::vector<Learned> learned_;
+  Objective objective_;
   std::vector<Moments> moments_;
   std::vector<TrainingRow> training_, held_;
   int64_t total_ = 0, pass_ = 0;

@@ -12,7 +12,7 @@ double macs_of_text(Model& model, int64_t tokens) {
   const auto n = static_cast<double>(tokens);
   double each = 0, pairs = 0;
   for (const Layer* l : model.layers())
-    each += static_cast<double>(l->weight.numel()) * l->rows_share;
+    each += static_cast<double>(l->parameters()) * l->rows_share;
   if (const auto head = model.classifier().weight; head.defined())
     each += static_cast<double>(head.numel());
   for (const auto& g : model.groups("head"))
@@ -28,7 +28,7 @@ double macs_of_image(Model& model, int64_t side, const at::Device& device) {
                         at::TensorOptions(device));
   double macs = 0;
   for (const auto& [layer, positions] : output_positions(model, one))
-    macs += static_cast<double>(layer->weight.numel()) * static_cast<double>(positions);
+    macs += static_cast<double>(layer->parameters()) * static_cast<double>(positions);
   return macs;
 }
 
@@ -55,7 +55,11 @@ class Size : public Task {
       parameters += static_cast<double>(t.tensor->numel());
       nonzero += static_cast<double>(at::count_nonzero(*t.tensor).item<int64_t>());
     }
-    for (const Layer* l : c.model.layers()) linear += static_cast<double>(l->weight.numel());
+    for (const Layer* l : c.model.layers()) {
+      linear += static_cast<double>(l->parameters());
+      if (const auto* f = l->quantised())
+        bytes += f->bytes() - static_cast<double>(l->weight.nbytes());
+    }
     const bool text = c.model.input() != Input::Images;
     auto macs = one(
         "macs", text ? macs_of_text(c.model, length_) : macs_of_image(c.model, image_, c.device),

@@ -1,5 +1,7 @@
 #include "walk/candidates.h"
 
+#include "base/error.h"
+
 namespace bench {
 
 std::vector<Layer*> Candidate::layers() const {
@@ -21,6 +23,16 @@ std::vector<Candidate> candidates(Model& model, const Pattern& pattern) {
   for (int64_t b = 0; b < model.block_count(); ++b)
     for (Layer* l : model.layers(b)) all.push_back({l, {}, b});
   return all;
+}
+
+void check_whole(const std::vector<Candidate>& all) {
+  for (const auto& c : all)
+    for (const Layer* l : c.layers())
+      if (l->low_rank.u.defined())
+        fail(
+            "{}: was split into factors, which no criterion scores: prune first, and put the stage "
+            "that splits it behind (after: ...)",
+            l->name);
 }
 
 std::vector<Part> parts_of(const std::vector<Candidate>& candidates) {

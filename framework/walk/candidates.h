@@ -13,6 +13,8 @@ struct Candidate {
 };
 
 std::vector<Candidate> candidates(Model& model, const Pattern& pattern);
+/// Throws where one of their layers was split into factors (Layer::low_rank).
+void check_whole(const std::vector<Candidate>& candidates);
 /// What allocators see of them; the parts point into the candidates.
 std::vector<Part> parts_of(const std::vector<Candidate>& candidates);
 

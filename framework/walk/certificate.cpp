@@ -116,7 +116,8 @@ Certificate certify(Model& model, const Pattern& pattern, const std::string& sta
         if (const auto* was = find(*before, name))
           check_grown(name, l->mask, *was, before->stage, stage);
       c.layers.push_back({name, b, l->weight.numel(), l->mask.defined() ? count(~l->mask) : 0,
-                          count(matrix.eq(0)), l->mask});
+                          count(matrix.eq(0)), l->mask,
+                          l->low_rank.u.defined()});
       rest(*l);
     }
   c.mask_hash = mask_hash(model);
@@ -135,7 +136,7 @@ void certify_weights(Model& model, const Pattern& pattern, const Certificate& be
     if (matrix.numel() != was.total)
       fail("{}, after {}: has {} weights; after {} it had {}", was.layer, stage, matrix.numel(),
            before.stage, was.total);
-    if (!was.mask.defined()) continue;
+    if (!was.mask.defined() || was.factors) continue;
     check_support(was.layer, matrix, was.mask.to(matrix.device()), stage);
     if (pattern.kind == Pattern::NM) check_nm(was.layer, matrix.ne(0), pattern, "weights", stage);
   }

@@ -31,6 +31,7 @@ class Pruning : public Scores {
         selection_(how.selection()),
         all_(candidates(model, how.pattern)),
         parts_(parts_of(all_)) {
+    if (target > 0 || how.pattern.kind == Pattern::NM) check_whole(all_);
     if (how_.propagation == Propagation::Dense) return;
     for (const auto& c : all_)
       if (!c.layer && c.group.block != c.group.last)

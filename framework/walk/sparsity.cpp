@@ -30,8 +30,8 @@ Sparsity measure_sparsity(Model& model) {
   for (int64_t b = 0; b < model.block_count(); ++b)
     for (const Layer* l : model.layers(b)) {
       const auto masked = l->mask.defined() ? (~l->mask).sum().item<int64_t>() : 0;
-      s.tensors.push_back(
-          {l->weight_name(), b, l->weight.numel(), masked, (l->weight == 0).sum().item<int64_t>()});
+      const auto zeros = l->low_rank.alone ? 0 : (l->weight == 0).sum().item<int64_t>();
+      s.tensors.push_back({l->weight_name(), b, l->parameters(), masked, zeros});
       rest(*l);
     }
   for (const auto& t : model.tensors())

@@ -1,4 +1,5 @@
 // Blocks and sublayers that go as a whole: influence by hand, the greedy search by brute force.
+#include "core/stage.h"
 #include "measure/block_influence.h"
 #include "measure/sequence_loss.h"
 #include "criteria/by_hand.h"
@@ -105,7 +106,7 @@ TEST_CASE("SLEB: each step drops the block without which the loss is smallest", 
     std::vector<double> noted;
     Onlooker look;
     look.measured = [&](const Layer& l, const Stats& stats) {
-      noted = stats.notes(l.name).at("sleb.losses");
+      noted = stats.notes(l.name).at("greedy.losses");
     };
     const auto how = depth("sleb", {"block"});
     CHECK(gone(prune(*s.model, how, static_cast<double>(n) / 3, again, nullptr, {}, look)) ==
@@ -190,4 +191,148 @@ TEST_CASE("deeper_layers takes the run of blocks across which the last token tur
     CHECK(gone(prune(*s.model, how, static_cast<double>(n) / 5, data)) == expected);
     s.dense->restore(*s.model);
   }
+}
+
+namespace {
+
+/// What a criterion finds for the groups of a tiny model.
+std::vector<double> scores_of(Model& model, const Criterion& c, const std::vector<Group>& groups,
+                              const Calibration& data, double target = 0) {
+  std::vector<const Group*> all;
+  for (const auto& g : groups) all.push_back(&g);
+  Pattern pattern;
+  pattern.kind = Pattern::Structured;
+  const auto stats = collect(
+      {model, {0, model.block_count()}, data, model.layers(), all, &pattern, target}, c.needs(),
+      Pass::Global);
+  std::vector<double> scores;
+  for (const auto& g : groups) scores.push_back(c.units(g, *stats).item<double>());
+  return scores;
+}
+
+double mean_loss(const Model& model, const Calibration& data) {
+  double sum = 0;
+  const auto sequences = split(data.batches);
+  for (const auto& one : sequences) sum += sequence_loss(model, model.body(one), one);
+  return sum / static_cast<double>(sequences.size());
+}
+
+double loss_without(Model& model, const Group& g, const Calibration& data) {
+  const Restored before(model);
+  shrink(g, at::zeros({1}, at::kBool));
+  return mean_loss(model, data);
+}
+
+StageContext laco_context(Model& model, const Method& none,
+                          std::map<std::string, std::shared_ptr<const Snapshot>>& kept,
+                          const Calibration& data) {
+  StageContext c{model, none, 0, at::kCPU, kept, {}, {}, ""};
+  c.calibration = [&data] { return data; };
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("streamline: the window whose ends are most alike goes", "[criteria]") {
+  auto& s = shipped("tiny-llama");
+  const auto data = tiny_text(3, 20, 2);
+  at::NoGradGuard no_grad;
+  std::vector<double> alike(2, 0);
+  for (const auto& one : split(data.batches)) {
+    std::vector<Tensor> h{s.model->stem(one)};
+    for (int64_t b = 0; b < 3; ++b) h.push_back(s.model->block(b, h.back(), one));
+    h.back() = s.model->features(h.back(), one);
+    for (size_t i = 0; i < 2; ++i)
+      alike[i] += (0.5 + 0.5 * at::cosine_similarity(h[i], h[i + 2], 1)).mean().item<double>();
+  }
+  const auto first = alike[1] > alike[0] ? 1 : 0;
+  const auto found =
+      scores_of(*s.model, *criterion("streamline"), s.model->groups("block"), data, 2.0 / 3);
+  for (int b = 0; b < 3; ++b) CHECK((found[static_cast<size_t>(b)] == 0) == (b >= first && b < first + 2));
+}
+
+TEST_CASE("shortened llama: size, gradients and perplexity of blocks", "[criteria]") {
+  auto& s = shipped("tiny-llama");
+  const auto data = tiny_text(3, 20, 2);
+  const auto groups = s.model->groups("block");
+  const auto with = [&](const std::string& by, Value::Map more = {}) {
+    more.push_back({"by", Value(by)});
+    return scores_of(*s.model, *criterion("shortened_llama", more), groups, data);
+  };
+  // Seven matrices and two norms.
+  double sum = 0, largest = 0;
+  for (const auto& t : s.model->tensors())
+    if (t.name.find("layers.1.") != std::string::npos && t.tensor->defined() &&
+        t.name.ends_with(".weight")) {
+      const auto one = t.tensor->abs().sum().item<double>();
+      sum += one, largest = std::max(largest, one);
+    }
+  CHECK(std::abs(with("magnitude")[1] / sum - 1) < 1e-5);
+  CHECK(std::abs(with("magnitude", {{"block", Value("max")}})[1] / largest - 1) < 1e-5);
+  // All sequences in one batch, or one by one: w g adds up before its size is taken.
+  const auto together = with("taylor"), apart = with("taylor", {{"batch", Value(int64_t{1})}});
+  for (size_t i = 0; i < 3; ++i) CHECK(std::abs(apart[i] / together[i] / 3 - 1) < 1e-3);
+  std::vector<std::pair<double, size_t>> order;
+  for (size_t i = 0; i < 3; ++i) {
+    at::NoGradGuard no_grad;
+    order.emplace_back(loss_without(*s.model, groups[i], data), i);
+  }
+  std::sort(order.begin(), order.end());
+  const auto ranks = with("ppl");
+  for (size_t r = 0; r < 3; ++r) CHECK(ranks[order[r].second] == static_cast<double>(r));
+}
+
+TEST_CASE("blockpruner: attention or MLP, each step the smallest loss", "[criteria]") {
+  auto& s = shipped("tiny-llama");
+  const auto data = tiny_text(3, 20, 2);
+  auto groups = s.model->groups("attention");
+  for (auto& g : s.model->groups("mlp")) groups.push_back(std::move(g));
+  const auto ranks = scores_of(*s.model, *criterion("blockpruner"), groups, data);
+  at::NoGradGuard no_grad;
+  const Restored dense(*s.model);
+  std::vector<bool> gone(groups.size());
+  for (double step = 0; step < 4; ++step) {
+    std::pair<double, size_t> best{1e300, 0};
+    for (size_t i = 0; i < groups.size(); ++i)
+      if (!gone[i]) best = std::min(best, {loss_without(*s.model, groups[i], data), i});
+    CHECK(ranks[best.second] == step);
+    gone[best.second] = true;
+    shrink(groups[best.second], at::zeros({1}, at::kBool));
+  }
+}
+
+TEST_CASE("laco: shipped leaves the last block's matrices, the paper's form their sum", "[criteria]") {
+  auto& s = shipped("tiny-llama");
+  const auto data = tiny_text(3, 20, 2);
+  std::map<std::string, std::shared_ptr<const Snapshot>> kept;
+  const Method none;
+  std::vector<std::vector<Tensor>> dense;
+  for (int64_t b = 0; b < 3; ++b) {
+    dense.emplace_back();
+    for (const Layer* l : s.model->layers(b)) dense.back().push_back(l->matrix());
+  }
+  for (const std::string form : {"shipped", "paper"}) {
+    INFO(form);
+    auto c = laco_context(*s.model, none, kept, data);
+    Registry<Stage>::instance()
+        .create("laco", Value{Value::Map{{"merge", Value(int64_t{3})},
+                                         {"threshold", Value(-1.0)},
+                                         {"highest", Value(int64_t{3})},
+                                         {"form", Value(form)}}})
+        ->apply(c);
+    REQUIRE(s.model->groups("block").size() == 1);
+    const auto layers = s.model->layers(0);
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const auto sum = dense[1][i] + dense[2][i] - dense[0][i];
+      CHECK(at::allclose(layers[i]->matrix(), form == "paper" ? sum : dense[2][i], 1e-5, 1e-6));
+    }
+    s.dense->restore(*s.model);
+  }
+  // Nothing is that much alike.
+  auto c = laco_context(*s.model, none, kept, data);
+  Registry<Stage>::instance()
+      .create("laco", Value{Value::Map{{"merge", Value(int64_t{2})}, {"threshold", Value(1.0)}}})
+      ->apply(c);
+  CHECK(s.model->groups("block").size() == 3);
+  CHECK(s.dense->holds(*s.model));
 }

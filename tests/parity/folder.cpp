@@ -19,7 +19,6 @@ bool has_keys(const fs::path& file, const std::vector<std::string>& keys) {
 
 /// Who compares the recorded cases of a method, and under which name they are counted; a star
 /// stands for any ending. Masks of single weights are compared alike whatever chose them.
-using VerifyCase = void (*)(Run&, const fs::path&, const Json&);
 struct Kind {
   std::string method;
   const char* name;
@@ -29,8 +28,8 @@ struct Kind {
                                  : given == method;
   }
 };
-const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> all{{"mini_llm", "mini_llm", verify_mini_llm},
+std::vector<Kind>& kinds() {
+  static std::vector<Kind> all{{"mini_llm", "mini_llm", verify_mini_llm},
                                      {"llm-pruner", "llm_pruner", verify_llm_pruner},
                                      {"flap", "flap", verify_flap},
                                      {"wanda_sp", "wanda_sp", verify_flap},
@@ -53,6 +52,15 @@ const std::vector<Kind>& kinds() {
                                      {"moe_*", "experts", verify_experts}};
   return all;
 }
+
+}  // namespace
+
+ReplayedAs::ReplayedAs(std::initializer_list<const char*> methods, const char* kind,
+                       VerifyCase verify) {
+  for (const char* m : methods) kinds().push_back({m, kind, verify});
+}
+
+namespace {
 
 void verify_case(Run& run, const fs::path& file) {
   const auto record = read_json(file);

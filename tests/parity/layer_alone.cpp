@@ -51,12 +51,45 @@ void compare_one(const Asked& asked, const Layer& layer, const Tensor& mask, con
                   result.at("error_half_trace_DHD").get<double>(), 1e-3);
 }
 
+/// The quantising case: a layer alone, all of its weights.
+void verify_obq(Run& run, const fs::path& file, const Json& record) {
+  at::NoGradGuard no_grad;
+  const auto& p = record.at("parameters");
+  const auto data = read_safetensors((file.parent_path() / "data.safetensors").string());
+  const auto update = Registry<Update>::instance().create(
+      "obq", Value{Value::Map{{"bits", Value(p.at("bits").get<int64_t>())},
+                              {"symmetric", Value(p.value("sym", false))},
+                              {"search", Value(p.value("mse", false))}}});
+  auto& model = *run.model(record.at("model").get<std::string>()).model;
+  Layer* layer = layer_named(model, record.at("tensor").get<std::string>());
+  auto calibration = recorded_calibration(run, file, record);
+  calibration.start(model);
+  const auto stats = collect({model, {0, model.block_count()}, calibration, {layer}},
+                             update->needs(), Pass::Local);
+  Part part;
+  part.name = layer->name, part.size = layer->weight.numel(), part.layer = layer;
+  const auto dense = layer->matrix();
+  const Pattern pattern;
+  Site site{*layer, at::ones(dense.sizes(), at::kBool), part, pattern, Contest::Layer, {}, *stats,
+            {}};
+  update->apply(site);
+  const auto& theirs = data.at("new");
+  const auto off = (layer->matrix() - theirs).abs() > 0.5 * data.at("scale").reshape({-1, 1});
+  const auto count = off.sum().item<int64_t>();
+  if (count > off.numel() / 200) bench::fail("{} of {} levels differ", count, off.numel());
+  expect_relative("error of the output",
+                  half_trace((layer->matrix() - dense).to(at::kDouble), data.at("H")),
+                  record.at("result").at("error_half_trace_DHD").get<double>(),
+                  count ? 1e-2 : 1e-3);
+  if (count) run.note(file, fmt::format("{} of {} levels differ", count, off.numel()));
+  run.pass("obq");
+}
+
 }  // namespace
 
 void verify_obc(Run& run, const fs::path& file, const Json& record) {
   const auto& p = record.at("parameters");
-  if (!p.contains("sparsities") && !p.contains("n_removed"))
-    return run.skip("obc", file, "quantisation by ExactOBS is not built");
+  if (p.contains("bits")) return verify_obq(run, file, record);
   at::NoGradGuard no_grad;
   const auto data = read_safetensors((file.parent_path() / "data.safetensors").string());
   const auto update = Registry<Update>::instance().create(

@@ -82,6 +82,13 @@ void Run::guarded(const std::string& kind, const fs::path& file, F&& body) {
   }
 }
 
+/// A replay registers itself: methods as records name them, a star for any ending, and the kind
+/// under which their cases are counted.
+using VerifyCase = void (*)(Run&, const fs::path&, const Json&);
+struct ReplayedAs {
+  ReplayedAs(std::initializer_list<const char*> methods, const char* kind, VerifyCase verify);
+};
+
 Json read_json(const fs::path& file);
 
 void verify_logits(Run& run, const fs::path& file);

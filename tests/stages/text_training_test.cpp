@@ -1,5 +1,5 @@
 // Recovery of language models: what is trained, what masks allow, the same bits after a kill.
-#include "stages/text_training.h"
+#include "stages/distillation.h"
 
 #include "fixture.h"
 #include "walk/certificate.h"
@@ -212,4 +212,75 @@ TEST_CASE("biases and norms alone can be trained: weights stay bit for bit", "[s
   for (const auto& t : p.s.model->tensors())
     if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1)
       CHECK(!t.tensor->equal(vectors[i++]));
+}
+
+namespace {
+
+Distillation distillation(Value::Map map) {
+  std::vector<std::string> mistakes;
+  const auto whole = Distillation::schema().complete(Value{std::move(map)}, "s", mistakes);
+  REQUIRE(mistakes.empty());
+  return Distillation(Config(whole, "s"));
+}
+
+const TrainingRow kRow{{1, 403, 407, 261, 378, 312, 402, 268}, 3};
+
+}  // namespace
+
+TEST_CASE("distillation: tau^2 KL over the predicting tokens, by hand", "[stages]") {
+  auto& s = shipped("stories260k");
+  std::map<std::string, std::shared_ptr<const Snapshot>> kept;
+  kept["loaded"] = std::make_shared<const Snapshot>(*s.model);
+  const auto batch = text_batch({kRow.ids});
+  at::NoGradGuard no_grad;
+  const auto logits = [&] { return s.model->forward(batch).slice(0, 2, 7); };
+  const auto dense = logits();
+  Method method;
+  StageContext c{*s.model, method, 0.5, at::kCPU, kept, {}, {}, ""};
+  const auto loss = [&](Value::Map map) {
+    return distillation(std::move(map)).loss(c, {&kRow}).item<double>();
+  };
+  CHECK(std::abs(loss({{"distill", Value("forward")}, {"hidden", Value(1.0)}})) < 1e-6);
+  for (Layer* l : s.model->layers()) l->set_mask(l->matrix().abs() > 0.05);
+  const auto student = logits();
+  for (const double tau : {1.0, 3.0}) {
+    const auto t = (dense / tau).softmax(1), p = (student / tau).softmax(1);
+    const auto forward = (t * (t.log() - p.log())).sum(1).mean().item<double>() * tau * tau;
+    const auto reverse = (p * (p.log() - t.log())).sum(1).mean().item<double>() * tau * tau;
+    const Value temperature(tau);
+    CHECK(std::abs(loss({{"distill", Value("forward")}, {"temperature", temperature}}) - forward) <
+          1e-4 * forward);
+    CHECK(std::abs(loss({{"distill", Value("reverse")}, {"temperature", temperature}}) - reverse) <
+          1e-4 * reverse);
+    const auto labels = response_loss(*s.model, {&kRow}).item<double>();
+    const auto both = loss({{"distill", Value("forward")},
+                            {"temperature", temperature},
+                            {"labels", Value(0.5)}});
+    CHECK(std::abs(both - forward - 0.5 * labels) < 1e-4 * both);
+  }
+  // The student is back as it was.
+  CHECK(logits().equal(student));
+}
+
+TEST_CASE("distillation brings the pruned model nearer to the loaded one", "[stages]") {
+  for (const std::string name : {"lora", "finetune"}) {
+    INFO(name);
+    Pruned p;
+    const Snapshot pruned(*p.s.model);
+    p.s.dense->restore(*p.s.model);
+    p.kept["loaded"] = std::make_shared<const Snapshot>(*p.s.model);
+    pruned.restore(*p.s.model);
+    StageContext c{*p.s.model, p.method, 0.5, at::kCPU, p.kept, {}, {}, ""};
+    const auto far = [&] {
+      at::NoGradGuard no_grad;
+      return distillation({{"distill", Value("forward")}}).loss(c, {&kRow}).item<double>();
+    };
+    const double before = far();
+    auto map = few(6);
+    map.push_back({"distill", Value("forward")});
+    map.push_back({"hidden", Value(0.1)});
+    p.apply(name, map);
+    CHECK(far() < before);
+    certify(*p.s.model, p.method.pattern, "recovery", &p.before);
+  }
 }
