@@ -55,8 +55,12 @@ Value tasks_of(const Value& config) {
   Value tasks{Value::Map{}};
   for (const auto& [label, task, line] : config.find("task")->map()) {
     auto canonical = Registry<Task>::instance().canonical(task);
-    for (const char* file : {"text", "file"})
-      if (const Value* f = task.find(file)) canonical.set("bytes", data_digest(f->string()));
+    // Where a task has a `file`, its `text` is a field in it.
+    for (const char* file : {"file", "text"})
+      if (const Value* f = task.find(file)) {
+        canonical.set("bytes", data_digest(f->string()));
+        break;
+      }
     if (const auto bytes = own_files(files[label]); !bytes.map().empty())
       canonical.set("files", bytes);
     tasks.set(label, canonical);

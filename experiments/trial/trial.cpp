@@ -8,6 +8,7 @@
 #include "data/data.h"
 #include "fleet/runner.h"
 #include "models/checkpoint.h"
+#include "models/described.h"
 #include "tensor/device.h"
 #include "trial/identity.h"
 #include "trial/stages.h"
@@ -79,6 +80,25 @@ void check_groups(const Value& config, const ModelFamily& family, const Method& 
   }
 }
 
+/// What is wrong with a checkpoint is found once for all trials of a plan.
+void check_files(const std::filesystem::path& path) {
+  static std::map<std::string, std::string> known;  // path, with the times of its files -> mistake
+  auto key = path.string();
+  for (const auto& f : files_of_model(path))
+    key += fmt::format("|{}", std::filesystem::last_write_time(f).time_since_epoch().count());
+  auto found = known.find(key);
+  if (found == known.end()) {
+    std::string why;
+    try {
+      check_checkpoint(path);
+    } catch (const std::exception& e) {
+      why = reason_of(e).text;
+    }
+    found = known.emplace(key, why).first;
+  }
+  if (!found->second.empty()) fail("{}", found->second);
+}
+
 void check_model(const Value& config, std::vector<std::string>& mistakes) {
   note(mistakes, [&] {
     const auto path = model_path(config);
@@ -87,6 +107,7 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
     const auto input = family.encoder  ? Input::Any
                        : family.images ? Input::Images
                                        : Input::Text;
+    check_files(path);
     if (!is_dense(config)) {
       const auto method = method_from(config);
       check_groups(config, family, method, mistakes);

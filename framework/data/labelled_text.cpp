@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "base/digest.h"
 #include "base/error.h"
 #include "data/documents.h"
@@ -57,6 +59,16 @@ int64_t LabelledSource::class_of(const Value& document, size_t row) const {
       if (classes[i] == v->string()) return static_cast<int64_t>(i);
   fail("{}: document {} has no class under '{}': a number from 0 on, or one of `classes`", file,
        row + 1, gold);
+}
+
+void LabelledSource::check() const {
+  constexpr int64_t kFirst = 20;
+  const auto rows = read_documents_of(file, limit > 0 ? std::min(limit, kFirst) : kFirst);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    field(rows[i], text, i);
+    if (!second.empty()) field(rows[i], second, i);
+    class_of(rows[i], i);
+  }
 }
 
 std::vector<LabelledSequence> LabelledSource::read(const Tokenizer& tokenizer,

@@ -24,6 +24,8 @@ struct LabelledSource {
   static LabelledSource from(const Config& c);
   /// All that the sequences depend on, but the tokenizer.
   std::string settings() const;
+  /// That the first rows have what is asked for: an Error as read() has it.
+  void check() const;
   /// In the file's order. A sequence of more than `most` tokens (0: any number) loses those before
   /// its last one. A document without its text or a known class is an Error with its number.
   std::vector<LabelledSequence> read(const Tokenizer& tokenizer, int64_t most) const;

@@ -45,7 +45,7 @@ class FineTuneClasses : public Stage {
         seed_(static_cast<uint64_t>(c.get<int64_t>("seed"))),
         save_every_(c.get<int64_t>("save_every")) {}
   Accepts accepts() const override { return {.input = Input::LabelledText}; }
-  void check(const Method&) const override { data_file(source_.file); }
+  void check(const Method&) const override { source_.check(); }
   std::vector<std::string> files() const override { return {source_.file}; }
 
   void apply(StageContext& c) const override {

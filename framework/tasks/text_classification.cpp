@@ -28,7 +28,7 @@ class TextClassification : public Task {
     if (source_.limit && !label_.ends_with(part)) label_ += part;
   }
 
-  void check() const override { data_file(source_.file); }
+  void check() const override { source_.check(); }
   std::vector<std::string> files() const override { return {source_.file}; }
   Accepts accepts() const override { return {.input = Input::LabelledText}; }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "experiments/ledger.h"
@@ -333,6 +334,60 @@ TEST_CASE("half precision is another model, with a baseline of its own", "[stori
   CHECK(contains(report.output, "stories260k · float16 ·"));
   CHECK(!contains(report.output, "dtype"));
   CHECK(contains(s.bench("run " + s.config + " model.dtype=int8 ~sweep").output, "int8"));
+}
+
+TEST_CASE("what cannot be loaded or read is said before anything runs", "[stories]") {
+  Story s("model: {name: tiny, path: MODEL}\nsparsity: 0\n" + kPerplexity);
+  s.copy_model("keyed");
+  s.edit("keyed/config.json", "{", "{\"mystery_scaling\": 2, ");
+  s.copy_model("bare");
+  fs::remove(s.dir.path / "bare/model.safetensors");
+  s.copy_model("narrow");
+  s.edit("narrow/config.json", "\"hidden_size\": 64", "\"hidden_size\": 60");
+  const auto plan = [&](const std::string& model) {
+    auto yaml = slurp(s.dir.path / "sweep.yaml");
+    yaml.replace(yaml.find("MODEL"), 5, (s.dir.path / model).string());
+    s.write("one.yaml", yaml);
+    const auto ran = run("plan " + (s.dir.path / "one.yaml").string());
+    CHECK(ran.code == 2);
+    return ran.output;
+  };
+  CHECK(contains(plan("keyed"), "mystery_scaling"));
+  CHECK(contains(plan("bare"), "model.safetensors"));
+  CHECK(contains(plan("narrow"), "narrow"));
+}
+
+TEST_CASE("labelled texts through the command: columns are looked at by the plan", "[stories]") {
+  Story s("model: {name: bert, path: MODEL}\nsparsity: 0\n"
+          "task: {c: {name: text_classification, file: FILE, gold: mark}}\n");
+  fs::copy(root() / "data/families/distilbert-cls", s.dir.path / "bert");
+  nlohmann::json vocab;
+  for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
+    vocab[token] = vocab.size();
+  for (char c = 'a'; c <= 'z'; ++c)
+    for (const char* before : {"", "##"}) vocab[before + std::string(1, c)] = vocab.size();
+  const auto pair = [&](const char* t) { return nlohmann::json{t, vocab[t]}; };
+  s.write("bert/tokenizer.json",
+          nlohmann::json{{"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+                         {"post_processor",
+                          {{"type", "BertProcessing"}, {"sep", pair("[SEP]")}, {"cls", pair("[CLS]")}}},
+                         {"model",
+                          {{"type", "WordPiece"},
+                           {"unk_token", "[UNK]"},
+                           {"continuing_subword_prefix", "##"},
+                           {"max_input_chars_per_word", 100},
+                           {"vocab", vocab}}}}
+              .dump());
+  s.edit("sweep.yaml", "MODEL", (s.dir.path / "bert").string());
+  s.write("rows.csv", "sentence,mark\nthe good day,1\na bad one,0\nwell,1\n");
+  s.edit("sweep.yaml", "FILE", (s.dir.path / "rows.csv").string());
+  const auto ran = s.sweep();
+  INFO(ran.output);
+  CHECK(ran.code == 0);
+  const auto wrong = run("plan " + s.config + " task.c.gold=label");
+  CHECK(wrong.code == 2);
+  CHECK(contains(wrong.output, "label"));
+  CHECK(contains(run("plan " + s.config + " +task.c.text=words").output, "words"));
 }
 
 TEST_CASE("a configuration anywhere finds the shipped groups", "[stories]") {
