@@ -6,6 +6,7 @@
 #include "jinja/python_regex.h"
 #include "jinja/python_string.h"
 #include "base/utf8.h"
+#include "tasks/helpers.h"
 
 namespace bench {
 namespace {
@@ -40,6 +41,16 @@ std::map<std::string, int> words_of(std::string text) {
   for (const auto& w : text::split_blanks(text))
     if (w != "a" && w != "an" && w != "the") ++words[w];
   return words;
+}
+
+/// In their order, by one blank.
+std::string plain_words(std::string text) {
+  text = text::lower_case(text);
+  std::erase_if(text, ascii_punctuation);
+  std::string all;
+  for (const auto& w : text::split_blanks(text))
+    if (w != "a" && w != "an" && w != "the") all += (all.empty() ? "" : " ") + w;
+  return all;
 }
 
 int total(const std::map<std::string, int>& words) {
@@ -81,6 +92,18 @@ double word_f1(const std::string& answer, const std::vector<std::string>& refere
     best = std::max(best, both == 0 ? 1.0 : 2.0 * shared / both);
   }
   return best;
+}
+
+double same_words(const std::string& answer, const std::vector<std::string>& references) {
+  const auto ours = plain_words(answer);
+  return std::any_of(references.begin(), references.end(),
+                     [&](const auto& r) { return plain_words(r) == ours; });
+}
+
+double math_match(const std::string& generated, const std::vector<std::string>& references) {
+  const auto answer = helpers::math_answer(generated);
+  return std::any_of(references.begin(), references.end(),
+                     [&](const auto& r) { return helpers::same_math(answer, r); });
 }
 
 }  // namespace bench

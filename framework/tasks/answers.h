@@ -19,4 +19,10 @@ double exact_match(const MetricChoice& how, const std::string& answer,
 /// best over the references (SQuAD's).
 double word_f1(const std::string& answer, const std::vector<std::string>& references);
 
+/// 1 where the words without case, punctuation and articles are those of one of the references.
+double same_words(const std::string& answer, const std::vector<std::string>& references);
+
+/// 1 where the answer of a generated solution is the reference as MATH's answers are compared.
+double math_match(const std::string& generated, const std::vector<std::string>& references);
+
 }  // namespace bench
