@@ -98,13 +98,13 @@ class KwonRescale : public Update {
   void apply(Site& site) const override {
     const Group* group = site.part.group;
     if (!group) fail("{}: kwon_rescale scales units, not single weights", site.layer.name);
+    auto w = site.layer.matrix().masked_fill(~site.mask, 0);
     for (const auto& s : group->slices) {
       if (s.layer != &site.layer || s.dim != Slice::In) continue;
       const auto scale = found_for(*group, site.stats, how_.kind(true)).scale;
-      const auto w = site.layer.matrix();
-      site.layer.set_matrix(
-          (w * scale.to(w.device()).repeat_interleave(s.width)).masked_fill(~site.mask, 0));
+      w = w * scale.to(w.device()).repeat_interleave(s.width);
     }
+    site.layer.set_matrix(w);
   }
 
  private:

@@ -7,8 +7,10 @@
 
 namespace bench {
 
-/// What a filter chain makes of a generated text (lm_eval/filters).
-std::string filtered(const FilterChain& chain, std::string text, const DocumentRules& rules = {});
+/// What a filter chain makes of a generated text (lm_eval/filters). choices: of the document, for
+/// multi_choice_regex.
+std::string filtered(const FilterChain& chain, std::string text, const DocumentRules& rules = {},
+                     const std::vector<std::string>& choices = {});
 
 /// 1 where the answer equals one of the references after what the metric ignores is taken out, else
 /// 0: the exact_match of Hugging Face's evaluate.

@@ -329,7 +329,7 @@ class Reader {
   FilterStep filter_step(const Value& s) const {
     static const std::vector<std::string> kKnown{
         "regex",     "take_first",   "remove_whitespace", "lowercase",
-        "uppercase", "take_first_k", "majority_vote"};
+        "uppercase", "take_first_k", "majority_vote",     "multi_choice_regex"};
     FilterStep step;
     step.function = text_at(s, "function", "");
     if (std::find(kKnown.begin(), kKnown.end(), step.function) == kKnown.end())
@@ -339,7 +339,12 @@ class Reader {
     step.fallback = text_at(s, "fallback", "[invalid]");
     const auto* group = s.find("group_select");
     if (group && group->is_int()) step.group = std::get<int64_t>(group->data);
-    if (step.function == "regex") text::PythonRegex{step.pattern};  // its mistakes, now
+    step.ignore_case = flag_at(s, "ignore_case", false);
+    step.ignore_punctuation = flag_at(s, "ignore_punctuation", false);
+    step.regexes_to_ignore = texts(s.find("regexes_to_ignore"));
+    // Mistakes of patterns, now.
+    if (step.function.ends_with("regex")) text::PythonRegex{step.pattern};
+    for (const auto& r : step.regexes_to_ignore) text::PythonRegex{r};
     return step;
   }
 

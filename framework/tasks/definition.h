@@ -39,11 +39,14 @@ class DocumentPart {
 
 /// One step behind a generated answer.
 struct FilterStep {
-  /// regex, take_first, remove_whitespace, lowercase, uppercase. take_first_k and majority_vote
+  /// regex, multi_choice_regex, take_first, remove_whitespace, lowercase, uppercase. take_first_k and majority_vote
   /// change nothing: the answers of a repeated greedy generation are equal.
   std::string function;
   std::string pattern, fallback = "[invalid]";
   int64_t group = 0;  // which match
+  // multi_choice_regex: what is left out before a choice's own text is looked for
+  bool ignore_case = false, ignore_punctuation = false;
+  std::vector<std::string> regexes_to_ignore = {};
 };
 struct FilterChain {
   std::string name = "none";

@@ -359,7 +359,7 @@ class LmEval : public Task {
         if (wanted.name != "exact_match" && wanted.name != "f1") unknown(wanted.name);
         std::vector<double> values;
         for (size_t i = 0; i < texts.size(); ++i) {
-          const auto text = filtered(chain, texts[i], rules);
+          const auto text = filtered(chain, texts[i], rules, ready.questions[i].names);
           const auto& references = ready.questions[i].references;
           values.push_back(
               wanted.name == "f1"                 ? word_f1(text, references)

@@ -264,6 +264,29 @@ void Prompts::show(const Value& document, std::vector<Message>& messages) const 
     messages.push_back({"assistant", prefix});
 }
 
+namespace {
+
+/// Choices that mc2_targets.labels calls true.
+std::vector<int64_t> true_ones(const Value& document) {
+  const auto* targets = document.find("mc2_targets");
+  const auto* labels = targets ? targets->find("labels") : nullptr;
+  if (!labels || !labels->is_list()) fail("has no list 'mc2_targets.labels'");
+  std::vector<int64_t> all;
+  for (size_t i = 0; i < labels->list().size(); ++i)
+    if (number_of(labels->list()[i]) == 1) all.push_back(static_cast<int64_t>(i));
+  return all;
+}
+
+std::vector<std::string> texts_at(const Value& document, const std::string& field) {
+  const auto* all = document.find(field);
+  if (!all || !all->is_list()) fail("has no list '{}'", field);
+  std::vector<std::string> texts;
+  for (const auto& t : all->list()) texts.push_back(python_str(t));
+  return texts;
+}
+
+}  // namespace
+
 Question Prompts::question(const Value& document, const std::vector<Message>& before) const {
   Question q;
   const bool choices = task_.choice.given();
@@ -286,6 +309,9 @@ Question Prompts::question(const Value& document, const std::vector<Message>& be
   const auto target = task_.target.target_of(document, choices);
   if (task_.output_type == "generate_until") {
     add_references(q, document, target);
+    for (const auto& chain : task_.filters)
+      for (const auto& step : chain.steps)
+        if (step.function == "multi_choice_regex") q.names = texts_at(document, "choices");
     return q;
   }
   // A plain log-likelihood has no delimiter (lm_eval/api/task.py).
@@ -312,29 +338,6 @@ void Prompts::add_references(Question& q, const Value& document, const Value& ta
   else
     for (const auto& t : target.list()) q.references.push_back(python_str(t));
 }
-
-namespace {
-
-/// Choices that mc2_targets.labels calls true.
-std::vector<int64_t> true_ones(const Value& document) {
-  const auto* targets = document.find("mc2_targets");
-  const auto* labels = targets ? targets->find("labels") : nullptr;
-  if (!labels || !labels->is_list()) fail("has no list 'mc2_targets.labels'");
-  std::vector<int64_t> all;
-  for (size_t i = 0; i < labels->list().size(); ++i)
-    if (number_of(labels->list()[i]) == 1) all.push_back(static_cast<int64_t>(i));
-  return all;
-}
-
-std::vector<std::string> texts_at(const Value& document, const std::string& field) {
-  const auto* all = document.find(field);
-  if (!all || !all->is_list()) fail("has no list '{}'", field);
-  std::vector<std::string> texts;
-  for (const auto& t : all->list()) texts.push_back(python_str(t));
-  return texts;
-}
-
-}  // namespace
 
 void Prompts::add_choices(Question& q, const Value& document, const Value& text,
                           const std::vector<Message>& before, const std::string& prefix) const {

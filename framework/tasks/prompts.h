@@ -17,7 +17,7 @@ struct Question {
       bytes;  // of each bare choice: what acc_norm, acc_bytes divide by
   std::vector<int64_t> right;  // choices that count as right; none where the label is no choice
   std::vector<std::string> references;  // generate_until and ReCoRD: answers that count as right
-  std::vector<std::string> names;       // ReCoRD: what each choice says
+  std::vector<std::string> names;       // what each choice says, where answers are compared with it
   bool label_beyond = false;            // the document's label names no choice: it counts as wrong
   int64_t document = 0;                 // its number in the file
 };

@@ -9,6 +9,14 @@
 using namespace bench;
 using namespace bench::test;
 
+namespace {
+
+Tensor flags(std::vector<int64_t> values) {
+  return at::tensor(values, at::kLong).to(at::kBool);
+}
+
+}  // namespace
+
 TEST_CASE("LSMR: a damped system against its direct solution", "[unit_masks]") {
   at::manual_seed(3);
   const auto a = at::randn({7, 5}, at::kDouble), b = at::randn({7}, at::kDouble);
@@ -26,20 +34,19 @@ TEST_CASE("search: every count of the one kind, the rest of the budget for the o
   const auto heads = at::tensor({5.0, 1.0}), neurons = at::tensor({2.0, 3.0, 1.0, 0.5});
   // One head and two neurons (10) beat two heads (6) for 6 units of cost.
   const auto picked = pick_units(heads, 3, neurons, 1, 5.5);
-  CHECK(picked.first.equal(at::tensor({true, false})));
-  CHECK(picked.second.equal(at::tensor({true, true, false, false})));
+  CHECK(picked.first.equal(flags({1, 0})));
+  CHECK(picked.second.equal(flags({1, 1, 0, 0})));
   // A budget below one head's cost by less than a neuron's still takes it: int() cuts to zero.
   CHECK(pick_units(heads, 3, neurons, 1, 2.5).first.sum().item<int64_t>() == 1);
   CHECK(pick_units(heads, 3, neurons, 1, 1.5).first.sum().item<int64_t>() == 0);
-  CHECK(pick_units(at::zeros({0}), 0, neurons, 1, 2)
-            .second.equal(at::tensor({true, true, false, false})));
+  CHECK(pick_units(at::zeros({0}), 0, neurons, 1, 2).second.equal(flags({1, 1, 0, 0})));
 }
 
 TEST_CASE("rearrangement: gradients that cancel go together", "[unit_masks]") {
   // The two smallest point the same way; the third is the first's opposite.
   const auto g = at::tensor({{1.0, 1.1, -1.2}, {0.0, 0.0, 0.0}});
-  CHECK(rearranged(at::tensor({false, false, true}), g).equal(at::tensor({true, false, false})));
-  CHECK(rearranged(at::tensor({true, true, true}), g).all().item<bool>());
+  CHECK(rearranged(flags({0, 0, 1}), g).equal(flags({1, 0, 0})));
+  CHECK(rearranged(flags({1, 1, 1}), g).all().item<bool>());
 }
 
 namespace {

@@ -17,7 +17,7 @@ namespace {
 
 struct Folder : TempDir {
   std::string write(const std::string& name, const std::string& text) const {
-    fs::create_directories((path / name).parent_path());
+    std::filesystem::create_directories((path / name).parent_path());
     std::ofstream(path / name) << text;
     return (path / name).string();
   }
