@@ -44,7 +44,7 @@ TEST_CASE("search: every count of the one kind, the rest of the budget for the o
 
 TEST_CASE("rearrangement: gradients that cancel go together", "[unit_masks]") {
   // The two smallest point the same way; the third is the first's opposite.
-  const auto g = at::tensor({{1.0, 1.1, -1.2}, {0.0, 0.0, 0.0}});
+  const auto g = matrix({{1, 1.1f, -1.2f}, {0, 0, 0}});
   CHECK(rearranged(flags({0, 0, 1}), g).equal(flags({1, 0, 0})));
   CHECK(rearranged(flags({1, 1, 1}), g).all().item<bool>());
 }

@@ -193,6 +193,11 @@ struct Importance {
   std::unique_ptr<Criterion> make() const {
     return Registry<Criterion>::instance().create(plugin, settings);
   }
+  /// OBD-C divides by batches; of activations the last batch counts.
+  void batches_of(const Calibration& data) {
+    if (plugin == "obdc") settings.set("batch", Value(data.batches.front().count()));
+    if (plugin == "activation") settings.set("last", Value(data.batches.back().count()));
+  }
   void reduce(const std::string& theirs) {
     reduction = theirs;
     settings.set("members", theirs == "gate" ? "last" : theirs);
@@ -400,8 +405,9 @@ void verify_torch_pruning_grid(Run& run, const fs::path& file, const Json& recor
     const auto name_of = [&](const std::string& group) {
       return text + "/" + group.substr(group.find('.') + 1);
     };
-    worst =
-        std::max(worst, scored.compare(importance_of(parameters, text), groups, theirs, name_of));
+    auto importance = importance_of(parameters, text);
+    importance.batches_of(data);
+    worst = std::max(worst, scored.compare(importance, groups, theirs, name_of));
   }
   if (scored.compared != theirs.size())
     bench::fail("{} of {} recorded scores were compared", scored.compared, theirs.size());

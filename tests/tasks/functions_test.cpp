@@ -74,7 +74,8 @@ TEST_CASE("task functions: what lm-eval's own give", "[tasks]") {
 }
 
 TEST_CASE("task functions: answers of MATH", "[tasks]") {
-  for (const auto& c : golden("math").list()) {
+  const auto pairs = golden("math");
+  for (const auto& c : pairs.list()) {
     const auto& one = c.list();
     INFO(one[0].string() << " and " << one[1].string());
     CHECK(helpers::same_math(one[0].string(), one[1].string()) == std::get<bool>(one[2].data));
