@@ -72,6 +72,7 @@ class Global : public Allocator {
             key("normalise", "none",
                 "how the scores of a part are scaled before they are pooled (measure/normalize.h)")
                 .one_of(normalizers()),
+            sentinel_key(),
             key("budget", "weights",
                 "groups: the target is a share of their weights, or every unit counts as one")
                 .one_of({"weights", "units"}),
@@ -82,6 +83,7 @@ class Global : public Allocator {
   }
   explicit Global(const Config& c)
       : normalise_(c.get<std::string>("normalise")),
+        sentinel_(c.get<double>("sentinel")),
         units_(c.get<std::string>("budget") == "units"),
         round_(c.get<std::string>("counts") == "round"),
         threshold_(c.get<std::string>("ties") == "reference") {}
@@ -116,7 +118,7 @@ class Global : public Allocator {
     if (normalise_ == "none") return score;
     const auto here = at::isfinite(score);
     if (!here.any().item<bool>()) return score;
-    const auto scaled = normalized(score.masked_select(here), normalise_).to(at::kFloat);
+    const auto scaled = normalized(score.masked_select(here), normalise_, sentinel_).to(at::kFloat);
     if (!scaled.isfinite().all().item<bool>()) return score;  // all zero: no scale
     return score.masked_scatter(here, scaled);
   }
@@ -148,6 +150,7 @@ class Global : public Allocator {
   }
 
   std::string normalise_;
+  double sentinel_;
   bool units_, round_, threshold_;
 };
 

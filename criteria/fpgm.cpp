@@ -1,8 +1,7 @@
 // Filter pruning via geometric median (He et al. 2019, arXiv 1811.00250): the filter whose summed
 // distance to the others is smallest is the most replaceable
 // (he-y/filter-pruning-geometric-median@44fbab4 pruning_cifar10.py get_filter_similar).
-#include "core/criterion.h"
-#include "measure/normalize.h"
+#include "measure/grouped.h"
 
 namespace bench {
 namespace {
@@ -18,19 +17,22 @@ Tensor distance_sums(const Tensor& rows) {
 class Fpgm : public Criterion {
  public:
   static Schema schema() {
-    return {key("form", "filter",
-                "filter: the filters that write a channel; group: all coupled layers on squared "
-                "weights, as Torch-Pruning does")
-                .one_of({"filter", "group"}),
-            key("members", "mean", "how a unit's values are reduced over the coupled layers")
-                .one_of({"mean", "sum", "max", "prod", "first"}),
-            key("normalizer", "none", "how scores of a group become comparable with others")
-                .one_of(normalizers())};
+    return Schema{key("form", "filter",
+                      "filter: the filters that write a channel; group: all coupled layers on "
+                      "|w|^p, as Torch-Pruning does")
+                      .one_of({"filter", "group"}),
+                  key("p", 2, "form=group: distances are taken between |w|^p").range(1, 8),
+                  key("set_aside", 0.0,
+                      "form=filter: this share of a layer's filters, those of smallest l2 norm, "
+                      "stays and is no other filter's neighbour (1 - the authors' compress_rate)")
+                      .range(0, 1)} +
+           Grouping::schema("none");
   }
   explicit Fpgm(const Config& c)
-      : group_(c.get<std::string>("form") == "group"),
-        members_(c.get<std::string>("members")),
-        normalizer_(c.get<std::string>("normalizer")) {}
+      : how_(c),
+        group_(c.get<std::string>("form") == "group"),
+        p_(c.get<int64_t>("p")),
+        aside_(c.get<double>("set_aside")) {}
   /// Not experts, of whose matrices one unit owns all.
   Ranks accepts() const override {
     return {{.weights = false,
@@ -38,7 +40,7 @@ class Fpgm : public Criterion {
              .units = {"channel", "head", "neuron", "hidden", "attention", "mlp", "block"}}};
   }
   Tensor score(const View& view, const Stats&) const override {
-    return distance_sums(view.weight).unsqueeze(1).expand_as(view.weight).to(at::kFloat);
+    return of_filters(view.weight).unsqueeze(1).expand_as(view.weight).to(at::kFloat);
   }
   Tensor units(const Group& group, const Stats&) const override {
     std::vector<Tensor> all;
@@ -47,10 +49,24 @@ class Fpgm : public Criterion {
       all.push_back(distances(group, s));
     }
     if (all.empty()) fail("{}: no layer writes its units, so fpgm cannot rank them", group.name);
-    return normalized(reduce_members(group, all, members_), normalizer_);
+    return how_.reduce(group, all);
   }
 
  private:
+  /// [n, d] -> [n]. Those set aside rank above all others, by their norms.
+  Tensor of_filters(const Tensor& filters) const {
+    const auto n = filters.size(0);
+    const auto aside = static_cast<int64_t>(static_cast<double>(n) * aside_);
+    if (aside == 0) return distance_sums(filters);
+    const auto norms = at::linalg_vector_norm(filters, 2, at::IntArrayRef{1});
+    const auto order = std::get<1>(norms.sort(true, 0, false));
+    const auto rest = order.slice(0, aside);
+    auto out = at::zeros({n}, at::kDouble);
+    if (rest.numel() > 0) out.index_copy_(0, rest, distance_sums(filters.index_select(0, rest)));
+    const auto above = out.max() + 1 + at::arange(aside, out.options());
+    return out.index_copy_(0, order.slice(0, 0, aside), above);
+  }
+
   /// Distances of a slice's rows or input channels, added up where several stand for one channel.
   Tensor distances(const Group& g, const Slice& s) const {
     const auto& l = *s.layer;
@@ -58,15 +74,22 @@ class Fpgm : public Criterion {
     auto w = s.dim == Slice::Out
                  ? m
                  : m.reshape({l.rows(), -1, l.columns_per_channel()}).permute({1, 0, 2}).flatten(1);
-    const auto sums = distance_sums(group_ ? w.square() : w);
-    if (s.dim == Slice::Out) return g.to_channels(s, sums);
-    const int64_t fold = s.width / (g.unit_width * l.columns_per_channel());
-    return sums.reshape({s.stretches, g.units, fold, g.unit_width})
-        .sum(at::IntArrayRef({0, 2}))
-        .flatten();
+    const auto sums = group_ ? distance_sums(power(w, p_)) : of_filters(w);
+    return s.dim == Slice::Out || l.columns_per_channel() == 1
+               ? how_.channels(g, s, sums)
+               : how_.channels(g, s, spread(sums, l.columns_per_channel()));
   }
+  /// One value a channel -> one value a column, the sum over a channel's columns unchanged.
+  static Tensor spread(const Tensor& per_channel, int64_t columns) {
+    auto all = at::zeros({per_channel.numel(), columns}, per_channel.options());
+    all.select(1, 0).copy_(per_channel);
+    return all.flatten();
+  }
+
+  Grouping how_;
   bool group_;
-  std::string members_, normalizer_;
+  int64_t p_;
+  double aside_;
 };
 
 BENCH_REGISTER(Criterion, Fpgm, "fpgm",

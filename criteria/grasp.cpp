@@ -13,10 +13,10 @@ namespace {
 struct GradientFlow : Statistic {
   static constexpr const char* kName = "grasp";
   static const Pass& pass();
-  GradientFlow(const Layer&, int train_, double temperature_)
-      : train(train_ != 0), temperature(temperature_) {}
+  GradientFlow(const Layer&, int train_, double temperature_, int wide_)
+      : train(train_ != 0), wide(wide_ != 0), temperature(temperature_) {}
   Values values() const override { return {{"score", score}}; }
-  bool train;
+  bool train, wide;
   double temperature;
   Tensor score;  // as matrix(), over |sum of all|
 };
@@ -32,14 +32,18 @@ Tensor tempered(const Model& model, const Batch& batch, double temperature) {
 
 void measure(const Probe& p, Heard<GradientFlow> heard) {
   const auto& how = *heard.front().second;
+  Borrowed borrowed;
+  if (how.wide) widen(borrowed, p.model);
   const WeightLeaves leaves(p.model, heard);
+  std::vector<Batch> batches;
+  for (auto& batch : split(p.data.batches)) batches.push_back(how.wide ? widened(batch) : batch);
   std::vector<Tensor> gradient, product;
-  for (auto batch : split(p.data.batches)) {
+  for (auto batch : batches) {
     batch.batch_statistics = how.train;
     add_to(gradient,
            torch::autograd::grad({tempered(p.model, batch, how.temperature)}, leaves.all));
   }
-  for (auto batch : split(p.data.batches)) {
+  for (auto batch : batches) {
     batch.batch_statistics = how.train;
     const auto g = torch::autograd::grad({tempered(p.model, batch, how.temperature)}, leaves.all,
                                          {}, {}, true);
@@ -67,12 +71,14 @@ class Grasp : public Criterion {
  public:
   static Schema schema() {
     return {mode_key(),
-            key("temperature", 200.0, "what the logits are divided by").range(1e-3, 1e6)};
+            key("temperature", 200.0, "what the logits are divided by").range(1e-3, 1e6),
+            dtype_key("float32")};
   }
   explicit Grasp(const Config& c)
-      : train_(c.get<std::string>("mode") == "train"), temperature_(c.get<double>("temperature")) {}
+      : train_(c.get<std::string>("mode") == "train"), temperature_(c.get<double>("temperature")),
+        wide_(c.get<std::string>("dtype") == "float64") {}
   Ranks accepts() const override { return {{.input = Input::Images}}; }
-  Needs needs() const override { return {need<GradientFlow>(int(train_), temperature_)}; }
+  Needs needs() const override { return {need<GradientFlow>(int(train_), temperature_, int(wide_))}; }
   Tensor score(const View& view, const Stats& stats) const override {
     return stats.get<GradientFlow>(view.layer, needs().front())
         .score.slice(1, view.begin, view.end);
@@ -81,6 +87,7 @@ class Grasp : public Criterion {
  private:
   bool train_;
   double temperature_;
+  bool wide_;
 };
 
 BENCH_REGISTER(Criterion, Grasp, "grasp", .doc = "theta H g before training: gradient flow",

@@ -2,8 +2,7 @@
 // the Hessian) as Torch-Pruning groups it (VainF/Torch-Pruning@e80127d importance.py:662): batch
 // norms count too. Its code sums nothing (names are looked up in a dict of tensors): only the LAST
 // sample's gradient is left; `accumulate: last` is that, `mean` what its documentation says.
-#include "core/criterion.h"
-#include "measure/normalize.h"
+#include "measure/grouped.h"
 #include "measure/statistics.h"
 
 namespace bench {
@@ -12,17 +11,12 @@ namespace {
 class Hessian : public Criterion {
  public:
   static Schema schema() {
-    return {key("members", "mean", "how a unit's values are reduced over the coupled layers")
-                .one_of({"mean", "sum", "max", "prod", "first"}),
-            key("normalizer", "mean", "how scores of a group become comparable with others")
-                .one_of(normalizers()),
-            key("accumulate", "mean", "squared gradients: mean over samples; last: of the last one")
-                .one_of({"mean", "last"})};
+    return Grouping::schema() +
+           Schema{key("accumulate", "mean",
+                      "squared gradients: mean over samples; last: of the last one")
+                      .one_of({"mean", "last"})};
   }
-  explicit Hessian(const Config& c)
-      : members_(c.get<std::string>("members")),
-        normalizer_(c.get<std::string>("normalizer")),
-        last_(c.get<std::string>("accumulate") == "last") {}
+  explicit Hessian(const Config& c) : how_(c), last_(c.get<std::string>("accumulate") == "last") {}
   /// Not of the residual stream of a language model, whose embeddings have no sample's gradient.
   Ranks accepts() const override {
     return {{.units = {"channel", "head", "neuron", "attention", "mlp", "block"}}};
@@ -34,25 +28,29 @@ class Hessian : public Criterion {
     return view.weight.square() * fisher.slice(1, view.begin, view.end);
   }
   Tensor units(const Group& group, const Stats& stats) const override {
-    const auto slices = group.rooted();
     std::vector<Tensor> all;
-    for (const auto& s : slices)
-      all.push_back(member_channels(group, s, score(View(*s.layer), stats)));
-    const auto& some = stats.get<GradientMoments>(*slices.front().layer);
+    for (const auto& s : group.rooted()) {
+      all.push_back(
+          how_.channels(group, s, score(View(*s.layer), stats).sum(1 - s.dim, false, at::kDouble)));
+      if (all.size() == 1) add_norms(all, group, stats.get<GradientMoments>(*s.layer));
+    }
+    return how_.reduce(group, all);
+  }
+
+ private:
+  void add_norms(std::vector<Tensor>& all, const Group& group, const GradientMoments& some) const {
+    const auto& from = last_ ? *some.vector_last_square : *some.vector_square_sum;
     for (const auto& f : group.followers) {
       if (f.name.empty()) continue;
       if (f.embedding) continue;  // its gradient is no vector's
-      const auto& from = last_ ? *some.vector_last_square : *some.vector_square_sum;
       const auto it = from.find(f.name);
       if (it == from.end()) fail("{}: no gradient reached {}", group.name, f.name);
       const auto fisher = last_ ? it->second : it->second / static_cast<double>(some.count);
       all.push_back((f.values->square() * fisher).to(at::kDouble));
     }
-    return normalized(reduce_members(group, all, members_), normalizer_);
   }
 
- private:
-  std::string members_, normalizer_;
+  Grouping how_;
   bool last_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/allocator.h"
 #include "core/criterion.h"
+#include "measure/grouped.h"
 #include "measure/normalize.h"
 #include "measure/pooled.h"
 
@@ -15,17 +16,28 @@ namespace {
 
 class Lamp : public Criterion {
  public:
+  static Schema schema() {
+    return {key("members", "mean", "units: how their values are reduced over the coupled layers")
+                .one_of({"mean", "sum", "max", "prod", "first", "last"}),
+            key("p", 2, "units: the power of the norm").range(1, 8),
+            key("bias", false,
+                "units: biases of the writing layers and shifts of the norms are members too")};
+  }
+  explicit Lamp(const Config& c)
+      : how_(c.get<std::string>("members"), "lamp"),
+        p_(c.get<int64_t>("p")),
+        bias_(c.get<bool>("bias")) {}
   Tensor score(const View& view, const Stats&) const override {
     return lamp_scores(view.weight.square()).to(at::kFloat);
   }
   Tensor units(const Group& group, const Stats&) const override {
-    std::vector<Tensor> all;
-    for (const auto& s : group.rooted())
-      all.push_back(member_channels(group, s, s.layer->matrix().square()));
-    for (const auto& f : group.followers)
-      if (!f.name.empty()) all.push_back(follower_channels(f, f.values->square()));
-    return lamp_scores(reduce_members(group, all, "mean"));
+    return how_.reduce(group, norm_members(how_, group, p_, bias_));
   }
+
+ private:
+  Grouping how_;
+  int64_t p_;
+  bool bias_;
 };
 
 /// Counts of whole layers of single weights.
@@ -50,8 +62,7 @@ class LampCounts : public Allocator {
     const auto gone = lowest_of_all(parts.size(), score, total - stay);
     std::vector<Share> out;
     for (size_t i = 0; i < parts.size(); ++i)
-      out.push_back(
-          {static_cast<double>(gone[i]) / static_cast<double>(parts[i].size), gone[i]});
+      out.push_back({static_cast<double>(gone[i]) / static_cast<double>(parts[i].size), gone[i]});
     return out;
   }
 };
@@ -63,17 +74,19 @@ class UniformPlus : public Allocator {
   Accepts accepts() const override { return whole_layers(); }
   std::vector<Share> shares(const Split& split) const override {
     const auto& parts = split.parts;
-    const double target = split.target;
     if (parts.size() < 3) fail("allocator uniform_plus: needs at least three layers");
     const bool convolution = parts.front().shape.size() == 4;
-    double all = 0;
-    for (const auto& p : parts) all += static_cast<double>(p.size);
-    const double goes = std::nearbyint(all * target);
-    const double first = convolution ? static_cast<double>(parts.front().size) : 0;
-    const double last = static_cast<double>(parts.back().size);
-    double share = goes / (all - first), of_last = share;
-    if (std::nearbyint((1 - share) * last) < std::nearbyint(last * 0.2)) {
-      const double last_goes = last - std::nearbyint(last * 0.2);
+    // In float32, as theirs: counts at the edge of a half depend on it.
+    const auto target = static_cast<float>(split.target);
+    float all = 0;
+    for (const auto& p : parts) all += static_cast<float>(p.size);
+    const float goes = std::nearbyint(all * target);
+    const float first = convolution ? static_cast<float>(parts.front().size) : 0;
+    const auto last = static_cast<float>(parts.back().size);
+    const float least = std::nearbyint(last * 0.2f);
+    float share = goes / (all - first), of_last = share;
+    if (std::nearbyint((1 - share) * last) < least) {
+      const float last_goes = last - least;
       share = (goes - last_goes) / (all - first - last);
       of_last = last_goes / last;
     }
@@ -81,7 +94,7 @@ class UniformPlus : public Allocator {
       fail(
           "allocator uniform_plus: cannot remove {:.2f} of the weights while the first "
           "convolution and a fifth of the last layer stay",
-          target);
+          split.target);
     std::vector<Share> out;
     for (size_t i = 0; i < parts.size(); ++i) {
       const double r = i == 0 && convolution ? 0 : i + 1 == parts.size() ? of_last : share;
@@ -98,8 +111,9 @@ BENCH_REGISTER(Criterion, Lamp, "lamp", .doc = "w^2 over the squares that are no
 BENCH_REGISTER(Allocator, LampCounts, "lamp", .doc = "layer counts of pooled LAMP scores",
                .source = kPaper, .year = 2021);
 BENCH_REGISTER(Allocator, UniformPlus, "uniform_plus",
-               .doc = "uniform, but the first convolution stays dense and the last layer keeps a "
-                      "fifth",
+               .doc =
+                   "uniform, but the first convolution stays dense and the last layer keeps a "
+                   "fifth",
                .source = "Gale et al. 2019, arXiv 1902.09574", .year = 2019);
 
 }  // namespace

@@ -12,16 +12,20 @@ namespace {
 struct Sensitivity : Statistic {
   static constexpr const char* kName = "snip";
   static const Pass& pass();
-  Sensitivity(const Layer&, int train_) : train(train_ != 0) {}
+  Sensitivity(const Layer&, int train_, int wide_) : train(train_ != 0), wide(wide_ != 0) {}
   Values values() const override { return {{"score", score}}; }
-  bool train;
+  bool train, wide;
   Tensor score;  // as matrix(), over the sum of all layers that are pruned
 };
 
 void measure(const Probe& p, Heard<Sensitivity> heard) {
+  const bool wide = heard.front().second->wide;
+  Borrowed borrowed;
+  if (wide) widen(borrowed, p.model);
   const WeightLeaves leaves(p.model, heard);
   std::vector<Tensor> sum;
   for (auto batch : split(p.data.batches)) {
+    if (wide) batch = widened(batch);
     batch.batch_statistics = heard.front().second->train;
     add_to(sum, torch::autograd::grad({p.model.loss(batch)}, leaves.all));
   }
@@ -43,15 +47,17 @@ const Pass& Sensitivity::pass() {
 
 class Snip : public Criterion {
  public:
-  static Schema schema() { return {mode_key()}; }
-  explicit Snip(const Config& c) : train_(c.get<std::string>("mode") == "train") {}
-  Needs needs() const override { return {need<Sensitivity>(int(train_))}; }
+  static Schema schema() { return {mode_key(), dtype_key("float32")}; }
+  explicit Snip(const Config& c)
+      : train_(c.get<std::string>("mode") == "train"),
+        wide_(c.get<std::string>("dtype") == "float64") {}
+  Needs needs() const override { return {need<Sensitivity>(int(train_), int(wide_))}; }
   Tensor score(const View& view, const Stats& stats) const override {
     return stats.get<Sensitivity>(view.layer, needs().front()).score.slice(1, view.begin, view.end);
   }
 
  private:
-  bool train_;
+  bool train_, wide_;
 };
 
 BENCH_REGISTER(Criterion, Snip, "snip", .doc = "|w g| before training: connection sensitivity",

@@ -56,8 +56,7 @@ const Pass& Flow::pass() {
 class SynFlow : public Criterion {
  public:
   static Schema schema() {
-    return {
-        key("dtype", "float64", "arithmetic of the scoring pass").one_of({"float32", "float64"})};
+    return {dtype_key("float64")};
   }
   explicit SynFlow(const Config& c) : wide_(c.get<std::string>("dtype") == "float64") {}
   Needs needs() const override { return {need<Flow>(int(wide_))}; }

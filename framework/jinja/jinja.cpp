@@ -15,7 +15,9 @@ using Names = std::map<std::string, Value>;
 /// One rendering: the names of the document, and of the blocks around.
 class Rendering {
  public:
-  explicit Rendering(const Value& document) : document_(document), scopes_(1) {}
+  /// lenient: what is undefined is an empty text.
+  explicit Rendering(const Value& document, bool lenient = false)
+      : document_(document), scopes_(1), lenient_(lenient) {}
 
   void run(const Statements& statements, std::string& out) {
     for (const auto& s : statements) {
@@ -25,7 +27,7 @@ class Rendering {
           append(out, s.text);
           break;
         case Statement::Kind::Output:
-          append(out, to_text(value(s.expression)));
+          append(out, to_text(soft(s.expression)));
           break;
         case Statement::Kind::If:
           run_if(s, out);
@@ -35,11 +37,18 @@ class Rendering {
           break;
         case Statement::Kind::Set:
           if (s.text.empty())
-            bind(scopes_.back(), s.names, value(s.expression));
+            bind(scopes_.back(), s.names, soft(s.expression));
           else
-            set_attribute(s.names[0], s.text, value(s.expression));
+            set_attribute(s.names[0], s.text, soft(s.expression));
+          break;
+        case Statement::Kind::Break:
+          leaving_ = Leaving::Loop;
+          break;
+        case Statement::Kind::Continue:
+          leaving_ = Leaving::Turn;
           break;
       }
+      if (leaving_ != Leaving::Nothing) return;
     }
   }
 
@@ -59,7 +68,7 @@ class Rendering {
       case Node::Kind::Binary:
         return binary_node(n);
       case Node::Kind::Choice:
-        return value(n.kids[truth(value(n.kids[0])) ? 1 : 2]);
+        return value(n.kids[truth(soft(n.kids[0])) ? 1 : 2]);
       case Node::Kind::Attribute:
         return attribute(n);
       case Node::Kind::Index:
@@ -77,6 +86,14 @@ class Rendering {
   }
 
  private:
+  Value soft(const Node& n) {
+    if (!lenient_) return value(n);
+    try {
+      return value(n);
+    } catch (const Undefined&) {
+      return "";
+    }
+  }
   void append(std::string& out, const std::string& text) {
     budget_.spend(1 + text.size() / 16);
     out += text;
@@ -120,17 +137,17 @@ class Rendering {
 
   void run_if(const Statement& s, std::string& out) {
     for (size_t i = 0; i < s.conditions.size(); ++i)
-      if (truth(value(s.conditions[i]))) return run(s.branches[i], out);
+      if (truth(soft(s.conditions[i]))) return run(s.branches[i], out);
     if (s.branches.size() > s.conditions.size()) run(s.branches.back(), out);
   }
 
   void run_for(const Statement& s, std::string& out) {
-    auto items = iterate(value(s.expression));
+    auto items = iterate(soft(s.expression));
     if (!s.conditions.empty())
       std::erase_if(items, [&](const Value& item) {
         scopes_.emplace_back();
         bind(scopes_.back(), s.names, item);
-        const bool keep = truth(value(s.conditions[0]));
+        const bool keep = truth(soft(s.conditions[0]));
         scopes_.pop_back();
         return !keep;
       });
@@ -143,6 +160,9 @@ class Rendering {
           {"length", n},    {"revindex", n - i}, {"revindex0", n - i - 1}};
       run(s.branches[0], out);
       scopes_.pop_back();
+      const bool done = leaving_ == Leaving::Loop;
+      leaving_ = Leaving::Nothing;
+      if (done) break;
     }
     if (n == 0 && s.branches.size() > 1) run(s.branches[1], out);
   }
@@ -159,17 +179,17 @@ class Rendering {
     return out;
   }
   Value unary(const Node& n) {
-    const auto v = value(n.kids[0]);
+    const auto v = n.text == "not" ? soft(n.kids[0]) : value(n.kids[0]);
     if (n.text == "not") return !truth(v);
     if (n.text == "-") return negate(v);
     if (!number(v)) fail("+ before {}", type_name(v));
     return v;
   }
   Value binary_node(const Node& n) {
-    auto left = value(n.kids[0]);
-    if (n.text == "and") return truth(left) ? value(n.kids[1]) : left;
-    if (n.text == "or") return truth(left) ? left : value(n.kids[1]);
-    return binary(n.text, left, value(n.kids[1]), budget_);
+    auto left = soft(n.kids[0]);
+    if (n.text == "and") return truth(left) ? soft(n.kids[1]) : left;
+    if (n.text == "or") return truth(left) ? left : soft(n.kids[1]);
+    return binary(n.text, left, soft(n.kids[1]), budget_);
   }
   Value attribute(const Node& n) {
     const auto owner = value(n.kids[0]);
@@ -196,6 +216,8 @@ class Rendering {
     if (callee.kind == Node::Kind::Name && callee.text == "range") return range(a);
     if (callee.kind == Node::Kind::Name && (callee.text == "namespace" || callee.text == "dict"))
       return map_of(a);
+    if (lenient_ && callee.kind == Node::Kind::Name && callee.text == "raise_exception")
+      fail("{}", a.values.empty() ? "the template refuses this" : to_text(a.values[0]));
     fail("only methods, range(), dict() and namespace() can be called here");
   }
   /// dict(...) and namespace(...): a map, and what is named.
@@ -246,14 +268,18 @@ class Rendering {
       const auto operand = value(n.kids[0]);
       result = apply_test(name, operand, arguments(n));
     } catch (const Undefined&) {
-      if (name != "defined" && name != "undefined") throw;
+      if (name != "defined" && name != "undefined" && !lenient_) throw;
       result = name == "undefined";
     }
     return result != negated;
   }
 
+  enum class Leaving { Nothing, Turn, Loop };  // of a for: one turn of it, or all
+
   const Value& document_;
   std::vector<Names> scopes_;
+  bool lenient_;
+  Leaving leaving_ = Leaving::Nothing;
   Budget budget_;
 };
 
@@ -273,8 +299,11 @@ const Node* lone_output(const Body& body) {
 }  // namespace
 }  // namespace jinja
 
-Template::Template(const std::string& source, const std::string& where)
-    : where_(where), body_(std::make_unique<const jinja::Body>(jinja::parse(source, where))) {}
+Template::Template(const std::string& source, const std::string& where, Style style)
+    : where_(where),
+      style_(style),
+      body_(std::make_unique<const jinja::Body>(
+          jinja::parse(source, where, style == Style::Chat))) {}
 Template::~Template() = default;
 Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
@@ -282,7 +311,7 @@ Template& Template::operator=(Template&&) noexcept = default;
 std::string Template::render(const Value& document) const {
   try {
     std::string out;
-    jinja::Rendering(document).run(body_->statements, out);
+    jinja::Rendering(document, style_ == Style::Chat).run(body_->statements, out);
     return out;
   } catch (const Error& e) {
     fail("{}: {}", where_, e.what());

@@ -16,8 +16,13 @@ struct Body;
 /// Rendering is bounded (steps, bytes of output), so no template can hang or fill the memory.
 class Template {
  public:
+  /// Task: as lm-eval sets it up. Chat: as transformers renders chat templates: the line end behind
+  /// a block and the blanks before it are nothing, an undefined name is empty, {% break %},
+  /// {% continue %}, {% generation %} and raise_exception(text) are there.
+  enum class Style { Task, Chat };
   /// `where` names the template in errors: file and key.
-  explicit Template(const std::string& source, const std::string& where = "template");
+  explicit Template(const std::string& source, const std::string& where = "template",
+                    Style style = Style::Task);
   ~Template();
   Template(Template&&) noexcept;
   Template& operator=(Template&&) noexcept;
@@ -31,6 +36,7 @@ class Template {
 
  private:
   std::string where_;
+  Style style_;
   std::unique_ptr<const jinja::Body> body_;
 };
 

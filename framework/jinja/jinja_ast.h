@@ -43,7 +43,7 @@ using Statements = std::vector<Statement>;
 
 /// A piece of a template.
 struct Statement {
-  enum class Kind { Text, Output, If, For, Set };
+  enum class Kind { Text, Output, If, For, Set, Break, Continue };
   Kind kind = Kind::Text;
   std::string text;                  // Text; Set: the attribute of a namespace, if any
   Node expression;                   // Output, Set: value; For: what is iterated
@@ -56,8 +56,9 @@ struct Body {
   Statements statements;
 };
 
-/// Throws Error with the line inside the template.
-Body parse(const std::string& source, const std::string& where);
+/// Throws Error with the line inside the template. chat: blocks are trimmed, and those of chat
+/// templates are known.
+Body parse(const std::string& source, const std::string& where, bool chat = false);
 /// An expression as a whole; `line` for errors.
 Node parse_expression(const std::string& source, const std::string& where, size_t line);
 

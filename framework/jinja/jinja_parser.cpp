@@ -20,7 +20,8 @@ struct Piece {
 
 class Cutter {
  public:
-  Cutter(const std::string& source, const std::string& where) : source_(source), where_(where) {}
+  Cutter(const std::string& source, const std::string& where, bool trims)
+      : source_(source), where_(where), trims_(trims) {}
 
   std::vector<Piece> run() {
     while (at_ < source_.size()) {
@@ -51,11 +52,28 @@ class Cutter {
 
   void add_text(size_t end) {
     auto text = source_.substr(at_, end == std::string::npos ? end : end - at_);
+    if (trim_next_ && text.starts_with("\n")) {
+      text.erase(0, 1);
+      line_begins_ = true;
+    }
+    trim_next_ = false;
     if (strip_next_) text = lstrip(text);
     strip_next_ = false;
+    if (trims_ && end != std::string::npos && source_[end + 1] != '{' &&
+        source_.compare(end + 2, 1, "+") != 0)
+      without_indent(text);
+    line_begins_ = false;
     if (end != std::string::npos && end + 2 < source_.size() && source_[end + 2] == '-')
       text = rstrip(text);
     if (!text.empty()) pieces_.push_back({'t', std::move(text), line()});
+  }
+
+  /// lstrip_blocks: what stands before a block on its line is nothing, if it is blank.
+  void without_indent(std::string& text) const {
+    const auto newline = text.rfind('\n');
+    const auto begin = newline == std::string::npos ? 0 : newline + 1;
+    if (newline == std::string::npos && !line_begins_) return;
+    if (text.find_first_not_of(" \t", begin) == std::string::npos) text.resize(begin);
   }
 
   /// Where `close` stands outside of strings and brackets, from `from` on.
@@ -85,9 +103,11 @@ class Cutter {
     if (end == std::string::npos) bad(std::string("'{") + kind + "' is never closed");
     auto inner = source_.substr(at_ + 2, end - at_ - 2);
     if (!inner.empty() && (inner.front() == '-' || inner.front() == '+')) inner.erase(0, 1);
-    if (!inner.empty() && inner.back() == '-') {
+    trim_next_ = trims_ && kind != '{';
+    if (!inner.empty() && (inner.back() == '-' || (trim_next_ && inner.back() == '+'))) {
+      strip_next_ = inner.back() == '-';
+      trim_next_ = false;
       inner.pop_back();
-      strip_next_ = true;
     }
     at_ = end + 2;
     inner = strip(inner);
@@ -117,15 +137,16 @@ class Cutter {
 
   const std::string& source_;
   const std::string& where_;
+  bool trims_;
   size_t at_ = 0;
-  bool strip_next_ = false;
+  bool strip_next_ = false, trim_next_ = false, line_begins_ = true;
   std::vector<Piece> pieces_;
 };
 
 class Blocks {
  public:
-  Blocks(std::vector<Piece> pieces, const std::string& where)
-      : pieces_(std::move(pieces)), where_(where) {}
+  Blocks(std::vector<Piece> pieces, const std::string& where, bool chat)
+      : pieces_(std::move(pieces)), where_(where), chat_(chat) {}
 
   Body run() {
     Body body{until({})};
@@ -176,6 +197,13 @@ class Blocks {
     if (w == "if") return conditional(p);
     if (w == "for") return loop(p);
     if (w == "set") return assignment(p);
+    if (chat_ && (w == "break" || w == "continue")) {
+      auto s = std::make_unique<Statement>();
+      s->kind = w == "break" ? Statement::Kind::Break : Statement::Kind::Continue;
+      return s;
+    }
+    if (chat_ && (w == "generation" || w == "endgeneration"))  // marks what is trained on
+      return std::make_unique<Statement>();
     if (w.starts_with("end") || w == "else" || w == "elif") return nullptr;
     bad("the block '" + w + "' is not supported; known: if, for, set, raw");
   }
@@ -254,16 +282,19 @@ class Blocks {
 
   std::vector<Piece> pieces_;
   const std::string& where_;
+  bool chat_;
   size_t at_ = 0;
   int depth_ = 0;
 };
 
 }  // namespace
 
-Body parse(const std::string& source, const std::string& where) {
+Body parse(const std::string& source, const std::string& where, bool chat) {
   if (const auto bad = invalid_utf8(source); bad != std::string::npos)
     fail("{}: the template is not valid UTF-8 at byte {}; convert it to UTF-8", where, bad);
-  return Blocks(Cutter(source, where).run(), where).run();
+  // One line end at the end of a file is none of the template's.
+  const auto text = chat && source.ends_with("\n") ? source.substr(0, source.size() - 1) : source;
+  return Blocks(Cutter(text, where, chat).run(), where, chat).run();
 }
 
 }  // namespace bench::text::jinja

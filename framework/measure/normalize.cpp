@@ -7,8 +7,16 @@ namespace bench {
 
 const std::vector<std::string>& normalizers() {
   static const std::vector<std::string> all{"none", "sum",  "mean",     "max",
-                                            "l2",   "lamp", "gaussian", "standardization"};
+                                            "l2",   "lamp", "gaussian", "standardization",
+                                            "sentinel"};
   return all;
+}
+
+Key sentinel_key() {
+  return key("sentinel", 0.5,
+             "the normalizer sentinel divides by the score of this rank, as a share of all scores "
+             "from the lowest")
+      .range(0, 1);
 }
 
 Tensor lamp_scores(const Tensor& squares) {
@@ -22,7 +30,22 @@ Tensor lamp_scores(const Tensor& squares) {
   return out.reshape(squares.sizes());
 }
 
-Tensor normalized(const Tensor& scores, const std::string& how) {
+namespace {
+
+/// The score of that rank.
+Tensor ranked(const Tensor& scores, double share) {
+  const auto sorted = std::get<0>(scores.flatten().sort());
+  const auto at = static_cast<int64_t>(share * static_cast<double>(sorted.numel()));
+  if (at >= sorted.numel())
+    fail("normalizer sentinel: there is no score of rank {} of {}; normalizer=max divides by the "
+         "largest",
+         at, sorted.numel());
+  return sorted[at];
+}
+
+}  // namespace
+
+Tensor normalized(const Tensor& scores, const std::string& how, double sentinel) {
   const auto s = scores.to(at::kDouble);
   if (how == "none") return s;
   if (how == "sum") return s / s.sum();
@@ -32,6 +55,7 @@ Tensor normalized(const Tensor& scores, const std::string& how) {
   if (how == "lamp") return lamp_scores(s);
   if (how == "gaussian") return (s - s.mean()) / (s.numel() > 1 ? s.std() + 1e-8 : s.mean() + 1);
   if (how == "standardization") return (s - s.min()) / (s.max() - s.min() + 1e-8);
+  if (how == "sentinel") return s / (ranked(s, sentinel) + 1e-8);
   fail("normalizer '{}' is unknown{}", how, suggestion(how, normalizers()));
 }
 

@@ -46,6 +46,22 @@ inline void add_to(std::vector<Tensor>& sum, const std::vector<Tensor>& more) {
     for (size_t i = 0; i < sum.size(); ++i) sum[i] = sum[i] + more[i];
 }
 
+/// All floating tensors of a model in float64 until the end of the borrower's scope.
+inline void widen(Borrowed& borrowed, Model& model) {
+  for (auto& t : model.tensors())
+    if (t.tensor->defined() && t.tensor->is_floating_point())
+      borrowed.tensor(*t.tensor) = t.tensor->to(at::kDouble);
+}
+/// The batch for such a model.
+inline Batch widened(Batch batch) {
+  if (batch.images.defined()) batch.images = batch.images.to(at::kDouble);
+  return batch;
+}
+
+inline Key dtype_key(const char* fallback) {
+  return key("dtype", fallback, "arithmetic of the scoring pass").one_of({"float32", "float64"});
+}
+
 inline Key mode_key() {
   return key("mode", "eval", "batch norms: eval: running statistics; train: the batch's own")
       .one_of({"eval", "train"});

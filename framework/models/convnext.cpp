@@ -221,8 +221,7 @@ class ConvNext : public Model {
       follow(g, b.norm);
       g.slices.push_back({&b.in, Slice::In});
       write(b.out);
-      if (b.scale.defined())
-        g.followers.push_back({&b.scale, Follower::Affine, 1, 0, b.scale_name});
+      if (b.scale.defined()) g.followers.push_back({&b.scale, Follower::Plain});  // no weight
     }
     if (last) {
       follow(g, last_norm_);

@@ -175,7 +175,7 @@ class Vit : public Transformer {
     auto all = patches_.followers();
     for (auto& t : outer_)
       if (t.tensor->dim() == 3 && t.tensor->defined())
-        all.push_back({t.tensor, Follower::Affine, 1, 2, t.name});
+        all.push_back({t.tensor, Follower::Affine, 1, 2});  // no weight
     for (Layer* l : {&second_head_, &pre_logits_})
       if (l->weight.defined())
         all.push_back({&l->weight, Follower::Affine, 1, 1, l->weight_name()});

@@ -30,6 +30,17 @@ bool is_right(const Question& q, size_t choice) {
   return std::find(q.right.begin(), q.right.end(), static_cast<int64_t>(choice)) != q.right.end();
 }
 
+double right_mass(const Question& question, const std::vector<double>& sums) {
+  const double largest = *std::max_element(sums.begin(), sums.end());
+  double all = 0, right = 0;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const double p = std::exp(sums[i] - largest);
+    all += p;
+    if (is_right(question, i)) right += p;
+  }
+  return right / all;
+}
+
 double brier(const std::vector<double>& sums, int64_t gold) {
   const double top = *std::max_element(sums.begin(), sums.end());
   double total = 0;

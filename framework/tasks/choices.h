@@ -15,6 +15,9 @@ std::vector<double> per_byte(const Question& question, const std::vector<double>
 /// Whether a choice is one that counts as right.
 bool is_right(const Question& question, size_t choice);
 
+/// The share of the choices' probability that the right ones have (TruthfulQA's mc2).
+double right_mass(const Question& question, const std::vector<double>& sums);
+
 /// Squared distance of the softmax of the sums to the right answer; gold < 0: there is none.
 double brier(const std::vector<double>& sums, int64_t gold);
 

@@ -64,7 +64,7 @@ class Reader {
   TaskDefinition read() {
     d_.file = file_;
     if (value_.find("task")->is_list() || !value_.find("group")->is_null())
-      fail("{}: is a group of tasks; name one of its tasks", file_.string());
+      fail("{}: is a group of tasks; measure it with `name: lm_eval_group`", file_.string());
     d_.name = text_at(value_, "task", file_.stem().string());
     d_.output_type = text_at(value_, "output_type", "generate_until");
     static const std::vector<std::string> kTypes{"multiple_choice", "loglikelihood",
@@ -72,18 +72,27 @@ class Reader {
     if (std::find(kTypes.begin(), kTypes.end(), d_.output_type) == kTypes.end())
       fail("{}: output_type '{}' is not known{}", file_.string(), d_.output_type,
            suggestion(d_.output_type, kTypes));
-    for (const char* key : {"use_prompt", "gen_prefix", "custom_dataset"}) refuse(key);
-    if (text_at(value_, "repeats", "1") != "1") refuse("repeats");
+    for (const char* key : {"use_prompt", "custom_dataset"}) refuse(key);
+    const auto repeats = text_at(value_, "repeats", "1");
+    if (repeats.empty() || repeats.find_first_not_of("0123456789") != std::string::npos ||
+        repeats == "0")
+      fail("{}: repeats must be a number from 1 on, not {}", file_.string(), repeats);
+    d_.data_name = text_at(value_, "dataset_name", "");
+    names_ = {d_.name, file_.parent_path().filename().string(), d_.data_name,
+              fs::path(text_at(value_, "dataset_path", "")).filename().string()};
     d_.text = part("doc_to_text");
     d_.target = part("doc_to_target");
     d_.choice = part("doc_to_choice");
     d_.description = part("description");
+    d_.prefix = part("gen_prefix");
     d_.wikitext = is_wikitext_function(text_at(value_, "process_results", "")) ||
                   is_wikitext_function(text_at(value_, "doc_to_target", ""));
-    if (!d_.wikitext) refuse("process_results");
-    refuse("process_docs");
+    if (!d_.wikitext) results();
+    process_docs();
     d_.target_delimiter = text_at(value_, "target_delimiter", " ");
     d_.fewshot_delimiter = text_at(value_, "fewshot_delimiter", "\n\n");
+    d_.example = {d_.text,   d_.target,           d_.choice,
+                  d_.prefix, d_.target_delimiter, d_.fewshot_delimiter};
     data();
     fewshot();
     metrics();
@@ -100,13 +109,34 @@ class Reader {
            key, python_str(*v));
   }
 
-  DocumentPart part(const char* key) const {
-    const auto* v = value_.find(key);
+  DocumentPart part(const char* key) const { return part_of(value_.find(key), key); }
+
+  DocumentPart part_of(const Value* v, const std::string& key) const {
     if (!v || v->is_null()) return {};
     const auto where = file_.string() + ": " + key;
-    if (v->is_string() && v->string().starts_with("!function"))
-      return {Value(template_of_function(v->string(), where)), where};
-    return {*v, where};
+    if (!is_function(*v)) return {*v, where};
+    auto f = rebuilt_function(v->string(), names_, where);
+    return f.run ? DocumentPart(std::move(f.run), where) : DocumentPart(Value(f.as_template), where);
+  }
+
+  static bool is_function(const Value& v) {
+    return v.is_string() && v.string().starts_with("!function");
+  }
+
+  void results() {
+    const auto* v = value_.find("process_results");
+    if (!v || v->is_null()) return;
+    if (!is_function(*v)) refuse("process_results");
+    d_.results = rebuilt_results(v->string(), names_, file_.string() + ": process_results");
+  }
+
+  void process_docs() {
+    const auto* v = value_.find("process_docs");
+    if (!v || v->is_null()) return;
+    const auto where = file_.string() + ": process_docs";
+    if (!is_function(*v)) refuse("process_docs");
+    d_.made = rebuilt_function(v->string(), names_, where).run;
+    if (!d_.made) fail("{}: {} is no function of whole documents", where, v->string());
   }
 
   /// A file named beside the definition, shipped (by its path below data/, so that its bytes are
@@ -178,14 +208,53 @@ class Reader {
     d_.fewshot = std::stoll(shots);
     const auto* config = value_.find("fewshot_config");
     if (!config || !config->is_map()) return;
-    for (const auto& e : config->map()) {
-      if (e.key == "sampler" && e.value.is_string() && e.value.string() == "first_n")
-        d_.first_examples = true;
-      else if (e.key == "samples" && e.value.is_list())
-        d_.fewshot_samples = text_at(value_, "fewshot_split", "").empty() ? e.value : Value();
-      else if (e.key != "sampler" || !e.value.is_string() || e.value.string() != "default")
-        fail("{}: fewshot_config.{} is not supported", file_.string(), e.key);
+    for (const auto& e : config->map()) example_key(e.key, e.value);
+  }
+
+  /// What is written of examples alone (lm_eval/config/task.py, FewshotConfig).
+  void example_key(const std::string& key, const Value& v) {
+    const auto name = "fewshot_config." + key;
+    auto& x = d_.example;
+    const std::map<std::string, DocumentPart*> parts{{"doc_to_text", &x.text},
+                                                     {"doc_to_target", &x.target},
+                                                     {"doc_to_choice", &x.choice},
+                                                     {"gen_prefix", &x.prefix}};
+    if (v.is_null()) return;
+    if (const auto it = parts.find(key); it != parts.end())
+      *it->second = part_of(&v, name);
+    else if (key == "target_delimiter")
+      x.target_delimiter = python_str(v);
+    else if (key == "fewshot_delimiter")
+      x.delimiter = python_str(v);
+    else if (key == "sampler" && v.is_string() && v.string() == "first_n")
+      d_.first_examples = true;
+    else if (key == "samples" && v.is_list())
+      d_.fewshot_samples = text_at(value_, "fewshot_split", "").empty() ? v : Value();
+    else if (key == "split" && v.is_string())
+      example_split(v.string());
+    else if (key == "fewshot_indices" && v.is_list())
+      d_.example_numbers = numbers(v, name);
+    else if (key != "sampler" || !v.is_string() || v.string() != "default")
+      fail("{}: {} is not supported", file_.string(), name);
+  }
+
+  void example_split(const std::string& split) {
+    d_.examples = split;
+    d_.names_own_split = split == text_at(value_, "test_split", "");
+    const auto* kwargs = value_.find("dataset_kwargs");
+    const auto* files = kwargs && kwargs->is_map() ? kwargs->find("data_files") : nullptr;
+    d_.fewshot_documents =
+        files && files->is_map() && split != d_.scored ? file_of_split(*files, split) : "";
+  }
+
+  std::vector<int64_t> numbers(const Value& v, const std::string& name) const {
+    std::vector<int64_t> all;
+    for (const auto& i : v.list()) {
+      if (!i.is_int() || std::get<int64_t>(i.data) < 0)
+        fail("{}: {} must hold numbers of documents", file_.string(), name);
+      all.push_back(std::get<int64_t>(i.data));
     }
+    return all;
   }
 
   /// A metric is aggregated in its own way: another one would be another number under its name.
@@ -209,6 +278,7 @@ class Reader {
     if (!given || given->is_null()) return;
     const auto own = kOwn.find(name);
     const auto aggregation = python_str(*given);
+    if (name == "f1" && is_class_mean_f1(aggregation)) return;
     if (own == kOwn.end() ? aggregation == "mean" : own->second.contains(aggregation)) return;
     fail(
         "{}: metric_list: {} with the aggregation {} is not supported; leave the key out for {}'s "
@@ -223,6 +293,7 @@ class Reader {
         MetricChoice choice;
         choice.name = text_at(m, "metric", "");
         check_metric(m, choice.name);
+        choice.class_mean = is_class_mean_f1(text_at(m, "aggregation", ""));
         choice.higher_is_better = flag_at(m, "higher_is_better", true);
         choice.ignore_case = flag_at(m, "ignore_case", false);
         choice.ignore_punctuation = flag_at(m, "ignore_punctuation", false);
@@ -256,8 +327,9 @@ class Reader {
   }
 
   FilterStep filter_step(const Value& s) const {
-    static const std::vector<std::string> kKnown{"regex", "take_first", "remove_whitespace",
-                                                 "lowercase", "uppercase"};
+    static const std::vector<std::string> kKnown{
+        "regex",     "take_first",   "remove_whitespace", "lowercase",
+        "uppercase", "take_first_k", "majority_vote",     "multi_choice_regex"};
     FilterStep step;
     step.function = text_at(s, "function", "");
     if (std::find(kKnown.begin(), kKnown.end(), step.function) == kKnown.end())
@@ -267,7 +339,12 @@ class Reader {
     step.fallback = text_at(s, "fallback", "[invalid]");
     const auto* group = s.find("group_select");
     if (group && group->is_int()) step.group = std::get<int64_t>(group->data);
-    if (step.function == "regex") text::PythonRegex{step.pattern};  // its mistakes, now
+    step.ignore_case = flag_at(s, "ignore_case", false);
+    step.ignore_punctuation = flag_at(s, "ignore_punctuation", false);
+    step.regexes_to_ignore = texts(s.find("regexes_to_ignore"));
+    // Mistakes of patterns, now.
+    if (step.function.ends_with("regex")) text::PythonRegex{step.pattern};
+    for (const auto& r : step.regexes_to_ignore) text::PythonRegex{r};
     return step;
   }
 
@@ -275,15 +352,23 @@ class Reader {
     const auto* kwargs = value_.find("generation_kwargs");
     d_.until = {d_.fewshot_delimiter};
     if (!kwargs || !kwargs->is_map()) return;
+    // What only sampling reads, and what says that nothing is changed.
+    static const std::set<std::string> kSampling{"temperature", "top_p", "top_k", "typical_p",
+                                                 "min_p"};
+    static const std::set<std::string> kNeutral{"num_beams", "repetition_penalty", "length_penalty",
+                                                "num_return_sequences"};
     for (const auto& e : kwargs->map()) {
-      const bool off = e.value.is_bool() && !std::get<bool>(e.value.data);
+      const auto written = python_str(e.value);
       if (e.key == "until")
         d_.until = texts(&e.value);
       else if ((e.key == "max_gen_toks" || e.key == "max_new_tokens") && e.value.is_int())
         d_.max_new_tokens = std::get<int64_t>(e.value.data);
-      else if (e.key == "do_sample" && !off)
+      else if (e.key == "do_sample" && written != "False")
         fail("{}: generation_kwargs.do_sample: only greedy generation is built", file_.string());
-      else if (e.key != "do_sample" && e.key != "temperature" && e.key != "top_p")
+      else if (kNeutral.contains(e.key) && written != "1" && written != "1.0")
+        fail("{}: generation_kwargs.{} = {}: only plain greedy generation is built; 1 is what it is",
+             file_.string(), e.key, written);
+      else if (e.key != "do_sample" && !kSampling.contains(e.key) && !kNeutral.contains(e.key))
         fail("{}: generation_kwargs.{} is not supported", file_.string(), e.key);
     }
     if (d_.max_new_tokens < 1) fail("{}: max_gen_toks must be at least 1", file_.string());
@@ -291,6 +376,7 @@ class Reader {
 
   fs::path file_;
   Value value_;
+  TaskNames names_;
   TaskDefinition d_;
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "jinja/jinja.h"
+#include "tasks/functions.h"
 
 namespace bench {
 
@@ -15,8 +16,12 @@ class DocumentPart {
  public:
   DocumentPart() = default;
   DocumentPart(const Value& written, std::string where);
+  /// What a rebuilt function gives.
+  DocumentPart(std::function<Value(const Value&)> function, std::string where);
 
-  bool given() const { return !written_.is_null(); }
+  bool given() const { return function_ || !written_.is_null(); }
+  /// The key as it is written, where it is a text.
+  std::string written() const { return written_.is_string() ? written_.string() : ""; }
   /// A field's value, or the text that a template renders to; digits alone are a number where
   /// `digits_count`, as lm-eval reads an answer's position.
   Value text_of(const Value& document, bool digits_count) const;
@@ -29,13 +34,19 @@ class DocumentPart {
   Value written_;
   std::string where_;
   std::shared_ptr<const text::Template> template_;
+  std::function<Value(const Value&)> function_;
 };
 
 /// One step behind a generated answer.
 struct FilterStep {
-  std::string function;  // regex, take_first, remove_whitespace, lowercase, uppercase
+  /// regex, multi_choice_regex, take_first, remove_whitespace, lowercase, uppercase. take_first_k and majority_vote
+  /// change nothing: the answers of a repeated greedy generation are equal.
+  std::string function;
   std::string pattern, fallback = "[invalid]";
   int64_t group = 0;  // which match
+  // multi_choice_regex: what is left out before a choice's own text is looked for
+  bool ignore_case = false, ignore_punctuation = false;
+  std::vector<std::string> regexes_to_ignore = {};
 };
 struct FilterChain {
   std::string name = "none";
@@ -44,6 +55,7 @@ struct FilterChain {
 
 struct MetricChoice {
   std::string name;
+  bool class_mean = false;  // f1: the mean over the classes of each one's
   bool higher_is_better = true, ignore_case = false, ignore_punctuation = false,
        ignore_numbers = false;
   std::vector<std::string> regexes_to_ignore;
@@ -63,8 +75,17 @@ struct TaskDefinition {
   bool first_examples = false;               // sampler first_n
   Value fewshot_samples;                     // a list of documents, or null
   int64_t fewshot = 0;
-  DocumentPart text, target, choice, description;
+  DocumentPart text, target, choice, description, prefix;  // prefix: gen_prefix
   std::string target_delimiter = " ", fewshot_delimiter = "\n\n";
+  /// The same of examples (fewshot_config), where they are written otherwise.
+  struct Example {
+    DocumentPart text, target, choice, prefix;
+    std::string target_delimiter = " ", delimiter = "\n\n";
+  } example;
+  std::vector<int64_t> example_numbers;              // of the documents that may be examples
+  std::function<Value(const Value& document)> made;  // process_docs: a row as the parts read it
+  std::string results;                               // process_results: of functions.h
+  std::string data_name;                             // dataset_name
   std::vector<MetricChoice> metrics;
   std::vector<FilterChain> filters;
   std::vector<std::string> until{"\n\n"};

@@ -21,7 +21,11 @@ DocumentPart::DocumentPart(const Value& written, std::string where)
     fail("{}: must be a template, a number or a list, not {}", where_, type_name(written_));
 }
 
+DocumentPart::DocumentPart(std::function<Value(const Value&)> function, std::string where)
+    : where_(std::move(where)), function_(std::move(function)) {}
+
 Value DocumentPart::text_of(const Value& document, bool digits_count) const {
+  if (function_) return function_(document);
   if (!written_.is_string()) return written_;
   if (const auto* field = document.find(written_.string())) return *field;
   auto text = template_->render(document);
@@ -40,7 +44,7 @@ Value DocumentPart::target_of(const Value& document, bool digits_count) const {
 }
 
 std::vector<std::string> DocumentPart::list_of(const Value& document) const {
-  Value all = written_;
+  Value all = function_ ? function_(document) : written_;
   if (written_.is_string()) {
     const auto* field = document.find(written_.string());
     all = field ? *field : template_->evaluate(document);

@@ -41,6 +41,11 @@ class LmEval : public Task {
                 "a data file of examples, where the task names none or another one"),
             key("label", "", "the name in tables; empty: the task's, with what is not the default"),
             key("limit", 0, "how many documents, from the first; 0: all").at_least(0),
+            key("chat_template", "",
+                "a chat template that questions and examples are put in: a .jinja file, a "
+                "tokenizer_config.json, or a folder with either; empty: plain text"),
+            key("fewshot_as_multiturn", true, "in a chat, examples are turns of their own"),
+            key("system_instruction", "", "what the system says first; before the description"),
             key("fewshot", -1, "examples before each document; -1: as the task says").at_least(-1),
             key("window", 0, "longest input of a rolling task; 0: the model's")
                 .at_least(0)
@@ -51,7 +56,9 @@ class LmEval : public Task {
   }
   explicit LmEval(const Config& c)
       : prompts_(read_task(c.get<std::string>("task")), c.get<int64_t>("fewshot"),
-                 c.get<std::string>("documents"), c.get<std::string>("fewshot_documents")),
+                 c.get<std::string>("documents"), c.get<std::string>("fewshot_documents"),
+                 form_of(c)),
+        form_(form_of(c)),
         task_(prompts_.definition()),
         label_(c.get<std::string>("label")),
         tokenizer_(c.get<std::string>("tokenizer")),
@@ -62,6 +69,7 @@ class LmEval : public Task {
     if (!label_.empty()) return;
     label_ = task_.name;
     if (prompts_.shots() != task_.fewshot) label_ += fmt::format("-{}shot", prompts_.shots());
+    if (form_.chat) label_ += "-chat";
     if (limit_) label_ += fmt::format("-first{}", limit_);
   }
 
@@ -75,6 +83,8 @@ class LmEval : public Task {
     for (const auto& file : task_.sources) all.push_back(below_data(file));
     all.push_back(prompts_.documents());
     if (!prompts_.examples_file().empty()) all.push_back(prompts_.examples_file());
+    if (form_.chat)
+      for (const auto& f : form_.chat->files()) all.push_back(f);
     return all;
   }
 
@@ -109,6 +119,20 @@ class LmEval : public Task {
   }
 
  private:
+  static PromptForm form_of(const Config& c) {
+    PromptForm form;
+    const auto file = c.get<std::string>("chat_template");
+    if (!file.empty()) form.chat = std::make_shared<const ChatTemplate>(file);
+    form.multiturn = c.get<bool>("fewshot_as_multiturn");
+    form.system = c.get<std::string>("system_instruction");
+    return form;
+  }
+  /// What of the form the requests depend on.
+  std::string form_key() const {
+    return form_.system + (form_.chat ? "|chat " + form_.chat->files().front() : "") +
+           (form_.multiturn ? "|turns" : "");
+  }
+
   std::vector<Metric> measure(const TaskContext& c, const Prepared& ready,
                               const Tokenizer& tokenizer, const Protocol& protocol,
                               int64_t length) const {
@@ -143,9 +167,9 @@ class LmEval : public Task {
 
   std::shared_ptr<const Prepared> prepare(const TaskContext& c, const Tokenizer& tokenizer,
                                           const Protocol& protocol, int64_t length) const {
-    const auto key = fmt::format("requests|{}|{}|{}|{}|{}|{}|{}|{}", task_.file.string(),
+    const auto key = fmt::format("requests|{}|{}|{}|{}|{}|{}|{}|{}|{}", task_.file.string(),
                                  prompts_.documents(), prompts_.examples_file(), prompts_.shots(),
-                                 limit_, protocol.id, tokenizer.hash(), length);
+                                 limit_, protocol.id, tokenizer.hash(), length, form_key());
     return c.once<Prepared>(key, [&] {
       auto out = std::make_shared<Prepared>();
       std::string digest, why;
@@ -239,6 +263,12 @@ class LmEval : public Task {
         return scores[i][static_cast<size_t>(r)].greedy;
       }));
       columns["brier_score"].push_back(brier(sums, gold));
+      if (task_.results == "mc2") columns["acc"].back() = right_mass(q, sums);
+      if (task_.results == "record") {
+        const auto& said = q.names.at(first_maximum(sums));
+        columns["em"].push_back(same_words(said, q.references));
+        columns["f1"].push_back(word_f1(said, q.references));
+      }
       answers.push_back({gold, static_cast<int64_t>(first_maximum(sums))});
     }
     std::vector<Metric> all;
@@ -246,14 +276,18 @@ class LmEval : public Task {
       if (const auto it = columns.find(wanted.name); it != columns.end())
         all.push_back(mean_of(wanted.name, it->second, ready));
       else
-        all.push_back(of_answers(wanted.name, answers, ready));
+        all.push_back(of_answers(wanted, answers, ready));
     for (auto& m : all) m.higher_is_better = m.name != "brier_score";
     return all;
   }
 
-  Metric of_answers(const std::string& name, const std::vector<Answer>& answers,
+  Metric of_answers(const MetricChoice& wanted, const std::vector<Answer>& answers,
                     const Prepared& ready) const {
-    auto* aggregate = name == "f1" ? f1_score : name == "mcc" ? matthews : nullptr;
+    const auto& name = wanted.name;
+    auto* aggregate = name == "f1" && wanted.class_mean ? class_mean_f1
+                      : name == "f1"                    ? f1_score
+                      : name == "mcc"                   ? matthews
+                                                        : nullptr;
     if (!aggregate) unknown(name);
     auto m = blank(name, ready);
     m.value = aggregate(answers);
@@ -325,10 +359,12 @@ class LmEval : public Task {
         if (wanted.name != "exact_match" && wanted.name != "f1") unknown(wanted.name);
         std::vector<double> values;
         for (size_t i = 0; i < texts.size(); ++i) {
-          const auto text = filtered(chain, texts[i], rules);
+          const auto text = filtered(chain, texts[i], rules, ready.questions[i].names);
           const auto& references = ready.questions[i].references;
-          values.push_back(wanted.name == "f1" ? word_f1(text, references)
-                                               : exact_match(wanted, text, references));
+          values.push_back(
+              wanted.name == "f1"                 ? word_f1(text, references)
+              : task_.results == "hendrycks_math" ? math_match(text, references)
+                                                  : exact_match(wanted, text, references));
         }
         const bool plain = task_.filters.size() == 1;
         all.push_back(mean_of(plain ? wanted.name : wanted.name + "," + chain.name, values, ready));
@@ -337,6 +373,7 @@ class LmEval : public Task {
   }
 
   Prompts prompts_;
+  PromptForm form_;
   const TaskDefinition& task_;
   std::string label_, tokenizer_;
   int64_t limit_, window_;

@@ -69,10 +69,11 @@ std::vector<int64_t> right_choices(const Value& label, const std::vector<std::st
 }  // namespace
 
 Prompts::Prompts(TaskDefinition definition, int64_t shots, const std::string& documents,
-                 const std::string& fewshot_documents)
+                 const std::string& fewshot_documents, PromptForm form)
     : task_(std::move(definition)),
       shots_(shots < 0 ? task_.fewshot : shots),
-      documents_(documents.empty() ? task_.documents : documents) {
+      documents_(documents.empty() ? task_.documents : documents),
+      form_(std::move(form)) {
   const auto file = task_.file.string();
   if (documents_.empty())
     fail(
@@ -95,19 +96,44 @@ Prompts::Prompts(TaskDefinition definition, int64_t shots, const std::string& do
         file, task_.examples);
 }
 
+std::vector<Value> Prompts::rows_of(const std::string& file, int64_t limit) const {
+  auto rows = read_documents_of(file, limit);
+  if (!task_.made) return rows;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    try {
+      rows[i] = task_.made(rows[i]);
+    } catch (const Error& e) {
+      fail("{}, document {}: {}", file, i, e.what());
+    }
+  }
+  return rows;
+}
+
 std::vector<Question> Prompts::questions(int64_t limit, const DocumentRules& rules) const {
   if (task_.wikitext) return pages(limit);
   std::vector<Question> all;
-  const auto documents = read_documents_of(documents_, limit);
+  const auto documents = rows_of(documents_, limit);
   std::vector<Value> examples;
   if (!examples_.empty())
-    examples = read_documents_of(examples_, 0);
+    examples = rows_of(examples_, 0);
   else if (shots_ > 0)
     examples = task_.fewshot_samples.list();
+  if (shots_ > 0 && !task_.example_numbers.empty()) {
+    std::vector<Value> some;
+    for (const auto i : task_.example_numbers) {
+      if (i >= static_cast<int64_t>(examples.size()))
+        fail("{}: fewshot_indices names document {} of {}", task_.file.string(), i,
+             examples.size());
+      some.push_back(examples[static_cast<size_t>(i)]);
+    }
+    examples = std::move(some);
+  }
   PythonRandom random(kFewshotSeed);  // one stream for the whole task
   for (size_t i = 0; i < documents.size(); ++i) {
     try {
-      const auto before = shots_ > 0 ? examples_for(documents[i], examples, rules, random) : "";
+      auto before = opening(documents[i]);
+      if (shots_ > 0)
+        for (const auto* e : examples_for(documents[i], examples, rules, random)) show(*e, before);
       all.push_back(question(documents[i], before));
     } catch (const Error& e) {
       fail("{}, document {}: {}", documents_, i, e.what());
@@ -157,7 +183,7 @@ int64_t Prompts::count() const {
 }
 
 /// The versions' samplers: lm_eval/api/samplers.py of 0.4.9.1 and 0.4.13.
-std::string Prompts::examples_for(const Value& document, const std::vector<Value>& from,
+std::vector<const Value*> Prompts::examples_for(const Value& document, const std::vector<Value>& from,
                                   const DocumentRules& rules, PythonRandom& random) const {
   const bool redraws = rules.own == DocumentRules::Own::Redrawn;
   const bool drops = !redraws || task_.names_own_split;
@@ -191,54 +217,106 @@ std::string Prompts::examples_for(const Value& document, const std::vector<Value
   else
     examples = without_own(task_.first_examples ? first(pool, wanted) : drawn(pool, wanted));
   if (redraws && static_cast<int64_t>(examples.size()) < shots_) examples = drawn(others, shots_);
-  std::string out;
-  for (const auto* e : examples) out += shown(*e);
-  return out;
+  return examples;
+}
+
+/// The system's instruction and the task's description.
+std::vector<Message> Prompts::opening(const Value& document) const {
+  const auto description =
+      task_.description.given() ? python_str(task_.description.text_of(document, false)) : "";
+  const auto system = delimited(form_.system, description, task_.fewshot_delimiter);
+  if (system.empty()) return {};
+  return {{"system", system}};
+}
+
+/// The turns as the model gets them. continues: the last one is an answer that is begun.
+std::string Prompts::rendered(std::vector<Message> messages, bool continues) const {
+  if (!form_.chat) return as_text(messages);
+  if (!form_.multiturn) messages = in_one_turn(std::move(messages));
+  return form_.chat->render(messages, !continues);
 }
 
 /// An example with its answer and what stands behind it.
-std::string Prompts::shown(const Value& document) const {
-  const bool choices = task_.choice.given();
+void Prompts::show(const Value& document, std::vector<Message>& messages) const {
+  const auto& x = task_.example;
+  const bool choices = x.choice.given();
   const auto pick = [&](const Value& v) -> std::string {
     if (!choices || v.is_string() || v.is_null()) return python_str(v);
-    const auto all = task_.choice.list_of(document);
+    const auto all = x.choice.list_of(document);
     const auto named = named_choice(v, all);
     if (!named) fail("an example's answer {} is none of {} choices", python_str(v), all.size());
     return *named;
   };
-  const auto text = task_.text.text_of(document, choices);
-  auto out = text.is_int() ? pick(text) : python_str(text);
-  auto target = task_.target.target_of(document, choices);
+  const auto text = x.text.text_of(document, choices);
+  const auto question = text.is_int() ? pick(text) : python_str(text);
+  auto target = x.target.target_of(document, choices);
   if (target.is_list()) {
     if (target.list().empty()) fail("an empty list of answers");
     target = Value(python_str(Value(target.list().front())));
   }
   const auto answer = target.is_null() ? "" : pick(target);
-  return answer.empty() ? out : out + task_.target_delimiter + answer + task_.fewshot_delimiter;
+  const auto prefix = x.prefix.given() ? python_str(x.prefix.text_of(document, false)) : "";
+  const bool seam = prefix.empty() ? !answer.empty() : needs_delimiter(question, prefix);
+  messages.push_back({"user", question, seam ? x.target_delimiter : ""});
+  if (!answer.empty())
+    messages.push_back({"assistant", delimited(prefix, answer, " "), x.delimiter});
+  else if (!prefix.empty())
+    messages.push_back({"assistant", prefix});
 }
 
-Question Prompts::question(const Value& document, const std::string& examples) const {
+namespace {
+
+/// Choices that mc2_targets.labels calls true.
+std::vector<int64_t> true_ones(const Value& document) {
+  const auto* targets = document.find("mc2_targets");
+  const auto* labels = targets ? targets->find("labels") : nullptr;
+  if (!labels || !labels->is_list()) fail("has no list 'mc2_targets.labels'");
+  std::vector<int64_t> all;
+  for (size_t i = 0; i < labels->list().size(); ++i)
+    if (number_of(labels->list()[i]) == 1) all.push_back(static_cast<int64_t>(i));
+  return all;
+}
+
+std::vector<std::string> texts_at(const Value& document, const std::string& field) {
+  const auto* all = document.find(field);
+  if (!all || !all->is_list()) fail("has no list '{}'", field);
+  std::vector<std::string> texts;
+  for (const auto& t : all->list()) texts.push_back(python_str(t));
+  return texts;
+}
+
+}  // namespace
+
+Question Prompts::question(const Value& document, const std::vector<Message>& before) const {
   Question q;
   const bool choices = task_.choice.given();
-  auto before =
-      task_.description.given() ? python_str(task_.description.text_of(document, false)) : "";
-  before += examples;
   const auto text = task_.text.given() ? task_.text.text_of(document, choices) : Value("");
+  const auto prefix =
+      task_.prefix.given() ? python_str(task_.prefix.text_of(document, false)) : "";
   if (task_.output_type == "multiple_choice") {
-    q.contexts = {before};
-    add_choices(q, document, text);
+    add_choices(q, document, text, before, prefix);
     return q;
   }
-  q.contexts = {before + (text.is_int() && choices ? "" : python_str(text))};
+  if (task_.output_type != "loglikelihood_rolling") {
+    auto messages = before;
+    const auto asked = text.is_int() && choices ? "" : python_str(text);
+    messages.push_back(
+        {"user", asked, needs_delimiter(asked, prefix) && !prefix.empty() ? task_.target_delimiter
+                                                                         : ""});
+    if (!prefix.empty()) messages.push_back({"assistant", prefix});
+    q.contexts = {rendered(std::move(messages), !prefix.empty())};
+  }
   const auto target = task_.target.target_of(document, choices);
   if (task_.output_type == "generate_until") {
     add_references(q, document, target);
+    for (const auto& chain : task_.filters)
+      for (const auto& step : chain.steps)
+        if (step.function == "multi_choice_regex") q.names = texts_at(document, "choices");
     return q;
   }
   // A plain log-likelihood has no delimiter (lm_eval/api/task.py).
   q.continuations = {python_str(target)};
-  if (task_.output_type == "loglikelihood_rolling")
-    q.references = q.continuations, q.contexts.clear();
+  if (task_.output_type == "loglikelihood_rolling") q.references = q.continuations;
   return q;
 }
 
@@ -261,25 +339,41 @@ void Prompts::add_references(Question& q, const Value& document, const Value& ta
     for (const auto& t : target.list()) q.references.push_back(python_str(t));
 }
 
-void Prompts::add_choices(Question& q, const Value& document, const Value& text) const {
+void Prompts::add_choices(Question& q, const Value& document, const Value& text,
+                          const std::vector<Message>& before, const std::string& prefix) const {
   const auto choices = task_.choice.list_of(document);
   const auto target = task_.target.target_of(document, true);
   for (const auto& c : choices) {
     q.characters.push_back(static_cast<int64_t>(text::count_chars(c)));
     q.bytes.push_back(static_cast<int64_t>(c.size()));
   }
-  const auto before = q.contexts.front();
+  // In a chat an answer begins a turn, unless one is begun that does not end in a blank.
+  const auto written = task_.prefix.written();
+  const bool seam = !form_.chat || (task_.prefix.given() && text::rstrip(written) == written);
+  const auto delimiter = seam ? task_.target_delimiter : "";
+  const auto context = [&](const std::string& asked, bool delimits) {
+    auto messages = before;
+    const bool between = delimits && !prefix.empty() && needs_delimiter(asked, prefix);
+    messages.push_back({"user", asked, between ? task_.target_delimiter : ""});
+    if (!prefix.empty()) messages.push_back({"assistant", prefix});
+    return rendered(std::move(messages), !prefix.empty());
+  };
   if (text.is_int()) {  // several contexts, one continuation: the text is the answer's number
-    q.contexts.clear();
     for (const auto& c : choices) {
-      q.contexts.push_back(before + c);
-      q.continuations.push_back(task_.target_delimiter + python_str(target));
+      q.contexts.push_back(context(c, false));
+      q.continuations.push_back(delimiter + python_str(target));
     }
   } else {
-    q.contexts = {before + python_str(text)};
-    for (const auto& c : choices) q.continuations.push_back(task_.target_delimiter + c);
+    q.contexts = {context(python_str(text), true)};
+    for (const auto& c : choices) q.continuations.push_back(delimiter + c);
   }
-  q.right = right_choices(text.is_int() ? text : target, choices, q.label_beyond);
+  if (task_.results == "mc2")
+    q.right = true_ones(document);
+  else
+    q.right = right_choices(text.is_int() ? text : target, choices, q.label_beyond);
+  if (task_.results != "record") return;
+  q.references = texts_at(document, "answers");
+  q.names = texts_at(document, "entities");
 }
 
 }  // namespace bench

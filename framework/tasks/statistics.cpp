@@ -67,6 +67,16 @@ double f1_score(const std::vector<Answer>& answers) {
   return hit + wrong == 0 ? 0 : 2 * hit / (2 * hit + wrong);
 }
 
+double class_mean_f1(const std::vector<Answer>& answers) {
+  double sum = 0;
+  for (int64_t label = 0; label < 3; ++label) {
+    std::vector<Answer> binary;
+    for (const auto& a : answers) binary.push_back({a.gold == label, a.predicted == label});
+    sum += f1_score(binary);
+  }
+  return sum / 3;
+}
+
 double matthews(const std::vector<Answer>& answers) {
   std::map<int64_t, double> gold, predicted;
   double correct = 0;

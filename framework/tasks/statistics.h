@@ -29,6 +29,8 @@ struct Answer {
 };
 /// F1 of class 1, and the largest of both directions does not matter: sklearn's binary f1_score.
 double f1_score(const std::vector<Answer>& answers);
+/// The mean of the F1 of the classes 0, 1 and 2, each against the others.
+double class_mean_f1(const std::vector<Answer>& answers);
 /// Matthews' correlation for any number of classes (sklearn's formula); 0 where it is undefined.
 double matthews(const std::vector<Answer>& answers);
 

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 Value load_task_yaml(const std::string& yaml, const fs::path& file) {
   const auto text =
-      text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+[\\w.]+)").sub(yaml, "\\1\\2\"\\3\"");
+      text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+)\"?([\\w.]+)\"?")
+          .sub(yaml, "\\1\\2\"\\3\\4\"");
   auto value = load_yaml(text, file.string());
   if (!value.is_map()) fail("{}: is no task: a mapping is needed", file.string());
   return value;

@@ -1,5 +1,6 @@
 // Criteria and allocators of convolutional networks on hand-made layers.
 #include "by_hand.h"
+#include "measure/channel_activity.h"
 #include "measure/normalize.h"
 #include "walk/schedule.h"
 #include "tiny_vision.h"
@@ -55,6 +56,57 @@ TEST_CASE("group norms by hand: members, reductions, normalisers", "[cnn]") {
   CHECK(near(units("l2_filter", {}, p), at::tensor({std::sqrt(5.0), 3.0})));
 }
 
+TEST_CASE("group norms by hand: the last member, biases, higher powers, ranks", "[cnn]") {
+  Pair p;
+  p.writer.bias = at::tensor({0.5f, 1.0f});
+  Tensor beta = at::tensor({3.0f, -1.0f});
+  p.group.followers.push_back({&beta, Follower::Affine});
+  CHECK(near(units("group_norm", {{"members", "last"}, {"normalizer", "none"}}, p),
+             at::tensor({4.0, 1.0})));
+  // The sum without biases is 9.25, 14; they add 0.25 + 9 and 1 + 1.
+  Value::Map biased{{"members", "sum"}, {"normalizer", "none"}, {"bias", true}};
+  CHECK(near(units("group_norm", biased, p), at::tensor({18.5, 16.0})));
+  // Five members: two layers, a bias, scale and shift.
+  Value::Map meant{{"members", "mean"}, {"normalizer", "none"}, {"bias", true}};
+  CHECK(near(units("group_norm", meant, p), at::tensor({18.5 / 5, 16.0 / 5})));
+  CHECK(near(units("group_norm", {{"p", 3}, {"members", "first"}, {"normalizer", "none"}}, p),
+             at::tensor({9.0, 27.0})));
+  CHECK(near(units("lamp", {{"p", 1}, {"members", "first"}}, p), at::tensor({0.5, 1.0})));
+  const auto scores = at::tensor({4.0, 1.0, 3.0, 2.0});
+  CHECK(near(normalized(scores, "sentinel", 0.5), scores / 3));
+  CHECK(near(normalized(scores, "sentinel", 0.1), scores));
+  CHECK(near(normalized(scores, "standardization"), (scores - 1) / 3));
+  CHECK(error_of([&] { normalized(scores, "sentinel", 1); }).find("no score of rank") !=
+        std::string::npos);
+  CHECK(error_of([] { criterion("group_norm", {{"normalizer", "median"}}); }).find("normalizer") !=
+        std::string::npos);
+}
+
+TEST_CASE("OBD-C and activations by hand", "[cnn]") {
+  const Pair p;
+  Stats stats;
+  for (const auto* l : {&p.writer, &p.reader}) {
+    auto& m = stats.put<GradientMoments>(*l, need<GradientMoments>());
+    for (int i = 0; i < 3; ++i) m.on_gradient(at::ones_like(l->matrix()) * 2, 1);
+  }
+  // Three samples are two batches of two: F = 12 / 2; only the writer counts.
+  CHECK(near(units("obdc", {{"normalizer", "none"}, {"batch", 2}}, p, stats),
+             at::tensor({30.0, 54.0})));
+  stats.put<ChannelActivity>(p.reader, need<ChannelActivity>(int64_t{0}))
+      .add(matrix({{1, -2}, {3, 0}}));
+  CHECK(near(units("activation", {{"normalizer", "none"}}, p, stats), at::tensor({4.0, 2.0})));
+  Layer conv;
+  conv.name = "conv", conv.weight = at::ones({1, 2, 3, 3});
+  ChannelActivity seen(conv, 0);
+  seen.add(at::cat({at::full({2, 1, 4, 4}, -2.f), at::full({2, 1, 4, 4}, 0.5f)}, 1));
+  CHECK(near(seen.activity(), at::tensor({2.0, 0.5})));
+  Group written{"g", "channel"};
+  Layer writer = layer("w", {{1, 1}, {1, 1}});
+  written.units = 2, written.slices = {{&writer, Slice::Out}};
+  CHECK(error_of([&] { criterion("activation")->units(written, stats); })
+            .find("no layer reads its units") != std::string::npos);
+}
+
 TEST_CASE("gradients of a group by hand: Taylor and the diagonal Fisher", "[cnn]") {
   const Pair p;
   Stats stats;
@@ -85,6 +137,15 @@ TEST_CASE("FPGM: the filter in the middle is the most replaceable", "[cnn]") {
   g.units = 3;
   g.slices = {{&l, Slice::Out}};
   CHECK(near(criterion("fpgm")->units(g, Stats()), at::tensor({15.0, 10.0, 15.0})));
+  // A third is set aside by its norm: it stays, and the others have one neighbour each.
+  const auto rest = criterion("fpgm", {{"set_aside", 0.34}})->units(g, Stats());
+  CHECK(near(rest.slice(0, 1), at::tensor({5.0, 5.0})));
+  CHECK(rest[0].item<double>() > 5);
+  // Of |w|^1 the distances are those of the weights here, of squares they are not.
+  CHECK(near(criterion("fpgm", {{"form", "group"}, {"p", 1}})->units(g, Stats()),
+             at::tensor({15.0, 10.0, 15.0})));
+  CHECK(near(criterion("fpgm", {{"form", "group"}, {"members", "first"}})->units(g, Stats())[0],
+             at::tensor(std::hypot(9.0, 16.0) + std::hypot(36.0, 64.0))));
 }
 
 TEST_CASE("allocators: counts of uniform+, ERK, ER and LAMP by hand", "[cnn]") {

@@ -138,3 +138,32 @@ TEST_CASE("jinja: what costs too much is said, not waited for", "[jinja]") {
     CHECK(contains(problem(hungry), "takes too long"));
   }
 }
+
+TEST_CASE("jinja: chat templates as transformers renders them", "[jinja]") {
+  // Recorded with jinja2 3.1.6: trim_blocks, lstrip_blocks, loop controls, the default Undefined.
+  std::ifstream in(root() / "tests/golden/chat_templates.jsonl");
+  std::string line;
+  int cases = 0;
+  for (; std::getline(in, line); ++cases) {
+    auto document = *load_yaml(line, "chat_templates.jsonl").find("messages");
+    const auto record = load_yaml(line, "chat_templates.jsonl");
+    Value names{Value::Map{}};
+    names.set("messages", std::move(document));
+    names.set("add_generation_prompt", *record.find("add_generation_prompt"));
+    names.set("bos_token", "<s>");
+    names.set("eos_token", "</s>");
+    INFO(line);
+    const auto render = [&] {
+      return Template(record.find("template")->string(), "chat", Template::Style::Chat)
+          .render(names);
+    };
+    if (record.find("text")->is_null())
+      CHECK(!error_of(render).empty());
+    else
+      CHECK(render() == record.find("text")->string());
+  }
+  CHECK(cases == 24);
+  // What chat templates have is not there in a task's.
+  CHECK(contains(problem("{% break %}"), "break"));
+  CHECK(contains(problem("{{ missing }}"), "missing"));
+}

@@ -44,7 +44,8 @@ Method method_of(const Json& record, bool reference_ties) {
   if (original) name = "grasp";
   const bool train = original ? p.value("mode", "") == "train" : p.at("train_mode").get<bool>();
   if (name == "snip" || name == "grasp") s.set("mode", train ? "train" : "eval");
-  if (name == "synflow") s.set("dtype", record.value("dtype", "float32"));
+  if (name == "synflow" || name == "snip" || name == "grasp")
+    s.set("dtype", record.value("dtype", "float32"));
   if (original) s.set("temperature", p.at("T").get<double>());
   Value ties{Value::Map{}};
   if (reference_ties) ties.set("ties", "reference");
@@ -98,8 +99,6 @@ void verify_before_training(Run& run, const fs::path& file, const Json& record) 
   const auto method = record.at("method").get<std::string>();
   const bool original = method == "grasp_original";
   auto data = original ? by_class(run, record) : vision_batches(run, record);
-  if (record.value("dtype", "float32") == std::string("float64") && method != "synflow")
-    return run.skip("before training " + method, file, "float64 is an option of synflow alone");
   double worst = 0;
   const auto how = method_of(record, !original);
   compare_scores(*model, how, data, theirs, worst);

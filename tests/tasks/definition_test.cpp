@@ -149,8 +149,8 @@ TEST_CASE("tasks: mistakes are sentences with file and key", "[tasks]") {
   CHECK(contains(problem("task: t\ndataset_path: d.jsonl\noutput_type: multiple_choise\n"),
                  "multiple_choice"));
   CHECK(
-      contains(problem(kPlain + "filter_list: [{name: x, filter: [{function: majority_vote}]}]\n"),
-               "majority_vote"));
+      contains(problem(kPlain + "filter_list: [{name: x, filter: [{function: scale_it}]}]\n"),
+               "scale_it"));
   CHECK(contains(problem(kPlain + "generation_kwargs: {do_sample: true}\n"), "greedy"));
   CHECK(contains(problem(kPlain, 4), "5 examples are needed where 3"));
   CHECK(contains(problem("include: t.yaml\n"), "includes itself"));
@@ -173,6 +173,14 @@ TEST_CASE("tasks: filters and answers", "[tasks]") {
   const FilterChain number{"n", {{"regex", "#### (\\-?[0-9\\.\\,]+)"}, {"take_first"}}};
   CHECK(filtered(number, "so #### 1,234. And #### 5") == "1,234.");
   CHECK(filtered(number, "none") == "[invalid]");
+  FilterStep letter{"multi_choice_regex", "(\\([A-Z]\\))"};
+  letter.ignore_case = letter.ignore_punctuation = true;
+  const FilterChain flan{"f", {letter}};
+  const std::vector<std::string> choices{"Guilty", "Guilty of it.", "None"};
+  CHECK(filtered(flan, "I say (B) or (A)", {}, choices) == "(B)");
+  CHECK(filtered(flan, "It is guilty, of it!", {}, choices) == "(B)");
+  CHECK(filtered(flan, "so: C", {}, choices) == "(C)");
+  CHECK(filtered(flan, "hm", {}, choices) == "[invalid]");
   FilterStep last{"regex", "(-?[$0-9.,]{2,})|(-?[0-9]+)"};
   last.group = -1;
   CHECK(filtered({"f", {last}}, "7 and 12") == "12");
