@@ -16,8 +16,8 @@ std::vector<Stop> stops(int64_t block_count, Propagation order, const std::vecto
 
 /// Goes through the model stop by stop. `data` stands before each stop's scope when it is visited
 /// (its hidden states as the model left them so far), unless it has no batches: then nothing is
-/// measured and nothing runs. Pruning, stages, studies and verification share it; residency (which
-/// blocks are on the device) will live in it and cannot change a bit of what is visited.
+/// measured and nothing runs. Pruning, stages, studies and verification share it. Where weights are
+/// while nobody reads them is not its matter (core/residency.h).
 /// progress(done, of) is called as stops are finished.
 void walk(Model& model, Calibration& data, const std::vector<Stop>& stops,
           const std::function<void(const Stop&)>& visit,

@@ -23,3 +23,10 @@ TEST_CASE("verify runs recorded configurations", "[parity]") {
   CHECK(failed.code == 1);
   CHECK(contains(failed.output, "cases.jsonl bad FAILED"));
 }
+
+TEST_CASE("a fresh clone replays the recorded results that are shipped", "[parity]") {
+  const Ran ran = run("verify " + (root() / "tests/parity/recorded").string());
+  INFO(ran.output);
+  CHECK(ran.code == 0);
+  CHECK(!contains(ran.output, "FAILED"));
+}

@@ -2,7 +2,10 @@
 # A checkpoint of a real size, pruned by four methods inside a memory limit and without one: the
 # hashes must agree. Prints a table: peak memory and seconds of each phase.
 #
-#   tests/scale/check.sh 1b|7b [FOLDER]     FOLDER holds the model and the databases (16 GB for 7b)
+#   tests/scale/check.sh 1b|7b [FOLDER [METHOD...]]
+#
+# FOLDER (default: /var/tmp/prunebench-scale) holds the model, the databases and the scratch files
+# (45 GB for 7b). METHOD: wanda, wanda_2of4, sparsegpt, mini_llm; default: all.
 #
 # The limit (2 GiB for 1b, 6 GiB for 7b) is a control group's, of either version, where one can be
 # made here; where not, the sampled peak of anonymous memory (RssAnon) is held against it.
@@ -10,10 +13,11 @@ set -euo pipefail
 size=${1:-1b}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${2:-/var/tmp/prunebench-scale}
+only=" ${*:3} "
 case $size in
   1b) limit=$((2 << 30)) ;;
   7b) limit=$((6 << 30)) ;;
-  *) sed -n '2,9p' "$0"; exit 2 ;;
+  *) sed -n '2,12p' "$0"; exit 2 ;;
 esac
 mkdir -p "$folder"
 export BENCH_SCRATCH=$folder
@@ -73,13 +77,14 @@ run() {
   echo $((peak / 1024))
 }
 
-numbers() { "$here/bench" show 1 --db "$1" | grep -E '^  (load|prune|evaluate) ' | awk '{printf " %s %.0f s %s MiB,", $1, $2, $6}'; }
+numbers() { "$here/bench" show 1 --db "$1" | grep -E '^  (load|prune|evaluate) .*peak RSS' | awk '{printf " %s %.0f s %s MiB,", $1, $2, $6}'; }
 hashes() { "$here/bench" show 1 --db "$1" | grep -E '^  (mask|pruned_weights|weights)  '; }
 
 limited=$(group)
 echo "limit $((limit >> 20)) MiB: ${limited:-sampled, no control group can be made here}"
 status=0
 while read -r name words; do
+  [ "$only" = "  " ] || [[ "$only" = *" $name "* ]] || continue
   # shellcheck disable=SC2086
   free=$(run "$folder/$size-$name.db" "" $words residency=whole)
   # shellcheck disable=SC2086
