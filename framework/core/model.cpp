@@ -80,7 +80,8 @@ bool merge_factors(Model& model) {
 
 Snapshot::Snapshot(Model& model) {
   for (auto& t : model.tensors()) tensors_.push_back(*t.tensor);
-  for (const Layer* l : model.layers()) layers_.push_back({l->weight, l->mask, l->format, l->low_rank});
+  for (const Layer* l : model.layers())
+    layers_.push_back({l->weight, l->mask, l->format, l->low_rank});
 }
 
 void Snapshot::restore(Model& model) const {
