@@ -8,8 +8,8 @@
 namespace bench {
 
 /// How a quantised weight is stored: weight = scale * (level - zero) in float32, levels are whole
-/// numbers from 0 to 2^bits - 1. In memory the weight stays what the levels mean, rounded to its type
-/// where that is narrower.
+/// numbers from 0 to 2^bits - 1. In memory the weight stays what the levels mean, rounded to its
+/// type where that is narrower.
 struct Format {
   int64_t bits = 0;
   int64_t group = 0;       // columns that share a scale; 0: all of a row
@@ -64,8 +64,8 @@ struct Layer {
   Tensor matrix() const { return at_least_float(flat()); }
   /// Weight and factors as one matrix: what the layer does to x.
   Tensor whole() const {
-    return low_rank.u.defined() ? matrix() + at_least_float(low_rank.u).mm(at_least_float(low_rank.v))
-                                : matrix();
+    if (!low_rank.u.defined()) return matrix();
+    return matrix() + at_least_float(low_rank.u).mm(at_least_float(low_rank.v));
   }
   /// Numbers that are stored and multiplied with, masked ones included, without the bias.
   int64_t parameters() const;

@@ -80,14 +80,15 @@ bool merge_factors(Model& model) {
 
 Snapshot::Snapshot(Model& model) {
   for (auto& t : model.tensors()) tensors_.push_back(*t.tensor);
-  for (const Layer* l : model.layers()) layers_.push_back({l->mask, l->format, l->low_rank});
+  for (const Layer* l : model.layers())
+    layers_.push_back({l->weight, l->mask, l->format, l->low_rank});
 }
 
 void Snapshot::restore(Model& model) const {
   size_t k = 0;  // first, since a layer's factors are tensors of the model
   for (Layer* l : model.layers()) {
     const auto& of = layers_.at(k++);
-    l->mask = of.mask, l->format = of.format, l->low_rank = of.low_rank;
+    l->weight = of.weight, l->mask = of.mask, l->format = of.format, l->low_rank = of.low_rank;
   }
   const auto all = model.tensors();
   require(all.size() == tensors_.size(), "a snapshot belongs to its model");

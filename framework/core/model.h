@@ -94,6 +94,7 @@ class Snapshot {
 
  private:
   struct Of {
+    Tensor weight;  // of one that is all factors it is no tensor of the model
     Tensor mask;
     std::shared_ptr<const Format> format;
     LowRank low_rank;

@@ -67,6 +67,7 @@ BENCH_REGISTER(Stage, Repair, "repair",
                .doc =
                    "an update on the model as it stands, masks obeyed: quantisation behind "
                    "recovery, or alone",
+               .source = "Frantar and Alistarh 2022, arXiv 2208.11580", .year = 2022,
                .when = About::When::Any, .data = About::Data::Unlabelled);
 
 }  // namespace

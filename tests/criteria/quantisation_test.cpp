@@ -83,8 +83,14 @@ TEST_CASE("gptq with very many levels leaves weights as they are", "[quantisatio
 }
 
 TEST_CASE("gptq on a mask with very many levels is the obs repair", "[quantisation]") {
-  auto l = random_layer(8, 24), same = l;
-  const auto mask = at::rand({8, 24}) > 0.4;
+  auto l = random_layer(8, 24);
+  auto mask = at::rand({8, 24}) > 0.4;
+  // Scales are those of the weights before the repair, and what it moves must lie in their range.
+  for (const int64_t side : {0, 1}) {
+    l.weight.select(1, side).fill_(side ? 8 : -8);
+    mask.select(1, side).fill_(true);
+  }
+  auto same = l;
   const auto stats = with_gram(l, gram_of(24));
   repair(*update("gptq", {{"bits", Value(int64_t{16})}}), l, mask, stats);
   repair(*update("obs"), same, mask, stats);
