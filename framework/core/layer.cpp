@@ -26,7 +26,9 @@ Tensor Layer::operator()(const Tensor& x, const Tensor& which) const {
     return low_rank.alone ? y : y + linear_rows(in, w, {});
   }
   if (!is_conv()) return linear_rows(in, w, bias);
-  const auto convolve = [&](const Tensor& t) { return at::conv2d(t, as_type_of(w, t), as_type_of(bias, t), stride, padding); };
+  const auto convolve = [&](const Tensor& t) {
+    return at::conv2d(t, as_type_of(w, t), as_type_of(bias, t), stride, padding);
+  };
   const bool grad = at::GradMode::is_enabled() && (w.requires_grad() || in.requires_grad());
   return grad ? convolve(in) : imagewise(in, convolve);
 }

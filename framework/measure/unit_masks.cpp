@@ -108,6 +108,8 @@ void measure_gradients(Model& model, const std::vector<Member>& members,
       masks.push_back(at::ones({m.group->units}, m.reader->weight.options().dtype(at::kFloat))
                           .requires_grad_());
       hang_mask(borrowed, *m.group, *m.reader, masks.back());
+      borrowed.leaf(
+          m.reader->weight);  // else a first MLP, all of whose inputs are plain, has no graph
     }
     const auto g = torch::autograd::grad({model.loss(batch)}, masks);
     for (size_t i = 0; i < g.size(); ++i) rows[i].push_back(g[i].detach().cpu());

@@ -75,7 +75,8 @@ std::vector<std::string> distinct(std::vector<std::string> all) {
 
 Value hellaswag_document(const Value& d) {
   auto out = d;
-  const auto context = text_of(d, "ctx_a") + " " + text::capitalize(text_of(d, "ctx_b"));
+  const auto &first = text_of(d, "ctx_a"), &second = text_of(d, "ctx_b");
+  const auto context = first + " " + text::capitalize(second);
   out.set("query", cleaned(text_of(d, "activity_label") + ": " + context));
   std::vector<std::string> choices;
   for (const auto& e : texts_of(d, "endings")) choices.push_back(cleaned(e));

@@ -44,6 +44,8 @@ inline const std::vector<Case>& cases() {
       {"family-qwen2-moe", make_pattern(Pattern::Structured, {"expert"}), Propagation::Dense},
       {"family-vit", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::Dense},
       {"family-bert-mlm", make_pattern(Pattern::Structured, {"neuron"}), Propagation::Dense},
+      {"family-distilbert-cls", make_pattern(Pattern::Structured, {"neuron", "head"}),
+       Propagation::Dense},
       {"resnet20", make_pattern(Pattern::Unstructured), Propagation::Dense},
       {"resnet20", make_pattern(Pattern::Structured, {"channel"}), Propagation::Dense}};
   return all;
@@ -76,6 +78,7 @@ inline bool sees_images(const std::string& model) {
 }
 inline Input input_of(const Case& c) {
   if (c.model == "family-bert-mlm") return Input::MaskedText;
+  if (c.model == "family-distilbert-cls") return Input::LabelledText;
   return sees_images(c.model) ? Input::Images : Input::Text;
 }
 
@@ -90,6 +93,15 @@ inline bool accepts(const std::string& name, const Case& c) {
 }
 
 inline Calibration data_for(const Case& c, int64_t together) {
+  if (input_of(c) == Input::LabelledText) {
+    auto data = tiny_text(4, 24, together);
+    int64_t text = 0;
+    for (auto& b : data.batches) {
+      b.labels = (at::arange(b.count()) + text).remainder(2);
+      text += b.count();
+    }
+    return data;
+  }
   return sees_images(c.model) ? tiny_images(8) : tiny_text(4, 24, together);
 }
 
