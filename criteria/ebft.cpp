@@ -135,8 +135,11 @@ class Ebft : public Update {
     if (!vectors_)
       for (const auto& site : here.sites) {
         auto& l = site.layer;
-        all.push_back(
-            {&l.weight, at_least_float(l.weight.detach()).clone(), l.mask.reshape(l.weight.sizes()), {}, {}});
+        all.push_back({&l.weight,
+                       at_least_float(l.weight.detach()).clone(),
+                       l.mask.reshape(l.weight.sizes()),
+                       {},
+                       {}});
       }
     for (auto& t : here.model.tensors())
       if (t.parameter && t.tensor->defined() && t.tensor->dim() == 1 &&

@@ -75,10 +75,13 @@ class Grasp : public Criterion {
             dtype_key("float32")};
   }
   explicit Grasp(const Config& c)
-      : train_(c.get<std::string>("mode") == "train"), temperature_(c.get<double>("temperature")),
+      : train_(c.get<std::string>("mode") == "train"),
+        temperature_(c.get<double>("temperature")),
         wide_(c.get<std::string>("dtype") == "float64") {}
   Ranks accepts() const override { return {{.input = Input::Images}}; }
-  Needs needs() const override { return {need<GradientFlow>(int(train_), temperature_, int(wide_))}; }
+  Needs needs() const override {
+    return {need<GradientFlow>(int(train_), temperature_, int(wide_))};
+  }
   Tensor score(const View& view, const Stats& stats) const override {
     return stats.get<GradientFlow>(view.layer, needs().front())
         .score.slice(1, view.begin, view.end);

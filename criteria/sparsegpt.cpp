@@ -71,9 +71,8 @@ class Obs : public Update {
 };
 
 constexpr const char* kPaper = "Frantar and Alistarh 2023, arXiv 2301.00774";
-BENCH_REGISTER(Criterion, SparseGpt, "sparsegpt",
-               .doc = "W^2 over the conditional inverse Hessian", .source = kPaper, .year = 2023,
-               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, SparseGpt, "sparsegpt", .doc = "W^2 over the conditional inverse Hessian",
+               .source = kPaper, .year = 2023, .data = About::Data::Unlabelled);
 BENCH_REGISTER(Update, Obs, "obs",
                .doc = "spreads the error of removed weights over those to their right",
                .source = kPaper, .year = 2023, .data = About::Data::Unlabelled);

@@ -37,10 +37,9 @@ void measure(const Probe& p, Heard<Flow> heard) {
   std::vector<Tensor> scores;
   double largest = 0;
   for (size_t i = 0; i < g.size(); ++i) {
-    scores.push_back(
-        (g[i].defined() ? (g[i] * leaves.all[i]).abs() : at::zeros_like(leaves.all[i]))
-            .flatten(1)
-            .detach());
+    scores.push_back((g[i].defined() ? (g[i] * leaves.all[i]).abs() : at::zeros_like(leaves.all[i]))
+                         .flatten(1)
+                         .detach());
     largest = std::max(largest, scores.back().max().item<double>());
   }
   // Scores are float32 from here on: a common factor keeps products of float64 in its range.
@@ -55,9 +54,7 @@ const Pass& Flow::pass() {
 
 class SynFlow : public Criterion {
  public:
-  static Schema schema() {
-    return {dtype_key("float64")};
-  }
+  static Schema schema() { return {dtype_key("float64")}; }
   explicit SynFlow(const Config& c) : wide_(c.get<std::string>("dtype") == "float64") {}
   Needs needs() const override { return {need<Flow>(int(wide_))}; }
   Tensor score(const View& view, const Stats& stats) const override {

@@ -288,14 +288,15 @@ class Merging {
       all.push_back({query.integer(0), query.text(1), query.text(3), query.real(2)});
     for (const auto& p : all) {
       if (known_past(p.base, p.finished, p.worker)) continue;
-      auto same = db_.prepare(
-          "SELECT 1 FROM main.trial WHERE id = ?1 AND finished = ?2 AND worker = ?3");
+      auto same =
+          db_.prepare("SELECT 1 FROM main.trial WHERE id = ?1 AND finished = ?2 AND worker = ?3");
       if (same.with(p.base, p.finished, p.worker).step()) continue;  // here it counts
       auto count = db_.prepare("SELECT count(*) FROM main.trial WHERE id GLOB ?1 || '~*'");
       count.with(p.base).step();
       const auto id = fmt::format("{}~{}", p.base, count.integer(0) + 1);
-      db_.prepare("UPDATE main.trial SET id = '|' || id WHERE id = (SELECT id FROM other.trial "
-                  "WHERE number = ?1)")
+      db_.prepare(
+             "UPDATE main.trial SET id = '|' || id WHERE id = (SELECT id FROM other.trial "
+             "WHERE number = ?1)")
           .with(p.number)
           .run();
       const auto number = next_number();

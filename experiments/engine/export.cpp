@@ -73,18 +73,16 @@ void write_note(const Recorded& r, const PrunedModel& pruned, const fs::path& fo
                                  {"certificate", pruned.certificate.text()},
                                  {"config", r.trial.config}};
   for (const auto& m : r.outcome.metrics)
-    note["metrics"].push_back({{"task", m.task},
-                               {"protocol", m.protocol},
-                               {"name", m.name},
-                               {"value", m.value}});
+    note["metrics"].push_back(
+        {{"task", m.task}, {"protocol", m.protocol}, {"name", m.name}, {"value", m.value}});
   std::ofstream out(folder / "prunebench.json");
   out << note.dump(2) << "\n" << std::flush;
   if (!out) fail("{}: cannot be written", (folder / "prunebench.json").string());
 }
 
 /// Every tensor must come back bit for bit, the masks must hold, the metrics must be the trial's.
-Rescored check(const Recorded& r, PrunedModel& pruned, const std::string& weights,
-               bool factors, const fs::path& folder) {
+Rescored check(const Recorded& r, PrunedModel& pruned, const std::string& weights, bool factors,
+               const fs::path& folder) {
   {
     auto checkpoint = read_checkpoint(folder);
     checkpoint.compute = pruned.loaded->checkpoint.compute;
@@ -101,9 +99,10 @@ Rescored check(const Recorded& r, PrunedModel& pruned, const std::string& weight
   // Sums over fewer terms, and zeros among them, round differently in the last bit; a product is
   // rounded in other places than its two factors.
   if (!(compared.worst <= (factors ? 1e-5 : 1e-6)))
-    fail("export: the folder does not score as trial {} did:\n{}this machine may compute other "
-         "bits than the one that recorded it; 'bench run' the trial here, then export it",
-         r.trial.id.substr(0, 16), compared.text);
+    fail(
+        "export: the folder does not score as trial {} did:\n{}this machine may compute other "
+        "bits than the one that recorded it; 'bench run' the trial here, then export it",
+        r.trial.id.substr(0, 16), compared.text);
   return compared;
 }
 
@@ -158,8 +157,10 @@ int export_trial(const Arguments& words_in) {
         "{}: trial {} as a {} folder\n{}read again: weights equal bit for bit, worst metric off by "
         "{:.1e}\n",
         printable(folder.string()), r.trial.id.substr(0, 16),
-        compact ? "compact" : padded ? "padded" : "Hugging Face", compared.text,
-        compared.worst);
+        compact  ? "compact"
+        : padded ? "padded"
+                 : "Hugging Face",
+        compared.text, compared.worst);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(partial, ignored);

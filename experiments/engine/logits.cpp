@@ -109,15 +109,16 @@ std::vector<SafetensorsFile::Entry> entries_of(const std::vector<Sequence>& rows
   const auto length = [](const Sequence& r) { return static_cast<int64_t>(r.size()); };
   const auto first = length(rows.front());
   if (std::all_of(rows.begin(), rows.end(), [&](auto& r) { return length(r) == first; }))
-    return {{"input_ids", at::kLong, {n, first}},
-            {"logits", at::kFloat,
-             whole ? std::vector<int64_t>{n, vocabulary}
-                   : std::vector<int64_t>{n, first, vocabulary}}};
+    return {
+        {"input_ids", at::kLong, {n, first}},
+        {"logits", at::kFloat,
+         whole ? std::vector<int64_t>{n, vocabulary} : std::vector<int64_t>{n, first, vocabulary}}};
   std::vector<SafetensorsFile::Entry> entries;
   for (size_t r = 0; r < rows.size(); ++r)
     entries.push_back({fmt::format("input_ids.{}", r), at::kLong, {length(rows[r])}});
   for (size_t r = 0; r < rows.size(); ++r)
-    entries.push_back({fmt::format("logits.{}", r), at::kFloat, {whole ? 1 : length(rows[r]), vocabulary}});
+    entries.push_back(
+        {fmt::format("logits.{}", r), at::kFloat, {whole ? 1 : length(rows[r]), vocabulary}});
   return entries;
 }
 
@@ -135,7 +136,9 @@ int logits(const Arguments& a) {
   const auto loaded = language_model(words.arguments().at(0), words.get("--dtype", "float32"));
   auto next = logits_of(*loaded.model, rows, 0, file);
   const auto vocabulary = next.size(1);
-  SafetensorsFile written(out, entries_of(rows, vocabulary, loaded.model->input() == Input::LabelledText), {{"model", words.arguments().at(0)}});
+  SafetensorsFile written(
+      out, entries_of(rows, vocabulary, loaded.model->input() == Input::LabelledText),
+      {{"model", words.arguments().at(0)}});
   for (const auto& r : rows) written.append(at::tensor(r, at::kLong));
   for (size_t r = 0; r < rows.size(); ++r) {  // one row in memory at a time
     if (r > 0) next = logits_of(*loaded.model, rows, r, file);

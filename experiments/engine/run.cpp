@@ -77,8 +77,7 @@ int print_report(const std::string& db) {
   std::cout.flush();
   const pid_t pid = fork();
   if (pid == 0) {
-    execl(front.c_str(), front.c_str(), "report", "--db", db.c_str(),
-          static_cast<char*>(nullptr));
+    execl(front.c_str(), front.c_str(), "report", "--db", db.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
   int status = 0;
@@ -136,10 +135,11 @@ int run(const Arguments& a) {
       result.failed_tasks ? " with " + count_of(result.failed_tasks, "failed task") : "";
   const auto stale =
       result.stale ? fmt::format(", {} measured again", result.stale) : std::string();
-  std::cerr << fmt::format("{} trials: {} done{} ({} before{}), {} failed; {} duplicates dropped; "
-                           "{}\n",
-                           planned.trials.size(), result.done, tasks, result.already, stale,
-                           result.failed, planned.duplicates, printable(request.options.db));
+  std::cerr << fmt::format(
+      "{} trials: {} done{} ({} before{}), {} failed; {} duplicates dropped; "
+      "{}\n",
+      planned.trials.size(), result.done, tasks, result.already, stale, result.failed,
+      planned.duplicates, printable(request.options.db));
   tell_failures(result, a);
   const int printed = request.report ? print_report(request.options.db) : 0;
   return result.failed + result.failed_tasks > 0 ? 1 : printed;

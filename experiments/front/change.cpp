@@ -13,8 +13,8 @@ namespace {
 std::string existing(const Options& options) {
   auto path = options.get("--db", "out/bench.db");
   if (!std::filesystem::exists(path))
-    throw Usage(fmt::format("{}: there is no database {}; give another one with --db", options.verb,
-                            path));
+    throw Usage(
+        fmt::format("{}: there is no database {}; give another one with --db", options.verb, path));
   return path;
 }
 
@@ -65,9 +65,9 @@ int remove_trials(const Options& options) {
 int merge_databases(const Options& options) {
   const std::vector<std::string> from(options.arguments.begin() + 1, options.arguments.end());
   const auto m = merge(options.arguments.front(), from);
-  print(fmt::format("{} trials of {} database{}: {} new, {} finished that were not, {} that differ\n",
-                    m.trials, from.size(), from.size() == 1 ? "" : "s", m.added, m.completed,
-                    m.differing));
+  print(fmt::format(
+      "{} trials of {} database{}: {} new, {} finished that were not, {} that differ\n", m.trials,
+      from.size(), from.size() == 1 ? "" : "s", m.added, m.completed, m.differing));
   if (m.differing > 0)
     print(fmt::format("both rows of what differs are kept; 'bench report --db {}' marks them\n",
                       options.arguments.front()));

@@ -73,8 +73,8 @@ double share_of(const std::string& word) {
 
 /// The table that the flags describe; nothing where none of them is given.
 std::optional<Layout> layout_of(const Options& options) {
-  const char* const flags[] = {"--rows", "--columns", "--metric",   "--method",
-                               "--pattern", "--sparsity", "--mean", "--rank"};
+  const char* const flags[] = {"--rows",    "--columns",  "--metric", "--method",
+                               "--pattern", "--sparsity", "--mean",   "--rank"};
   if (std::none_of(std::begin(flags), std::end(flags),
                    [&](const char* f) { return options.has(f); }))
     return {};
@@ -151,9 +151,15 @@ std::string listed(const std::vector<Trial>& trials, bool json) {
     const bool over = t.state == "done" || t.state == "failed";
     const double seconds = over ? t.finished - t.started : kNone;
     if (json)
-      all.push_back({{"number", t.number}, {"trial", t.id}, {"state", t.state}, {"model", t.model},
-                     {"method", t.method}, {"pattern", t.pattern}, {"sparsity", t.sparsity},
-                     {"seconds", over ? Json(seconds) : Json()}, {"error", t.error},
+      all.push_back({{"number", t.number},
+                     {"trial", t.id},
+                     {"state", t.state},
+                     {"model", t.model},
+                     {"method", t.method},
+                     {"pattern", t.pattern},
+                     {"sparsity", t.sparsity},
+                     {"seconds", over ? Json(seconds) : Json()},
+                     {"error", t.error},
                      {"remark", t.remark}});
     else
       out += fmt::format("{},{},{},{},{},{},{},{},{},{}\r\n", t.number, t.id, t.state, csv(t.model),

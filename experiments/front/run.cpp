@@ -139,7 +139,8 @@ int run(const Options& options) {
       throw Usage(fmt::format("{}: {} goes with --cfg; add --cfg job", options.verb, flag));
   const auto request = request_of(options);
   check_primary(options, request.primary);
-  return cfg || info ? show_it(options, with_shipped(request)) : hand_over(engine_words(options, request));
+  return cfg || info ? show_it(options, with_shipped(request))
+                     : hand_over(engine_words(options, request));
 }
 
 }  // namespace bench::front

@@ -118,8 +118,8 @@ std::vector<Verb> read_verbs() {
            "everything about one trial (the beginning of its id will do), or what a task sends for "
            "its item I",
            1, 3, show_flags(), show},
-          {"report", "", "a database on one screen; with flags its tables, as you lay them out", 0, 0,
-           report_flags(), report},
+          {"report", "", "a database on one screen; with flags its tables, as you lay them out", 0,
+           0, report_flags(), report},
           paired_verb(),
           {"leaderboard",
            "",

@@ -57,8 +57,8 @@ int64_t left_in_groups() {
     if (line.starts_with("0::"))
       least = std::min(least, left_below("/sys/fs/cgroup", group, "memory.max", "anon"));
     else if (line.find(":memory:") != std::string::npos)
-      least = std::min(least, left_below("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes",
-                                         "total_rss"));
+      least = std::min(
+          least, left_below("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes", "total_rss"));
   }
   return least;
 }
@@ -79,7 +79,8 @@ bool lives_by_block(const fs::path& model, at::ScalarType compute, const std::st
   if (asked != "auto") return asked == "block";
   std::error_code ignored;
   int64_t stored = 0;  // a small file is not opened to find out
-  for (const auto& f : files_of_model(model)) stored += static_cast<int64_t>(fs::file_size(f, ignored));
+  for (const auto& f : files_of_model(model))
+    stored += static_cast<int64_t>(fs::file_size(f, ignored));
   constexpr int64_t kSmall = int64_t{256} << 20;
   return stored > kSmall && whole_bytes(model, compute) > free_memory() / 5 * 4;
 }

@@ -104,9 +104,7 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
     const auto path = model_path(config);
     const auto name = config.find("model")->find("name")->string();
     const auto& family = model_family(model_type_of(path), path.string());
-    const auto input = family.encoder  ? Input::Any
-                       : family.images ? Input::Images
-                                       : Input::Text;
+    const auto input = family.encoder ? Input::Any : family.images ? Input::Images : Input::Text;
     check_files(path);
     if (!is_dense(config)) {
       const auto method = method_from(config);

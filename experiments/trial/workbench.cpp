@@ -65,7 +65,8 @@ void Workbench::forget() {
 std::shared_ptr<Workbench::Loaded> Workbench::model(const std::filesystem::path& path,
                                                     const at::Device& device,
                                                     at::ScalarType compute, bool by_block) {
-  const auto key = "model|" + path.string() + "|" + device.str() + "|" + name_of(compute) + (by_block ? "|block" : "");
+  const auto key = "model|" + path.string() + "|" + device.str() + "|" + name_of(compute) +
+                   (by_block ? "|block" : "");
   const auto loaded = get_as<Loaded>(key, [&] {
     check_shipped(path);
     auto l = std::make_shared<Loaded>();

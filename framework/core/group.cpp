@@ -110,7 +110,8 @@ Kept kept_of_layers(const Group& group, const Tensor& units) {
 
 /// Factors and format follow the lines of the weight that a layer is left with. was: the format of
 /// the weight as it stood before.
-void follow(Layer& l, Slice::Dim dim, const Tensor& lines, const std::shared_ptr<const Format>& was) {
+void follow(Layer& l, Slice::Dim dim, const Tensor& lines,
+            const std::shared_ptr<const Format>& was) {
   if (l.low_rank.u.defined()) {
     auto& t = dim == Slice::Out ? l.low_rank.u : l.low_rank.v;
     t = t.index_select(dim, lines.to(t.device())).contiguous();

@@ -71,8 +71,7 @@ void LabelledSource::check() const {
   }
 }
 
-std::vector<LabelledSequence> LabelledSource::read(const Tokenizer& tokenizer,
-                                                   int64_t most) const {
+std::vector<LabelledSequence> LabelledSource::read(const Tokenizer& tokenizer, int64_t most) const {
   std::vector<LabelledSequence> all;
   const auto rows = read_documents_of(file, limit);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -125,8 +124,8 @@ std::vector<Batch> labelled_batches(const std::vector<LabelledSequence>& all, in
 std::string hash_of(const std::vector<LabelledSequence>& all) {
   Sha256 digest;
   for (const auto& s : all)
-    digest.update(fmt::format("{}|{}|{}\n", fmt::join(s.ids, ","), fmt::join(s.types, ","),
-                              s.label));
+    digest.update(
+        fmt::format("{}|{}|{}\n", fmt::join(s.ids, ","), fmt::join(s.types, ","), s.label));
   return digest.hex();
 }
 

@@ -302,8 +302,8 @@ const Node* lone_output(const Body& body) {
 Template::Template(const std::string& source, const std::string& where, Style style)
     : where_(where),
       style_(style),
-      body_(std::make_unique<const jinja::Body>(
-          jinja::parse(source, where, style == Style::Chat))) {}
+      body_(
+          std::make_unique<const jinja::Body>(jinja::parse(source, where, style == Style::Chat))) {}
 Template::~Template() = default;
 Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;

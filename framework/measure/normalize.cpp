@@ -6,9 +6,8 @@
 namespace bench {
 
 const std::vector<std::string>& normalizers() {
-  static const std::vector<std::string> all{"none", "sum",  "mean",     "max",
-                                            "l2",   "lamp", "gaussian", "standardization",
-                                            "sentinel"};
+  static const std::vector<std::string> all{
+      "none", "sum", "mean", "max", "l2", "lamp", "gaussian", "standardization", "sentinel"};
   return all;
 }
 
@@ -37,9 +36,10 @@ Tensor ranked(const Tensor& scores, double share) {
   const auto sorted = std::get<0>(scores.flatten().sort());
   const auto at = static_cast<int64_t>(share * static_cast<double>(sorted.numel()));
   if (at >= sorted.numel())
-    fail("normalizer sentinel: there is no score of rank {} of {}; normalizer=max divides by the "
-         "largest",
-         at, sorted.numel());
+    fail(
+        "normalizer sentinel: there is no score of rank {} of {}; normalizer=max divides by the "
+        "largest",
+        at, sorted.numel());
   return sorted[at];
 }
 

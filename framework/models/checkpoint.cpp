@@ -182,7 +182,7 @@ namespace {
 /// Tensors that files carry beside a network and that change nothing of what it computes.
 bool beside_the_network(const std::string& name) {
   const auto last = name.substr(name.rfind('.') + 1);
-  return last == "num_batches_tracked" ||  // a counter of training
+  return last == "num_batches_tracked" ||                                // a counter of training
          last.starts_with("in_mask") || last.starts_with("out_mask") ||  // IFSO's: cut already
          name == "image_mean" || name == "image_std";  // ours, in config.json as well
 }
@@ -361,9 +361,8 @@ at::ScalarType compute_type_at(const fs::path& path, const std::string& asked) {
   std::map<at::ScalarType, int64_t> entries;
   for (const auto& [name, t] : read_checkpoint(path).tensors)
     if (t.is_floating_point()) entries[t.scalar_type()] += t.numel();
-  auto most = std::max_element(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    return a.second < b.second;
-  });
+  auto most = std::max_element(entries.begin(), entries.end(),
+                               [](const auto& a, const auto& b) { return a.second < b.second; });
   return most != entries.end() && is_half(most->first) ? most->first : at::kFloat;
 }
 

@@ -6,9 +6,8 @@ namespace bench {
 
 void check_checkpoint(const std::filesystem::path& path) {
   const auto files = files_of_model(path);
-  const bool described = std::any_of(files.begin(), files.end(), [](const auto& f) {
-    return f.extension() == ".safetensors";
-  });
+  const bool described = std::any_of(files.begin(), files.end(),
+                                     [](const auto& f) { return f.extension() == ".safetensors"; });
   const bool other = std::any_of(files.begin(), files.end(), [](const auto& f) {
     const auto e = f.extension();
     return e == ".gguf" || e == ".bin" || e == ".th" || e == ".pth" || e == ".pt" || e == ".ckpt" ||

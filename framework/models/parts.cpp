@@ -66,7 +66,8 @@ Tensor Norm::by_head(const Tensor& x, int64_t head_dim) const {
   auto plain = *this;
   plain.weight = Tensor();
   const auto y = plain(heads).reshape({x.size(0), -1, head_dim});
-  return by_rows(*this, y, [&](const Tensor& t) { return t * as_type_of(weight, t); }).reshape(x.sizes());
+  return by_rows(*this, y, [&](const Tensor& t) { return t * as_type_of(weight, t); })
+      .reshape(x.sizes());
 }
 
 Tensor Norm::over_alive(const Tensor& x) const {
@@ -130,8 +131,7 @@ Tensor by_rows(const Tensor& x, at::ArrayRef<const Layer*> layers,
                const std::function<Tensor(const Tensor&)>& f) {
   const bool grad = at::GradMode::is_enabled();  // x may be no part of a graph that begins here
   for (const Layer* l : layers)
-    if (l->tap || l->lens || (grad && l->learns()))
-      return f(x);
+    if (l->tap || l->lens || (grad && l->learns())) return f(x);
   return rowwise(x, f);
 }
 

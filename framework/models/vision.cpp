@@ -7,8 +7,12 @@ namespace bench {
 Tensor BatchNorm::operator()(const Tensor& x, const Batch& batch) const {
   const auto differs = [&](const Tensor& t) { return t.scalar_type() != x.scalar_type(); };
   if (differs(weight) || differs(mean)) {  // float32 through a network in half precision
-    const BatchNorm wide{as_type_of(weight, x), as_type_of(bias, x), as_type_of(mean, x),
-                         as_type_of(var, x), name, eps};
+    const BatchNorm wide{as_type_of(weight, x),
+                         as_type_of(bias, x),
+                         as_type_of(mean, x),
+                         as_type_of(var, x),
+                         name,
+                         eps};
     return wide(x, batch);
   }
   if (!batch.batch_statistics)
@@ -33,8 +37,12 @@ void BatchNorm::follow(Group& g, int64_t width) {
 }
 
 BatchNorm take_norm(const Checkpoint& c, const std::string& name, double eps) {
-  BatchNorm n{c.take(name + ".weight"), c.take(name + ".bias"), c.take(name + ".running_mean"),
-              c.take(name + ".running_var"), name, eps};
+  BatchNorm n{c.take(name + ".weight"),
+              c.take(name + ".bias"),
+              c.take(name + ".running_mean"),
+              c.take(name + ".running_var"),
+              name,
+              eps};
   for (const Tensor* t : {&n.bias, &n.mean, &n.var})
     if (n.weight.dim() != 1 || t->sizes() != n.weight.sizes())
       fail("{}: the tensors of {} are not of one length", c.folder.string(), name);
@@ -111,8 +119,8 @@ std::vector<double> numbers(const nlohmann::json& from, const char* key) {
 
 ImageScale stated_scale(const Checkpoint& c, const std::vector<double>& mean,
                         const std::vector<double>& std) {
-  const auto timm = c.config.is_object() ? c.config.value("pretrained_cfg", nlohmann::json())
-                                         : nlohmann::json();
+  const auto timm =
+      c.config.is_object() ? c.config.value("pretrained_cfg", nlohmann::json()) : nlohmann::json();
   auto m = numbers(timm, "mean"), s = numbers(timm, "std");
   const auto file = c.folder / "preprocessor_config.json";
   std::error_code none;

@@ -169,8 +169,7 @@ class FineTuneClasses : public Stage {
 BENCH_REGISTER(Stage, FineTuneClasses, "finetune_classes",
                .doc = "all parameters of an encoder on labelled texts, masks obeyed",
                .source = "Devlin et al. 2019, arXiv 1810.04805", .year = 2019,
-               .when = About::When::Any, .data = About::Data::Labelled,
-               .how = About::How::Learned);
+               .when = About::When::Any, .data = About::Data::Labelled, .how = About::How::Learned);
 
 }  // namespace
 }  // namespace bench

@@ -163,8 +163,7 @@ BENCH_REGISTER(Stage, Reinitialize, "reinitialize", .doc = "weights drawn anew, 
                .when = About::When::Any, .how = About::How::Fixed);
 BENCH_REGISTER(Stage, Train, "train", .doc = "training or fine-tuning on images with labels",
                .source = "Han et al. 2015, arXiv 1506.02626", .year = 2015,
-               .when = About::When::Any, .data = About::Data::Labelled,
-               .how = About::How::Learned);
+               .when = About::When::Any, .data = About::Data::Labelled, .how = About::How::Learned);
 BENCH_REGISTER(Stage, Rewind, "rewind", .doc = "weights as they once were, masks as they are",
                .source = "Frankle and Carbin 2019, arXiv 1803.03635", .year = 2019,
                .when = About::When::Any, .how = About::How::Fixed);

@@ -116,7 +116,8 @@ class Reader {
     const auto where = file_.string() + ": " + key;
     if (!is_function(*v)) return {*v, where};
     auto f = rebuilt_function(v->string(), names_, where);
-    return f.run ? DocumentPart(std::move(f.run), where) : DocumentPart(Value(f.as_template), where);
+    return f.run ? DocumentPart(std::move(f.run), where)
+                 : DocumentPart(Value(f.as_template), where);
   }
 
   static bool is_function(const Value& v) {
@@ -366,8 +367,9 @@ class Reader {
       else if (e.key == "do_sample" && written != "False")
         fail("{}: generation_kwargs.do_sample: only greedy generation is built", file_.string());
       else if (kNeutral.contains(e.key) && written != "1" && written != "1.0")
-        fail("{}: generation_kwargs.{} = {}: only plain greedy generation is built; 1 is what it is",
-             file_.string(), e.key, written);
+        fail(
+            "{}: generation_kwargs.{} = {}: only plain greedy generation is built; 1 is what it is",
+            file_.string(), e.key, written);
       else if (e.key != "do_sample" && !kSampling.contains(e.key) && !kNeutral.contains(e.key))
         fail("{}: generation_kwargs.{} is not supported", file_.string(), e.key);
     }

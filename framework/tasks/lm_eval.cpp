@@ -361,10 +361,10 @@ class LmEval : public Task {
         for (size_t i = 0; i < texts.size(); ++i) {
           const auto text = filtered(chain, texts[i], rules, ready.questions[i].names);
           const auto& references = ready.questions[i].references;
-          values.push_back(
-              wanted.name == "f1"                 ? word_f1(text, references)
-              : task_.results == "hendrycks_math" ? math_match(text, references)
-                                                  : exact_match(wanted, text, references));
+          values.push_back(wanted.name == "f1" ? word_f1(text, references)
+                           : task_.results == "hendrycks_math"
+                               ? math_match(text, references)
+                               : exact_match(wanted, text, references));
         }
         const bool plain = task_.filters.size() == 1;
         all.push_back(mean_of(plain ? wanted.name : wanted.name + "," + chain.name, values, ready));

@@ -183,8 +183,10 @@ int64_t Prompts::count() const {
 }
 
 /// The versions' samplers: lm_eval/api/samplers.py of 0.4.9.1 and 0.4.13.
-std::vector<const Value*> Prompts::examples_for(const Value& document, const std::vector<Value>& from,
-                                  const DocumentRules& rules, PythonRandom& random) const {
+std::vector<const Value*> Prompts::examples_for(const Value& document,
+                                                const std::vector<Value>& from,
+                                                const DocumentRules& rules,
+                                                PythonRandom& random) const {
   const bool redraws = rules.own == DocumentRules::Own::Redrawn;
   const bool drops = !redraws || task_.names_own_split;
   std::vector<const Value*> pool, others;
@@ -291,8 +293,7 @@ Question Prompts::question(const Value& document, const std::vector<Message>& be
   Question q;
   const bool choices = task_.choice.given();
   const auto text = task_.text.given() ? task_.text.text_of(document, choices) : Value("");
-  const auto prefix =
-      task_.prefix.given() ? python_str(task_.prefix.text_of(document, false)) : "";
+  const auto prefix = task_.prefix.given() ? python_str(task_.prefix.text_of(document, false)) : "";
   if (task_.output_type == "multiple_choice") {
     add_choices(q, document, text, before, prefix);
     return q;
@@ -301,8 +302,8 @@ Question Prompts::question(const Value& document, const std::vector<Message>& be
     auto messages = before;
     const auto asked = text.is_int() && choices ? "" : python_str(text);
     messages.push_back(
-        {"user", asked, needs_delimiter(asked, prefix) && !prefix.empty() ? task_.target_delimiter
-                                                                         : ""});
+        {"user", asked,
+         needs_delimiter(asked, prefix) && !prefix.empty() ? task_.target_delimiter : ""});
     if (!prefix.empty()) messages.push_back({"assistant", prefix});
     q.contexts = {rendered(std::move(messages), !prefix.empty())};
   }

@@ -8,7 +8,7 @@
 #include "core/task.h"
 #include "data/data.h"
 #include "data/text_source.h"
-#include "tensor/rows.h"
+#include "tasks/scoring.h"
 
 namespace bench {
 namespace {
@@ -108,22 +108,16 @@ class PseudoPerplexity : public Task {
     std::vector<double> losses;
     for (size_t first = 0; first < asked.size(); first += together) {
       std::vector<Sequence> copies;
-      std::vector<int64_t> rows, targets;
+      std::vector<Target> targets;
       for (auto i = first; i < std::min(asked.size(), first + together); ++i) {
-        rows.push_back(static_cast<int64_t>(copies.size()) * each + static_cast<int64_t>(asked[i]));
-        targets.push_back(ids[asked[i]]);
+        targets.push_back(
+            {static_cast<int64_t>(copies.size()) * each + static_cast<int64_t>(asked[i]),
+             ids[asked[i]]});
         copies.push_back(ids);
         copies.back()[asked[i]] = *tokenizer.mask();
       }
-      const auto batch = text_batch(copies);
-      const auto hidden = c.model.body(batch);
-      const auto picked = hidden.index_select(0, at::tensor(rows, at::kLong).to(hidden.device()));
-      const auto log_p = rowwise(c.model.head(picked, batch), [](const Tensor& t) {
-                           return t.log_softmax(1);
-                         }).cpu();
-      const auto found = log_p.gather(1, at::tensor(targets, at::kLong).unsqueeze(1)).squeeze(1);
-      for (int64_t i = 0; i < found.numel(); ++i)
-        losses.push_back(-static_cast<double>(found[i].item<float>()));
+      for (const double p : score_targets(c.model, text_batch(copies), targets).log_prob)
+        losses.push_back(-p);
     }
     return losses;
   }

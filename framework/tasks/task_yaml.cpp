@@ -12,9 +12,8 @@ namespace bench {
 namespace fs = std::filesystem;
 
 Value load_task_yaml(const std::string& yaml, const fs::path& file) {
-  const auto text =
-      text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+)\"?([\\w.]+)\"?")
-          .sub(yaml, "\\1\\2\"\\3\\4\"");
+  const auto text = text::PythonRegex("(:|-)([ \\t]+)(!function[ \\t]+)\"?([\\w.]+)\"?")
+                        .sub(yaml, "\\1\\2\"\\3\\4\"");
   auto value = load_yaml(text, file.string());
   if (!value.is_map()) fail("{}: is no task: a mapping is needed", file.string());
   return value;
@@ -25,8 +24,7 @@ namespace {
 constexpr int kMostIncludes = 64;
 
 /// A definition over what it includes, the nearer key winning.
-Value with_includes(const fs::path& file, std::vector<fs::path>& read, int& budget,
-                    int depth = 0) {
+Value with_includes(const fs::path& file, std::vector<fs::path>& read, int& budget, int depth = 0) {
   if (depth > 8) fail("{}: includes itself, or too deep", file.string());
   if (--budget < 0) fail("{}: includes more than {} files", file.string(), kMostIncludes);
   auto own = load_task_yaml(read_file(file), file);

@@ -27,7 +27,6 @@ int64_t row_tile(int64_t n) {
   return std::clamp(up((n + threads - 1) / threads, kRowFill), int64_t{128}, int64_t{512});
 }
 
-
 Tiles tiles_of(const Tensor& x) {
   const int64_t n = x.size(0);
   return x.is_cpu() ? Tiles{n, row_tile(n), kRowFill} : Tiles{n, kDeviceRows, kDeviceRows};

@@ -116,8 +116,7 @@ Certificate certify(Model& model, const Pattern& pattern, const std::string& sta
         if (const auto* was = find(*before, name))
           check_grown(name, l->mask, *was, before->stage, stage);
       c.layers.push_back({name, b, l->weight.numel(), l->mask.defined() ? count(~l->mask) : 0,
-                          count(matrix.eq(0)), l->mask,
-                          l->low_rank.u.defined()});
+                          count(matrix.eq(0)), l->mask, l->low_rank.u.defined()});
       rest(*l);
     }
   c.mask_hash = mask_hash(model);
@@ -172,9 +171,7 @@ Reached reached(Model& model, const Pattern& pattern, Contest contest, double ta
     if (l->mask.defined()) gone += static_cast<double>(count(~l->mask));
     rest(l->mask);
     // Counts are rounded down in each contest; what a short last group keeps is rounded up.
-    slack += nm ? (l->columns() % pattern.of == 0 ? 0 : rows)
-             : contest == Contest::Row ? rows
-                                       : 1;
+    slack += nm ? (l->columns() % pattern.of == 0 ? 0 : rows) : contest == Contest::Row ? rows : 1;
   }
   if (total == 0) return {asked, 0, 0};
   return {asked, gone / total, slack / total, nm};

@@ -56,9 +56,9 @@ inline const std::vector<Case>& cases() {
 inline std::vector<Case> small_cases() {
   auto all = cases();
   for (auto& c : all)
-    for (const auto& [shipped, tiny] : {std::pair("stories260k", "tiny-llama"),
-                                        std::pair("opt-ts-1m", "tiny-opt"),
-                                        std::pair("bloom-ts-1m", "tiny-bloom")})
+    for (const auto& [shipped, tiny] :
+         {std::pair("stories260k", "tiny-llama"), std::pair("opt-ts-1m", "tiny-opt"),
+          std::pair("bloom-ts-1m", "tiny-bloom")})
       if (c.model == shipped) c.model = tiny;
   return all;
 }

@@ -40,7 +40,8 @@ TEST_CASE("half precision: every criterion, counts exact, the same bits twice", 
         return p.masks + p.weights;
       };
       try {
-        check_both_ways(c, [&] { return hash(16); }, [&] { return hash(1); });
+        check_both_ways(
+            c, [&] { return hash(16); }, [&] { return hash(1); });
       } catch (const std::exception& e) {
         FAIL_CHECK(std::string(e.what()).substr(0, 300));
       }

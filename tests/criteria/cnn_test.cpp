@@ -78,8 +78,9 @@ TEST_CASE("group norms by hand: the last member, biases, higher powers, ranks", 
   CHECK(near(normalized(scores, "standardization"), (scores - 1) / 3));
   CHECK(error_of([&] { normalized(scores, "sentinel", 1); }).find("no score of rank") !=
         std::string::npos);
-  CHECK(error_of([] { criterion("group_norm", {{"normalizer", "median"}}); }).find("normalizer") !=
-        std::string::npos);
+  CHECK(error_of([] {
+          criterion("group_norm", {{"normalizer", "median"}});
+        }).find("normalizer") != std::string::npos);
 }
 
 TEST_CASE("OBD-C and activations by hand", "[cnn]") {
@@ -103,8 +104,9 @@ TEST_CASE("OBD-C and activations by hand", "[cnn]") {
   Group written{"g", "channel"};
   Layer writer = layer("w", {{1, 1}, {1, 1}});
   written.units = 2, written.slices = {{&writer, Slice::Out}};
-  CHECK(error_of([&] { criterion("activation")->units(written, stats); })
-            .find("no layer reads its units") != std::string::npos);
+  CHECK(error_of([&] {
+          criterion("activation")->units(written, stats);
+        }).find("no layer reads its units") != std::string::npos);
 }
 
 TEST_CASE("gradients of a group by hand: Taylor and the diagonal Fisher", "[cnn]") {

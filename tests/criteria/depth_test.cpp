@@ -202,9 +202,9 @@ std::vector<double> scores_of(Model& model, const Criterion& c, const std::vecto
   for (const auto& g : groups) all.push_back(&g);
   Pattern pattern;
   pattern.kind = Pattern::Structured;
-  const auto stats = collect(
-      {model, {0, model.block_count()}, data, model.layers(), all, &pattern, target}, c.needs(),
-      Pass::Global);
+  const auto stats =
+      collect({model, {0, model.block_count()}, data, model.layers(), all, &pattern, target},
+              c.needs(), Pass::Global);
   std::vector<double> scores;
   for (const auto& g : groups) scores.push_back(c.units(g, *stats).item<double>());
   return scores;
@@ -248,7 +248,8 @@ TEST_CASE("streamline: the window whose ends are most alike goes", "[criteria]")
   const auto first = alike[1] > alike[0] ? 1 : 0;
   const auto found =
       scores_of(*s.model, *criterion("streamline"), s.model->groups("block"), data, 2.0 / 3);
-  for (int b = 0; b < 3; ++b) CHECK((found[static_cast<size_t>(b)] == 0) == (b >= first && b < first + 2));
+  for (int b = 0; b < 3; ++b)
+    CHECK((found[static_cast<size_t>(b)] == 0) == (b >= first && b < first + 2));
 }
 
 TEST_CASE("shortened llama: size, gradients and perplexity of blocks", "[criteria]") {
@@ -301,7 +302,8 @@ TEST_CASE("blockpruner: attention or MLP, each step the smallest loss", "[criter
   }
 }
 
-TEST_CASE("laco: shipped leaves the last block's matrices, the paper's form their sum", "[criteria]") {
+TEST_CASE("laco: shipped leaves the last block's matrices, the paper's form their sum",
+          "[criteria]") {
   auto& s = shipped("tiny-llama");
   const auto data = tiny_text(3, 20, 2);
   std::map<std::string, std::shared_ptr<const Snapshot>> kept;

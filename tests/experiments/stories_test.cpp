@@ -312,10 +312,11 @@ TEST_CASE("the first sweep of a newcomer has no LEAK", "[stories]") {
 }
 
 TEST_CASE("half precision is another model, with a baseline of its own", "[stories]") {
-  Story s("model: {name: stories260k, dtype: float32}\ncriterion: {name: wanda}\nsparsity: 0.5\n"
-          "data: {nsamples: 4, seqlen: 64, file: text/c4/sample_c4-rp1.jsonl}\n" +
-          kPerplexity + "sweep:\n  model.dtype: [float32, auto, bfloat16, float16]\n" +
-          "  sparsity: [0, 0.5]\n");
+  Story s(
+      "model: {name: stories260k, dtype: float32}\ncriterion: {name: wanda}\nsparsity: 0.5\n"
+      "data: {nsamples: 4, seqlen: 64, file: text/c4/sample_c4-rp1.jsonl}\n" +
+      kPerplexity + "sweep:\n  model.dtype: [float32, auto, bfloat16, float16]\n" +
+      "  sparsity: [0, 0.5]\n");
   const auto ran = s.sweep();
   INFO(ran.output);
   REQUIRE(ran.code == 0);
@@ -358,8 +359,9 @@ TEST_CASE("what cannot be loaded or read is said before anything runs", "[storie
 }
 
 TEST_CASE("labelled texts through the command: columns are looked at by the plan", "[stories]") {
-  Story s("model: {name: bert, path: MODEL}\nsparsity: 0\n"
-          "task: {c: {name: text_classification, file: FILE, gold: mark}}\n");
+  Story s(
+      "model: {name: bert, path: MODEL}\nsparsity: 0\n"
+      "task: {c: {name: text_classification, file: FILE, gold: mark}}\n");
   fs::copy(root() / "data/families/distilbert-cls", s.dir.path / "bert");
   nlohmann::json vocab;
   for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
@@ -367,17 +369,18 @@ TEST_CASE("labelled texts through the command: columns are looked at by the plan
   for (char c = 'a'; c <= 'z'; ++c)
     for (const char* before : {"", "##"}) vocab[before + std::string(1, c)] = vocab.size();
   const auto pair = [&](const char* t) { return nlohmann::json{t, vocab[t]}; };
-  s.write("bert/tokenizer.json",
-          nlohmann::json{{"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-                         {"post_processor",
-                          {{"type", "BertProcessing"}, {"sep", pair("[SEP]")}, {"cls", pair("[CLS]")}}},
-                         {"model",
-                          {{"type", "WordPiece"},
-                           {"unk_token", "[UNK]"},
-                           {"continuing_subword_prefix", "##"},
-                           {"max_input_chars_per_word", 100},
-                           {"vocab", vocab}}}}
-              .dump());
+  s.write(
+      "bert/tokenizer.json",
+      nlohmann::json{{"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+                     {"post_processor",
+                      {{"type", "BertProcessing"}, {"sep", pair("[SEP]")}, {"cls", pair("[CLS]")}}},
+                     {"model",
+                      {{"type", "WordPiece"},
+                       {"unk_token", "[UNK]"},
+                       {"continuing_subword_prefix", "##"},
+                       {"max_input_chars_per_word", 100},
+                       {"vocab", vocab}}}}
+          .dump());
   s.edit("sweep.yaml", "MODEL", (s.dir.path / "bert").string());
   s.write("rows.csv", "sentence,mark\nthe good day,1\na bad one,0\nwell,1\n");
   s.edit("sweep.yaml", "FILE", (s.dir.path / "rows.csv").string());
@@ -391,8 +394,9 @@ TEST_CASE("labelled texts through the command: columns are looked at by the plan
 }
 
 TEST_CASE("a configuration anywhere finds the shipped groups", "[stories]") {
-  Story s("defaults: [model: stories260k, criterion: wanda, data: c4_small, task: [stories_10], "
-          "_self_]\nsparsity: 0.5\nseed: 0\n");
+  Story s(
+      "defaults: [model: stories260k, criterion: wanda, data: c4_small, task: [stories_10], "
+      "_self_]\nsparsity: 0.5\nseed: 0\n");
   const auto planned = run("plan " + s.config);
   INFO(planned.output);
   CHECK(planned.code == 0);
@@ -400,17 +404,19 @@ TEST_CASE("a configuration anywhere finds the shipped groups", "[stories]") {
 
 TEST_CASE("residency changes where weights are, and no bit of any result", "[stories]") {
   // Layers of 4 MiB: smaller ones never leave memory.
-  Story s("model: {name: wide, path: WIDE}\nsparsity: 0.5\nresidency: whole\n"
-          "data: {nsamples: 2, seqlen: 32, file: text/c4/sample_c4-rp1.jsonl}\n"
-          "criterion: {name: wanda}\npattern: {kind: unstructured}\npropagation: dense\n"
-          "shrink: false\n" + kPerplexity);
+  Story s(
+      "model: {name: wide, path: WIDE}\nsparsity: 0.5\nresidency: whole\n"
+      "data: {nsamples: 2, seqlen: 32, file: text/c4/sample_c4-rp1.jsonl}\n"
+      "criterion: {name: wanda}\npattern: {kind: unstructured}\npropagation: dense\n"
+      "shrink: false\n" +
+      kPerplexity);
   s.copy_model("wide");
   fs::remove(s.dir.path / "wide/model.safetensors");
   std::string shapes = "\"model.embed_tokens.weight\": [512, 1024]", norms;
   for (const std::string b : {"0", "1"}) {
     const auto at = "\"model.layers." + b + ".";
-    for (const std::string l : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
-                                "self_attn.o_proj"})
+    for (const std::string l :
+         {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"})
       shapes += ", " + at + l + ".weight\": [1024, 1024]";
     for (const std::string l : {"mlp.gate_proj", "mlp.up_proj"})
       shapes += ", " + at + l + ".weight\": [1100, 1024]";
@@ -422,8 +428,8 @@ TEST_CASE("residency changes where weights are, and no bit of any result", "[sto
           "{\"model_type\": \"llama\", \"hidden_size\": 1024, \"intermediate_size\": 1100, "
           "\"num_hidden_layers\": 2, \"num_attention_heads\": 8, \"num_key_value_heads\": 8, "
           "\"vocab_size\": 512, \"max_position_embeddings\": 512, \"tie_word_embeddings\": true, "
-          "\"rms_norm_eps\": 1e-5, \"drawn\": {\"seed\": 1, \"shapes\": {" + shapes +
-          ", \"model.norm.weight\": [1024]}}}");
+          "\"rms_norm_eps\": 1e-5, \"drawn\": {\"seed\": 1, \"shapes\": {" +
+              shapes + ", \"model.norm.weight\": [1024]}}}");
   s.edit("sweep.yaml", "WIDE", (s.dir.path / "wide").string());
   const auto hashes = [&](const std::string& how) {
     const auto ran = s.sweep("--again " + how);

@@ -155,8 +155,8 @@ void verify_streamline(Run& run, const fs::path& file, const Json& record) {
   const auto length = p.at("layer_intervals").get<int64_t>();
   auto data = recorded_calibration(run, file, record);
   const auto sequences = split(data.batches);
-  const auto first_n = std::min(static_cast<size_t>(p.at("num_data").get<int64_t>()),
-                                sequences.size());
+  const auto first_n =
+      std::min(static_cast<size_t>(p.at("num_data").get<int64_t>()), sequences.size());
   data.batches.assign(sequences.begin(), sequences.begin() + static_cast<std::ptrdiff_t>(first_n));
   const auto groups = prunable_groups(model, blocks());
   std::vector<const Group*> all;
@@ -164,11 +164,11 @@ void verify_streamline(Run& run, const fs::path& file, const Json& record) {
   const auto target = static_cast<double>(length) / static_cast<double>(groups.size());
   const auto pattern = blocks();
   const auto criterion = Registry<Criterion>::instance().create("streamline");
-  const auto stats = collect({model, {0, model.block_count()}, data, prunable(model, pattern), all,
-                              &pattern, target},
-                             criterion->needs(), Pass::Global);
-  const auto ours = stats->notes(groups.front().slices.front().layer->name)
-                        .at("streamline.similarity");
+  const auto stats = collect(
+      {model, {0, model.block_count()}, data, prunable(model, pattern), all, &pattern, target},
+      criterion->needs(), Pass::Global);
+  const auto ours =
+      stats->notes(groups.front().slices.front().layer->name).at("streamline.similarity");
   const auto theirs = result.at("similarity").get<std::vector<double>>();
   if (ours.size() < theirs.size()) bench::fail("{} windows, not {}", ours.size(), theirs.size());
   double worst = 0;
@@ -208,14 +208,15 @@ void verify_shortened_llama(Run& run, const fs::path& file, const Json& record) 
                                                                            : "ppl";
   const auto criterion = Registry<Criterion>::instance().create(
       "shortened_llama",
-      Value{Value::Map{
-          {"by", Value(by)},
-          {"power", Value(int64_t{std::stoll(argument(record, "norm_power", "1"))})},
-          {"rows", Value(argument(record, "weight_reduction", "sum"))},
-          {"block", Value(argument(record, "block_reduction", "sum"))},
-          {"batch", Value(int64_t{std::stoll(argument(record, "batch_size", "0"))})}}});
+      Value{
+          Value::Map{{"by", Value(by)},
+                     {"power", Value(int64_t{std::stoll(argument(record, "norm_power", "1"))})},
+                     {"rows", Value(argument(record, "weight_reduction", "sum"))},
+                     {"block", Value(argument(record, "block_reduction", "sum"))},
+                     {"batch", Value(int64_t{std::stoll(argument(record, "batch_size", "0"))})}}});
   auto data = by == "magnitude" ? Calibration() : recorded_calibration(run, file, record);
-  // What is recorded is all of what was looked at, in one batch, unless the arguments say otherwise.
+  // What is recorded is all of what was looked at, in one batch, unless the arguments say
+  // otherwise.
   const auto count = static_cast<size_t>(std::stoll(argument(record, "num_calib_data", "100000")));
   auto sequences = split(data.batches);
   if (sequences.size() > count) sequences.resize(count);
@@ -240,14 +241,12 @@ void verify_shortened_llama(Run& run, const fs::path& file, const Json& record) 
     for (const auto& g : groups) {
       const auto notes = stats->notes(groups.front().slices.front().layer->name);
       const auto rank = static_cast<size_t>(found.scores[static_cast<size_t>(g.block)]);
-      const auto theirs =
-          result.at("ppl_after_removal").at(std::to_string(g.block)).get<double>();
-      worst = std::max(
-          worst, std::abs(std::exp(notes.at("greedy.losses").at(rank)) / theirs - 1) / 1e-4);
+      const auto theirs = result.at("ppl_after_removal").at(std::to_string(g.block)).get<double>();
+      worst = std::max(worst,
+                       std::abs(std::exp(notes.at("greedy.losses").at(rank)) / theirs - 1) / 1e-4);
     }
   if (worst > 1) bench::fail("a block's score is off by {:.1f} times 1e-4", worst);
-  const auto order =
-      result.at("removal_order_least_important_first").get<std::vector<int64_t>>();
+  const auto order = result.at("removal_order_least_important_first").get<std::vector<int64_t>>();
   if (found.order() != order) bench::fail("blocks go in another order than recorded");
   const auto& after = result.at("ppl_eval40_after_k_removed_no_protection");
   for (size_t k = 0; k < order.size(); ++k) {
@@ -320,12 +319,11 @@ void verify_laco(Run& run, const fs::path& file, const Json& record) {
   };
   stage.calibration = [&] { return data; };
   Registry<Stage>::instance()
-      .create("laco",
-              Value{Value::Map{{"merge", Value(p.at("MERGE_LAYERS").get<int64_t>())},
-                               {"threshold", Value(p.at("THRESHOLD").get<double>())},
-                               {"interval", Value(p.at("INTERVAL").get<int64_t>())},
-                               {"highest", Value(p.at("HIGHEST_LAY").get<int64_t>())},
-                               {"lowest", Value(p.at("LOWEST_LAY").get<int64_t>())}}})
+      .create("laco", Value{Value::Map{{"merge", Value(p.at("MERGE_LAYERS").get<int64_t>())},
+                                       {"threshold", Value(p.at("THRESHOLD").get<double>())},
+                                       {"interval", Value(p.at("INTERVAL").get<int64_t>())},
+                                       {"highest", Value(p.at("HIGHEST_LAY").get<int64_t>())},
+                                       {"lowest", Value(p.at("LOWEST_LAY").get<int64_t>())}}})
       ->apply(stage);
   const auto& steps = result.at("steps_layer_blocks_similarity_accepted");
   double worst = 0;
@@ -334,7 +332,8 @@ void verify_laco(Run& run, const fs::path& file, const Json& record) {
     if (at("block") != steps[k][0].get<double>()) bench::fail("step {} is at another block", k);
     worst = std::max(worst, std::abs(at("similarity") - steps[k][2].get<double>()) / 1e-5);
   }
-  if (noted.count(fmt::format("step{}_block", steps.size()))) bench::fail("more steps than recorded");
+  if (noted.count(fmt::format("step{}_block", steps.size())))
+    bench::fail("more steps than recorded");
   if (worst > 1) bench::fail("a similarity is off by {:.1f} times 1e-5", worst);
   if (static_cast<int64_t>(model.groups("block").size()) != result.at("blocks_left").get<int64_t>())
     bench::fail("{} blocks are left", model.groups("block").size());

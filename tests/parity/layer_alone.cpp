@@ -77,10 +77,9 @@ void verify_obq(Run& run, const fs::path& file, const Json& record) {
   const auto off = (layer->matrix() - theirs).abs() > 0.5 * data.at("scale").reshape({-1, 1});
   const auto count = off.sum().item<int64_t>();
   if (count > off.numel() / 200) bench::fail("{} of {} levels differ", count, off.numel());
-  expect_relative("error of the output",
-                  half_trace((layer->matrix() - dense).to(at::kDouble), data.at("H")),
-                  record.at("result").at("error_half_trace_DHD").get<double>(),
-                  count ? 1e-2 : 1e-3);
+  expect_relative(
+      "error of the output", half_trace((layer->matrix() - dense).to(at::kDouble), data.at("H")),
+      record.at("result").at("error_half_trace_DHD").get<double>(), count ? 1e-2 : 1e-3);
   if (count) run.note(file, fmt::format("{} of {} levels differ", count, off.numel()));
   run.pass("obq");
 }

@@ -253,9 +253,8 @@ TEST_CASE("distillation: tau^2 KL over the predicting tokens, by hand", "[stages
     CHECK(std::abs(loss({{"distill", Value("reverse")}, {"temperature", temperature}}) - reverse) <
           1e-4 * reverse);
     const auto labels = response_loss(*s.model, {&kRow}).item<double>();
-    const auto both = loss({{"distill", Value("forward")},
-                            {"temperature", temperature},
-                            {"labels", Value(0.5)}});
+    const auto both =
+        loss({{"distill", Value("forward")}, {"temperature", temperature}, {"labels", Value(0.5)}});
     CHECK(std::abs(both - forward - 0.5 * labels) < 1e-4 * both);
   }
   // The student is back as it was.

@@ -148,9 +148,8 @@ TEST_CASE("tasks: mistakes are sentences with file and key", "[tasks]") {
                "never closed"));
   CHECK(contains(problem("task: t\ndataset_path: d.jsonl\noutput_type: multiple_choise\n"),
                  "multiple_choice"));
-  CHECK(
-      contains(problem(kPlain + "filter_list: [{name: x, filter: [{function: scale_it}]}]\n"),
-               "scale_it"));
+  CHECK(contains(problem(kPlain + "filter_list: [{name: x, filter: [{function: scale_it}]}]\n"),
+                 "scale_it"));
   CHECK(contains(problem(kPlain + "generation_kwargs: {do_sample: true}\n"), "greedy"));
   CHECK(contains(problem(kPlain, 4), "5 examples are needed where 3"));
   CHECK(contains(problem("include: t.yaml\n"), "includes itself"));

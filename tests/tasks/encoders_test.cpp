@@ -86,12 +86,12 @@ TEST_CASE("text_classification: pairs and names of classes", "[tasks]") {
   const TempDir folder;
   const auto file = (folder.path / "rte.csv").string();
   write(file, "sentence1,sentence2,label\na b,c,entailment\nd,e f,not_entailment\n");
-  const auto t = task("text_classification",
-                      {{"file", Value(file)},
-                       {"text", Value("sentence1")},
-                       {"second", Value("sentence2")},
-                       {"classes", Value(Value::List{Value("entailment"),
-                                                     Value("not_entailment")})}});
+  const auto t =
+      task("text_classification",
+           {{"file", Value(file)},
+            {"text", Value("sentence1")},
+            {"second", Value("sentence2")},
+            {"classes", Value(Value::List{Value("entailment"), Value("not_entailment")})}});
   std::vector<Sequence> sent;
   t->requests(context(model, 64), 0, [&](const SentRequest& r) { sent.push_back(r.ids); });
   REQUIRE(sent.size() == 2);
@@ -117,7 +117,12 @@ TEST_CASE("pseudo_perplexity: each token masked in turn, by hand", "[tasks]") {
     sum -= logits[static_cast<int64_t>(i)][ids[i]].item<double>();
   }
   CHECK(std::abs(std::log(m.value) - sum / static_cast<double>(ids.size() - 2)) < 1e-5);
-  CHECK(t->run(context(model, 1)).front().value == m.value);
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    CHECK(t->run(context(model, 1)).front().value == m.value);
+    CHECK(t->run(context(model, 4096)).front().value == m.value);
+  }
+  at::set_num_threads(1);
 }
 
 TEST_CASE("tasks of left-to-right text refuse encoders, and the other way round", "[tasks]") {
