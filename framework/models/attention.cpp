@@ -1,9 +1,11 @@
 #include "models/attention.h"
 
 #include <cmath>
+#include <optional>
 
 #include "kernels/attention.h"
 #include "tensor/compute_type.h"
+#include "tensor/rows.h"
 
 namespace bench {
 namespace {
@@ -206,7 +208,10 @@ Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Batch& ba
   };
   const bool grad = at::GradMode::is_enabled() && q.requires_grad();
   // Many sequences: one thread each. One long sequence: the threads share its heads and query
-  // blocks.
+  // blocks; not where all see all, whose products MKL rounds by the number of its threads where the
+  // tokens are odd in number (docs/decisions/row-tiles.md).
+  std::optional<SingleThread> alone;
+  if (n == 1 && how.mask.kind == Mask::Full && q.is_cpu()) alone.emplace();
   if (grad || n == 1 || !q.device().is_cpu())
     run(0, n);
   else
