@@ -84,8 +84,7 @@ struct Row {
 
 class Merging {
  public:
-  Merging(Connection& db, std::string from)
-      : db_(db), from_(std::move(from)), children_(children_of(db)) {
+  explicit Merging(Connection& db) : db_(db), children_(children_of(db)) {
     trial_columns_ = columns_of(db, "trial", "number");
   }
 
@@ -307,7 +306,6 @@ class Merging {
   }
 
   Connection& db_;
-  std::string from_;
   std::vector<std::string> children_, trial_columns_;
 };
 
@@ -328,7 +326,7 @@ Merged merge(const std::string& into, const std::vector<std::string>& from) {
     db.prepare("ATTACH ?1 AS other").with(uri_of(other->file()) + "?mode=ro").run();
     sqlite::Transaction transaction(db);
     db.execute("DELETE FROM moved");
-    Merging(db, other->file()).run(all);
+    Merging(db).run(all);
     transaction.commit();
     db.execute("DETACH other");
   }

@@ -18,8 +18,8 @@ struct Merged {
 /// same code the one that finished first counts and is INVALID `reruns_disagree`, by other code the
 /// newer one counts. What was running elsewhere is interrupted here. Rows of the past come along.
 ///
-/// A ledger of an older schema is brought up to date in a copy; one that cannot be read whole, or is
-/// none, is an Error with its path, and nothing of any of them is written. One transaction each.
+/// A ledger of an older schema is brought up to date in a copy; one that cannot be read whole, or
+/// is none, is an Error with its path, and nothing of any of them is written. One transaction each.
 Merged merge(const std::string& into, const std::vector<std::string>& from);
 
 }  // namespace bench

@@ -83,8 +83,8 @@ void name_layer(std::vector<Model::Named>& all, Layer& layer);
 /// were any.
 bool merge_factors(Model& model);
 
-/// Handles of every tensor, mask, format and factor: restores a model bit for bit at no cost, since no tensor is
-/// ever changed in place.
+/// Handles of every tensor, mask, format and factor: restores a model bit for bit at no cost, since
+/// no tensor is ever changed in place.
 class Snapshot {
  public:
   explicit Snapshot(Model& model);

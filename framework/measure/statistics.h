@@ -82,7 +82,8 @@ struct GradientNorms : Statistic {
       : squares(squares_ != 0),
         half(half_ != 0),
         scale(scale_),
-        sum(at::zeros(l.flat().sizes(), l.weight.options().dtype(half && !squares ? at::kHalf : at::kFloat))) {}
+        sum(at::zeros(l.flat().sizes(),
+                      l.weight.options().dtype(half && !squares ? at::kHalf : at::kFloat))) {}
   void on_gradient(const Tensor& g, double /*share*/) override {
     const auto scaled = g.to(at::kFloat) * scale;
     if (squares)

@@ -25,7 +25,9 @@ struct Norm {
   Tensor by_head(const Tensor& x, int64_t head_dim) const;
 
  private:
-  Tensor factor() const { return one_more && weight.defined() ? at_least_float(weight) + 1 : weight; }
+  Tensor factor() const {
+    return one_more && weight.defined() ? at_least_float(weight) + 1 : weight;
+  }
   /// The same over the channels that are left alone: what the norm of the shrunk model gives.
   Tensor over_alive(const Tensor& x) const;
   Tensor on_turned(const Tensor& x) const;

@@ -22,9 +22,9 @@ enum class Fused {
 };
 
 /// A decoder, or an encoder's blocks, as a declaration: a family says how it differs from LLaMA,
-/// whose values these are, and models/transformer.h builds what is said. Names of tensors stand below the block, without
-/// ".weight"; an empty name says that there is none (of `embed`: whoever derives from Transformer
-/// begins the stream and ends it).
+/// whose values these are, and models/transformer.h builds what is said. Names of tensors stand
+/// below the block, without ".weight"; an empty name says that there is none (of `embed`: whoever
+/// derives from Transformer begins the stream and ends it).
 struct Plan {
   // What config.json and the weights say of the sizes.
   int64_t hidden = 0, heads = 0, kv_heads = 0, head_dim = 0, blocks = 0, max_length = 0;

@@ -39,8 +39,8 @@ class DocumentPart {
 
 /// One step behind a generated answer.
 struct FilterStep {
-  /// regex, multi_choice_regex, take_first, remove_whitespace, lowercase, uppercase. take_first_k and majority_vote
-  /// change nothing: the answers of a repeated greedy generation are equal.
+  /// regex, multi_choice_regex, take_first, remove_whitespace, lowercase, uppercase. take_first_k
+  /// and majority_vote change nothing: the answers of a repeated greedy generation are equal.
   std::string function;
   std::string pattern, fallback = "[invalid]";
   int64_t group = 0;  // which match
