@@ -205,7 +205,7 @@ function draw() {
 }
 
 function start() {
-  const legend = "± standard error, Δ to dense, green the best of a column";
+  const legend = "± standard error, Δ to dense, green the best of a column and what cannot be told from it";
   document.getElementById("summary").textContent =
       [...data.notes, data.written, legend].join(" · ");
   const wanted = new URLSearchParams(location.hash.slice(1));

@@ -3,18 +3,21 @@
 
 let curves = [];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const methods =
-    [...new Set(data.tables.flatMap((t) => t.lines.slice(1).map((l) => l.method)))].sort();
+/** Methods by model: eight colours are enough for those of one model more often than of all. */
+const methods = {};
+for (const t of data.tables)
+  methods[t.model] =
+      [...new Set([...(methods[t.model] || []), ...t.lines.slice(1).map((l) => l.method)])].sort();
 const kLight =
     ["#2457a6", "#c4631b", "#2f7d4f", "#8b3f97", "#b0303a", "#4a6670", "#8a6d1d", "#1b8a94"];
 const kDark =
     ["#8ab4f0", "#f0a868", "#7fcf9b", "#d3a0e0", "#f28b8b", "#a5bcc6", "#d9bd66", "#6fd0d8"];
 const kPoints = ["circle", "rectRot", "triangle", "rect", "crossRot", "star"];
 
-/** A method has the same colour in every curve of the page. */
-function colourOf(method) {
+/** A method has the same colour in every curve of a model. */
+function colourOf(method, model) {
   const colours = dark.matches ? kDark : kLight;
-  return colours[methods.indexOf(method) % colours.length];
+  return colours[methods[model].indexOf(method) % colours.length];
 }
 
 function dropCurves() {
@@ -48,7 +51,7 @@ function datasetsOf(table) {
               .filter((p) => p !== null)
               .sort((a, b) => a.x - b.x);
       if (!points.length) continue;
-      const colour = colourOf(line.method);
+      const colour = colourOf(line.method, table.model);
       const style = kPoints[patterns.indexOf(pattern) % kPoints.length];
       sets.push({
         label: patterns.length > 1 ? `${line.method} · ${pattern}` : line.method,
