@@ -88,15 +88,22 @@ void check_unchanged(const Trial& trial, const Value& config) {
       first_difference(trial.identity, now.identity), trial.id, trial.model, trial.method));
 }
 
-/// Smaller batches give the same numbers: they are tried before a trial fails for want of memory.
+/// Smaller batches, then weights that live outside memory, give the same numbers: they are tried
+/// before a trial fails for want of memory. `residency: whole` was asked for, and stays.
 constexpr int64_t kSmallestBatch = 64;
 
 bool try_smaller(Value& config, std::vector<std::string>& steps) {
   const auto tokens = std::get<int64_t>(config.find("batch_tokens")->data);
-  if (tokens <= kSmallestBatch) return false;
-  const auto smaller = std::max(kSmallestBatch, tokens / 4);
-  config.set("batch_tokens", smaller);
-  steps.push_back(fmt::format("out of memory at batch_tokens={}: again with {}", tokens, smaller));
+  if (tokens > kSmallestBatch) {
+    const auto smaller = std::max(kSmallestBatch, tokens / 4);
+    config.set("batch_tokens", smaller);
+    steps.push_back(
+        fmt::format("out of memory at batch_tokens={}: again with {}", tokens, smaller));
+    return true;
+  }
+  if (config.find("residency")->string() != "auto") return false;
+  config.set("residency", "block");
+  steps.push_back(fmt::format("out of memory at batch_tokens={}: again block by block", tokens));
   return true;
 }
 
