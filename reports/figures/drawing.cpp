@@ -54,7 +54,6 @@ Colour colour_of(int series) {
                                                        {0.070, 0.490, 0.565},
                                                        {0.353, 0.353, 0.353}}};
   if (series >= 0) return kHues[static_cast<size_t>(series % kColours)];
-  if (series == Ink::Ground) return {1, 1, 1};
   if (series == Ink::Faint) return {0.878, 0.878, 0.863};
   return series == Ink::Strong ? Colour{0.114, 0.122, 0.137} : Colour{0.361, 0.384, 0.424};
 }

@@ -18,9 +18,8 @@ struct Ink {
   enum {
     Soft = -1,
     Faint = -2,
-    Strong = -3,
-    Ground = -4
-  };  // no series: text, grid, emphasis, paper
+    Strong = -3
+  };  // no series: text, grid, emphasis
   int series = Soft;
   double width = 1.5;
   bool dashed = false;

@@ -50,7 +50,6 @@ bool is_open(Shape shape) {
 
 std::string class_of(const Ink& ink) {
   if (ink.series >= 0) return fmt::format("c{}", ink.series % kColours);
-  if (ink.series == Ink::Ground) return "ground";
   return ink.series == Ink::Faint ? "faint" : ink.series == Ink::Strong ? "strong" : "soft";
 }
 
@@ -120,8 +119,7 @@ std::string own_style() {
   css += ".h{fill:" + hex(shaded(1)) + "}";
   for (const auto& [name, series] : {std::pair("soft", Ink::Soft),
                                      {"faint", Ink::Faint},
-                                     {"strong", Ink::Strong},
-                                     {"ground", Ink::Ground}})
+                                     {"strong", Ink::Strong}})
     css += fmt::format(".{}{{color:{}}}", name, hex(colour_of(series)));
   for (int i = 0; i < kColours; ++i) css += fmt::format(".c{}{{color:{}}}", i, hex(colour_of(i)));
   return "<style>" + css + "</style>";

@@ -44,20 +44,39 @@ function drawViews() {
   }));
 }
 
+const kTogether = 40;  // milliseconds of drawing before the browser may paint
+let drawing = 0;
+
+/** Parts one after another, with room for the browser between; a newer drawing ends an older one. */
+function append(parts, place, turn) {
+  const begin = performance.now();
+  while (parts.length && performance.now() - begin < kTogether) {
+    const node = parts.shift()();
+    if (node) place.append(node);
+  }
+  if (!parts.length) {
+    if (place.childElementCount < 2)
+      place.append(make("p", {className: "empty"}, "There is nothing here yet."));
+    document.body.dataset.drawn = String(turn);
+    return;
+  }
+  setTimeout(() => {
+    if (turn === drawing) append(parts, place, turn);
+  });
+}
+
 function draw() {
   const tasks = data.tables.filter((t) => t.model === shown.model).map((t) => t.task);
   if (!tasks.includes(shown.task)) shown.task = "";
   document.title = `PruneBench · ${shown.model || "no results"} · ${kViews[shown.view]}`;
-  const focus = document.activeElement && document.activeElement.dataset.keep;
   drawViews();
   drawFilters();
   const view = {overview: overviewView, tables: tablesView, curves: curvesView, masks: masksView,
                 compare: compareView}[shown.view];
-  const nodes = view();
-  const heading = make("h1", {className: "printed"}, `${shown.model} · ${kViews[shown.view]}`);
-  document.getElementById("main").replaceChildren(
-      heading, ...(nodes.length ? nodes : [make("p", {className: "empty"}, "There is nothing here yet.")]));
-  if (focus) document.querySelector(`[data-keep="${focus}"]`)?.focus();
+  const place = document.getElementById("main");
+  place.replaceChildren(make("h1", {className: "printed"}, `${shown.model} · ${kViews[shown.view]}`));
+  delete document.body.dataset.drawn;
+  append(view(), place, ++drawing);
 }
 
 /** The first number that has a provenance, for who comes by keyboard. */

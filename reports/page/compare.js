@@ -52,7 +52,7 @@ function compareRow(table, column, a, b) {
               make("td", {}, text), make("td", {}, verdictOf(table, a, b, pair)), make("td", {}, where));
 }
 
-function compareView() {
+function compareNodes() {
   const model = modelShown();
   if (!model) return [];
   const names = Object.keys(model.series).sort();
@@ -90,4 +90,8 @@ function compareView() {
                make("tbody", {}, ...rows))) :
           make("p", {className: "empty"}, "They share no pattern and share."),
       make("ul", {className: "notes"}, make("li", {}, "item by item where both left scores of the same items (first seed); bench paired corrects for many comparisons")))];
+}
+
+function compareView() {
+  return compareNodes().map((node) => () => node);
 }

@@ -83,14 +83,14 @@ function figureCard(title, text, words, model) {
 
 function curvesView() {
   const model = modelShown();
-  const nodes = [];
+  const parts = [];
   for (const t of tablesShown()) {
     for (const [structured, text] of [[false, t.curve], [true, t.curve_structured]]) {
       if (text && fits(structured))
-        nodes.push(figureCard(
+        parts.push(() => figureCard(
             `${t.task} ${t.metric}` + (structured ? " · structured" : ""), text,
             ["plot", "curve", "--model", t.model, "--task", t.task], model));
     }
   }
-  return nodes.slice(0, kMostTables);
+  return parts.slice(0, kMostTables);
 }

@@ -29,7 +29,7 @@ function shortNames(names) {
 }
 
 function heatNode(caption, rows, columns, value, full, open) {
-  const head = make("tr", {}, make("th", {}, ""), ...columns.map((c) => make(
+  const head = make("tr", {}, make("td", {}), ...columns.map((c) => make(
       "th", {scope: "col", title: c}, make("span", {}, c))));
   const body = rows.map((row, r) => make(
       "tr", {}, make("th", {scope: "row", title: row}, row), ...columns.map((c, i) => {
@@ -37,7 +37,6 @@ function heatNode(caption, rows, columns, value, full, open) {
         const td = make("td", {title: `${row}, ${c}: ${v === null ? "not recorded" : (100 * v).toFixed(1) + "%"}`},
                         v === null ? "–" : (100 * v).toFixed(0));
         if (v !== null) td.style.setProperty("--heat", Math.max(0, Math.min(1, v / full)).toFixed(3));
-        if (v !== null && v / full > 0.5) td.classList.add("deep");
         if (open) td.onclick = () => open(r, i);
         return td;
       })));
@@ -45,7 +44,7 @@ function heatNode(caption, rows, columns, value, full, open) {
               make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
-function masksView() {
+function masksNodes() {
   const model = modelShown();
   const all = (model ? model.atlas : []).filter((a) => fits(a.structured));
   if (!all.length) return [];
@@ -92,4 +91,8 @@ function masksView() {
            heatNode("overlap with " + one.m, recordedNames, layers,
                     (r, c) => overlap(recorded[r].i, one.i, c), 1, null)));
   return nodes;
+}
+
+function masksView() {
+  return masksNodes().map((node) => () => node);
 }

@@ -106,6 +106,5 @@ function leadersNode(model) {
 function overviewView() {
   const model = modelShown();
   if (!model) return [];
-  return [factsNode(model), ranksNode(model), leadersNode(model), frontsNode(model), isoNode(model)]
-      .filter((n) => n);
+  return [factsNode, ranksNode, leadersNode, frontsNode, isoNode].map((part) => () => part(model));
 }

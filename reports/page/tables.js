@@ -2,6 +2,7 @@
 // Methods against patterns and shares, a card for each task and kind of pattern.
 
 const kMostTables = 40;  // more at once would only be slow; the filters reach the others
+const kMostLines = 60;   // of a table at first
 
 function openCell(button, cell) {
   showPanel(cell.t, 0, button);
@@ -77,14 +78,24 @@ function tableNode(table) {
     const percent = c.label.slice(c.pattern.length).trim();
     head.append(headNode(table, c.label, c.pattern, percent || "\u00a0"));
   }
-  const rows = sortedLines(table).map(
-      (line) => make(
-          "tr", {className: line.dense ? "dense" : ""},
-          make("th", {scope: "row", title: line.method}, line.method),
-          ...line.cells.map((cell) => cellNode(cell, line.dense))));
-  return make("div", {className: "grid"},
-              make("table", {}, make("caption", {className: "offscreen"}, titleOf(table)),
-                   make("thead", {}, head), make("tbody", {}, ...rows)));
+  const lines = sortedLines(table);
+  const row = (line) => make(
+      "tr", {className: line.dense ? "dense" : ""},
+      make("th", {scope: "row", title: line.method}, line.method),
+      ...line.cells.map((cell) => cellNode(cell, line.dense)));
+  const body = make("tbody", {}, ...lines.slice(0, kMostLines).map(row));
+  const grid = make("div", {className: "grid"},
+                    make("table", {}, make("caption", {className: "offscreen"}, titleOf(table)),
+                         make("thead", {}, head), body));
+  if (lines.length > kMostLines) {
+    const more = make("button", {type: "button", className: "small"}, `all ${lines.length} rows`);
+    more.onclick = () => {
+      body.append(...lines.slice(kMostLines).map(row));
+      more.remove();
+    };
+    grid.append(more);
+  }
+  return grid;
 }
 
 function titleOf(table) {
@@ -140,11 +151,11 @@ function cardNode(table) {
 
 function tablesView() {
   const all = tablesShown().flatMap(halves);
-  const nodes = all.slice(0, kMostTables).map(cardNode);
+  const parts = all.slice(0, kMostTables).map((table) => () => cardNode(table));
   if (all.length > kMostTables)
-    nodes.push(make("p", {className: "empty"}, `${kMostTables} of ${
-                        all.length} tables are shown; choose a task to see the others.`));
-  return nodes;
+    parts.push(() => make("p", {className: "empty"}, `${kMostTables} of ${
+                              all.length} tables are shown; choose a task to see the others.`));
+  return parts;
 }
 
 /** Arrow keys walk through the cells of a table, as in a spreadsheet. */
