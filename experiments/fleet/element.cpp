@@ -127,11 +127,20 @@ int after_warning(const slurm::Submission& s, int64_t element, Clock::time_point
   return 1;
 }
 
+/// Until the run listens to them: one that comes earlier waits.
+void hold_signals() {
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : {SIGUSR1, SIGTERM}) sigaddset(&held, signal);
+  sigprocmask(SIG_BLOCK, &held, nullptr);
+}
+
 }  // namespace
 
 int run_element(const std::string& folder, const std::string& number) {
   const auto begin = Clock::now();
   WorkerSource workers;  // before anything else: what a worker inherits is then small
+  hold_signals();
   const auto submission = wait_for(folder);
   const auto element = std::atoll(number.c_str());
   const auto shard = slurm::shard_of(submission, element);

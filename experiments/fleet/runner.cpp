@@ -41,6 +41,10 @@ class StopSignals {
     action.sa_handler = [](int signal) { stop_asked = signal; };
     action.sa_flags = patient ? 0 : static_cast<int>(SA_RESETHAND);
     for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &action, &before_[i]);
+    sigset_t held;  // an element of a cluster holds them back until here
+    sigemptyset(&held);
+    for (const int signal : kSignals) sigaddset(&held, signal);
+    sigprocmask(SIG_UNBLOCK, &held, nullptr);
   }
   ~StopSignals() {
     for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before_[i], nullptr);

@@ -54,11 +54,13 @@ std::string exports(const Programs& programs) {
   return text;
 }
 
-const char* const kWork = R"(work=$!
-told=
-trap 'told=1; kill -USR1 $work' USR1
-trap 'told=1; kill -TERM $work' TERM
-# A signal ends the waiting, not the work.
+// A signal ends the waiting, not the work; one that comes during the setup reaches the work, too.
+const char* const kSignals = R"(work= told=
+trap 'told=USR1; [ -z "$work" ] || kill -USR1 $work' USR1
+trap 'told=TERM; [ -z "$work" ] || kill -TERM $work' TERM
+)";
+const char* const kWait = R"(work=$!
+[ -z "$told" ] || { sleep 2; kill -$told $work; }
 while told=; wait $work; code=$?; [ -n "$told" ]; do :; done
 )";
 
@@ -88,14 +90,14 @@ std::string element_script(const Keys& k, size_t elements, const Programs& progr
   text += directive("output", file_pattern(k.folder, "%A", "element-%a.log"));
   if (!k.stderr_to_stdout)
     text += directive("error", file_pattern(k.folder, "%A", "element-%a.err"));
-  text += exports(programs);
+  text += kSignals + exports(programs);
   for (const auto& line : k.setup) text += line + "\n";
   // The quotes end around the id, which is known only when the job runs.
   text += "folder=" + replaced(quoted(k.folder), "%j", "'\"$SLURM_ARRAY_JOB_ID\"'") + "\n";
   text += fmt::format("srun --unbuffered --ntasks=1 --cpus-per-task={}", k.cpus_per_task);
   for (const auto& word : k.srun_args) text += " " + quoted(word);
   text += " " + quoted(programs.engine) + " element \"$folder\" \"$SLURM_ARRAY_TASK_ID\" &\n";
-  text += kWork;
+  text += kWait;
   text += fmt::format("[ $code = {} ] && scontrol requeue \"$SLURM_JOB_ID\"\n", kAgain);
   text += fmt::format("[ $code = {} ] && scancel \"$SLURM_ARRAY_JOB_ID\"\n", kStopAll);
   return text + "exit $code\n";

@@ -128,6 +128,15 @@ TEST_CASE("a warning reaches the work, and its answer counts", "[script]") {
   CHECK(!contains(ended.told, "requeue"));
 }
 
+TEST_CASE("a warning during the setup reaches the work that follows", "[script]") {
+  auto k = keys();
+  k.setup = {"sleep 1"};
+  const auto warned = played(k, "trap 'exit 75' USR1; for i in $(seq 200); do sleep 0.05; done",
+                             "sleep 0.3; kill -USR1 $job");
+  CHECK(warned.code == 75);
+  CHECK(contains(warned.told, "scontrol requeue 77\n"));
+}
+
 TEST_CASE("words and the environment reach the job as they are", "[script]") {
   auto k = keys();
   k.srun_args = {"--export=ALL", "it's $HOME"};
