@@ -56,8 +56,8 @@ std::string exports(const Programs& programs) {
 
 // A signal ends the waiting, not the work; one that comes during the setup reaches the work, too.
 const char* const kSignals = R"(work= told=
-trap 'told=USR1; [ -z "$work" ] || kill -USR1 $work' USR1
-trap 'told=TERM; [ -z "$work" ] || kill -TERM $work' TERM
+trap 'told=USR1; [ -z "$work" ] || kill -USR1 $work 2>/dev/null' USR1
+trap 'told=TERM; [ -z "$work" ] || kill -TERM $work 2>/dev/null' TERM
 )";
 const char* const kWait = R"(work=$!
 [ -z "$told" ] || { sleep 2; kill -$told $work; }
@@ -98,7 +98,9 @@ std::string element_script(const Keys& k, size_t elements, const Programs& progr
   for (const auto& word : k.srun_args) text += " " + quoted(word);
   text += " " + quoted(programs.engine) + " element \"$folder\" \"$SLURM_ARRAY_TASK_ID\" &\n";
   text += kWait;
-  text += fmt::format("[ $code = {} ] && scontrol requeue \"$SLURM_JOB_ID\"\n", kAgain);
+  // Not $SLURM_JOB_ID: of the last element it is the array's, and all would be requeued.
+  text += "element=\"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\"\n";
+  text += fmt::format("[ $code = {} ] && scontrol requeue \"$element\"\n", kAgain);
   text += fmt::format("[ $code = {} ] && scancel \"$SLURM_ARRAY_JOB_ID\"\n", kStopAll);
   return text + "exit $code\n";
 }

@@ -39,7 +39,7 @@ Played played(slurm::Keys k, const std::string& srun, const std::string& meanwhi
     stand_in(name, "echo " + name + " \"$@\" >> " + at + "/told");
   std::ofstream(dir.path / "job.sh") << slurm::element_script(k, 4, kPrograms);
   std::ofstream(dir.path / "play.sh")
-      << "export PATH=" << at << ":$PATH SLURM_JOB_ID=77 SLURM_ARRAY_JOB_ID=70 "
+      << "export PATH=" << at << ":$PATH SLURM_JOB_ID=70 SLURM_ARRAY_JOB_ID=70 "
       << "SLURM_ARRAY_TASK_ID=3\nbash " << at << "/job.sh & job=$!\n"
       << meanwhile << "\nwait $job; exit $?\n";
   const auto ran = bench::test::run(at + "/play.sh", "/bin/bash");
@@ -104,7 +104,7 @@ TEST_CASE("the element goes back into the queue where its program asks for it", 
   CHECK(again.code == 75);
   CHECK(again.told ==
         "srun --unbuffered --ntasks=1 --cpus-per-task=2 /opt/bench-engine element /shared/out/70 "
-        "3\nscontrol requeue 77\n");
+        "3\nscontrol requeue 70_3\n");
   CHECK(contains(played(keys(), "exit 76").told, "scancel 70\n"));
   for (const int code : {0, 1, 2, 143}) {
     const auto over = played(keys(), "exit " + std::to_string(code));
@@ -120,7 +120,7 @@ TEST_CASE("a warning reaches the work, and its answer counts", "[script]") {
       "for i in $(seq 100); do sleep 0.05; done";
   const auto warned = played(keys(), work, "sleep 0.5; kill -USR1 $job");
   CHECK(warned.code == 75);
-  CHECK(contains(warned.told, "warned\nscontrol requeue 77\n"));
+  CHECK(contains(warned.told, "warned\nscontrol requeue 70_3\n"));
   const auto ended =
       played(keys(), "trap 'exit 143' TERM; for i in $(seq 100); do sleep 0.05; done",
              "sleep 0.5; kill -TERM $job");
@@ -134,7 +134,7 @@ TEST_CASE("a warning during the setup reaches the work that follows", "[script]"
   const auto warned = played(k, "trap 'exit 75' USR1; for i in $(seq 200); do sleep 0.05; done",
                              "sleep 0.3; kill -USR1 $job");
   CHECK(warned.code == 75);
-  CHECK(contains(warned.told, "scontrol requeue 77\n"));
+  CHECK(contains(warned.told, "scontrol requeue 70_3\n"));
 }
 
 TEST_CASE("words and the environment reach the job as they are", "[script]") {
