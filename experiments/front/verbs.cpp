@@ -112,7 +112,14 @@ std::vector<Verb> change_verbs() {
 }
 
 std::vector<Verb> read_verbs() {
-  return {{"list",
+  return {{"status",
+           "",
+           "what a cluster works on: each element's state in the queue and its trials",
+           0,
+           0,
+           {kDb, {"--json", "", "as JSON, whole"}},
+           status},
+          {"list",
            "",
            "the trials of a database and how they stand",
            0,
@@ -207,6 +214,7 @@ std::vector<Verb> engine_verbs() {
                                      {"--retry-failed", "", "run trials again that failed before"},
                                      {"--keep", "", "keep numbers whose code changed since"},
                                      {"--again", "", "measure anew what is done, too"},
+                                     {"--wait", "", "launcher=slurm: until all of it is done"},
                                      {"--no-report", "", "print no tables at the end"}});
   return {{"run", "[CONFIG] [KEY=VALUE]...", "run a sweep: what is not in the database yet", 0,
            kAny, run_flags, run},

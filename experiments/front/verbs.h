@@ -29,6 +29,7 @@ int name_trials(const Options& options);
 int note_trial(const Options& options);
 int remove_trials(const Options& options);
 int merge_databases(const Options& options);
+int status(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
 int ask(const Options& options);
 int reproduce(const Options& options);
