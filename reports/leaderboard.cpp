@@ -275,6 +275,14 @@ std::string filled(std::string_view page, const std::map<std::string, std::strin
   return out;
 }
 
+/// How many trials were run again by bench audit, and how many of them agreed.
+Json audits_of(const Store& store) {
+  size_t agree = 0;
+  const auto all = store.verdicts("audit");
+  for (const auto& a : all) agree += a.verdict.ok;
+  return {{"trials", all.size()}, {"agree", agree}};
+}
+
 double work_of(const Rows& rows) {
   double seconds = 0;
   for (const auto& t : rows.trials)
@@ -294,6 +302,7 @@ std::string leaderboard_page(const Store& store, const std::string& db) {
                                           {"db", db},
                                           {"notes", report.notes},
                                           {"seconds", work_of(rows)},
+                                          {"audits", audits_of(store)},
                                           {"models", models_json(rows, report)},
                                           {"tables", tables_json(rows, report)},
                                           {"together", kDetailsTogether},

@@ -66,6 +66,8 @@ class Store {
   // What people change. An unknown id is an Error.
   void name(const std::string& id, const std::string& method);
   void remark(const std::string& id, const std::string& text);
+  /// Adds a verdict on a finished trial that was run again, in place of an earlier one of that rule.
+  void audit(const std::string& id, const VerdictRow& verdict);
   /// Moves it to the past, with the reason; one that is running is an Error.
   void remove(const std::string& id, const std::string& reason);
   Outcome outcome(const std::string& id) const;
@@ -90,6 +92,7 @@ class Store {
     VerdictRow verdict;
   };
   std::vector<VerdictOf> broken_verdicts() const;
+  std::vector<VerdictOf> verdicts(const std::string& rule) const;  // held or broken
   struct SparsityOf {
     std::string trial;
     SparsityRow sparsity;

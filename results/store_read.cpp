@@ -166,6 +166,18 @@ std::vector<Store::VerdictOf> Store::broken_verdicts() const {
   return rows;
 }
 
+std::vector<Store::VerdictOf> Store::verdicts(const std::string& rule) const {
+  const std::lock_guard lock(db_->mutex);
+  auto query = db_->connection.prepare(
+      "SELECT t.id, v.rule, v.ok, v.detail FROM verdict AS v JOIN trial AS t ON t.number = v.trial "
+      "WHERE v.rule = ?1 AND t.past = '' ORDER BY v.trial, v.position");
+  query.with(rule);
+  std::vector<VerdictOf> rows;
+  while (query.step())
+    rows.push_back({query.text(0), {query.text(1), query.integer(2) != 0, query.text(3)}});
+  return rows;
+}
+
 std::vector<Store::SparsityOf> Store::model_sparsity() const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(

@@ -152,6 +152,18 @@ void Store::remark(const std::string& id, const std::string& text) {
   db.prepare("UPDATE trial SET remark = ?2 WHERE number = ?1").with(row.number, text).run();
 }
 
+void Store::audit(const std::string& id, const VerdictRow& verdict) {
+  const std::lock_guard lock(db_->mutex);
+  auto& db = db_->connection;
+  sqlite::Transaction transaction(db);
+  const auto row = existing(db, id);
+  db.prepare("DELETE FROM verdict WHERE trial = ?1 AND rule = ?2")
+      .with(row.number, verdict.rule)
+      .run();
+  add_verdict(db, row.number, verdict);
+  transaction.commit();
+}
+
 void Store::remove(const std::string& id, const std::string& reason) {
   const std::lock_guard lock(db_->mutex);
   auto& db = db_->connection;

@@ -28,6 +28,7 @@ const std::vector<Rule>& rules() {
       {"nm_holds", Invalid, Trial, "every group of m keeps at most n, after every stage"},
       {"sparsity_reached", Invalid, Trial, "as much is gone as was asked for"},
       {"reruns_disagree", Invalid, Trial, "the same code measures the same when it runs again"},
+      {"audit", Invalid, Trial, "run again on another day, it measured the same"},
       {"dataset_hash", Invalid, Task, "the data has the bytes of what its name claims"},
       {"row_count", Invalid, Task, "and its number of rows or documents"},
       {"window_count", Invalid, Task, "and as many windows as they give"},

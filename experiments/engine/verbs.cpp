@@ -8,10 +8,20 @@
 namespace bench::engine {
 
 int dispatch(const Arguments& a) {
-  static const std::map<std::string, int (*)(const Arguments&)> kVerbs{
-      {"run", run},         {"plan", plan},         {"worker", worker}, {"element", element}, {"criteria", criteria},
-      {"explain", explain}, {"tokenize", tokenize}, {"score", score},   {"generate", generate},
-      {"logits", logits},   {"request", request},   {"why", why},       {"export", export_trial}};
+  static const std::map<std::string, int (*)(const Arguments&)> kVerbs{{"run", run},
+                                                                       {"plan", plan},
+                                                                       {"worker", worker},
+                                                                       {"element", element},
+                                                                       {"criteria", criteria},
+                                                                       {"explain", explain},
+                                                                       {"tokenize", tokenize},
+                                                                       {"score", score},
+                                                                       {"generate", generate},
+                                                                       {"logits", logits},
+                                                                       {"request", request},
+                                                                       {"why", why},
+                                                                       {"export", export_trial},
+                                                                       {"audit", audit}};
   std::vector<std::string> known;
   for (const auto& [name, run] : kVerbs) known.push_back(name);
   if (a.empty()) fail("which verb?{}", suggestion("", known));

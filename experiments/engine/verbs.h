@@ -25,5 +25,6 @@ int logits(const Arguments& arguments);
 int request(const Arguments& arguments);  // show request
 int why(const Arguments& arguments);
 int export_trial(const Arguments& arguments);
+int audit(const Arguments& arguments);
 
 }  // namespace bench::engine

@@ -17,6 +17,7 @@
 #include "reports/long.h"
 #include "reports/render.h"
 #include "reports/summary.h"
+#include "reports/variance.h"
 
 namespace bench::front {
 
@@ -128,6 +129,22 @@ int report(const Options& options) {
     return options.has("--together") ? all : split_structures(all);
   });
   show_pages(render(tables, rows, format, {colours(), columns()}));
+  return 0;
+}
+
+int variance(const Options& options) {
+  const Store store = opened(options);
+  const Rows rows = read_rows(store);
+  const Report tables = as_usage([&] {
+    return pivot(rows, {options.all("--model"), options.all("--task"), {}, false});
+  });
+  const auto sheet = variance_sheet(tables);
+  if (sheet.rows.size() < 2)
+    fail("variance: no cell has three seeds or more; sweep over seed=0,1,2 (docs/reports.md)");
+  const auto format = options.get("--format", "table");
+  show_pages(format == "csv"        ? sheet_csv(sheet)
+             : format == "markdown" ? sheet_markdown(sheet)
+                                    : sheet_text(sheet));
   return 0;
 }
 

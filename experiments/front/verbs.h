@@ -24,6 +24,7 @@ int report(const Options& options);
 int paired(const Options& options);
 int leaderboard(const Options& options);
 int plot(const Options& options);
+int variance(const Options& options);
 int diff(const Options& options);
 int name_trials(const Options& options);
 int note_trial(const Options& options);

@@ -13,7 +13,12 @@ function factsNode(model) {
       fact(columns.size, "pattern and share", "patterns and shares"),
       fact(tasks.size, "task", "tasks"),
       fact(data.trials.length, "trial in all", "trials in all"),
-      make("div", {}, make("b", {}, durationText(data.seconds)), " of work"));
+      make("div", {}, make("b", {}, durationText(data.seconds)), " of work"),
+      data.audits.trials ?
+          make("div", {title: "bench audit ran them again"}, make("b", {}, String(data.audits.trials)),
+               data.audits.agree === data.audits.trials ? " run again, all agree" :
+                   ` run again, ${data.audits.trials - data.audits.agree} disagree`) :
+          null);
 }
 
 function ranksNode(model) {
