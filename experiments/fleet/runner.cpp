@@ -79,20 +79,38 @@ class WishFile {
     for (const auto& t : trials) ids.push_back(t.spec.id);
     Json files = Json::array();  // what the plan read, so that no worker reads it all again
     for (const auto& f : known_files()) files.push_back({f.path, f.stamp, f.digest});
-    std::ofstream(path_) << Json{{"db", std::filesystem::absolute(options.db).string()},
-                                 {"ids", ids},
-                                 {"files", files},
-                                 {"retry_failed", options.retry_failed},
-                                 {"fail_fast", fail_fast},
-                                 {"since", unix_now()}};
+    order_ = {{"db", std::filesystem::absolute(options.db).string()},
+              {"ids", ids},
+              {"files", files},
+              {"retry_failed", options.retry_failed},
+              {"fail_fast", fail_fast},
+              {"since", unix_now()},
+              {"sparing", Json::array()}};
+    write();
   }
   ~WishFile() { std::remove(path_.c_str()); }
   WishFile(const WishFile&) = delete;
   WishFile& operator=(const WishFile&) = delete;
   const std::string& path() const { return path_; }
 
+  /// From now on this trial is run with little memory; false: it was already.
+  bool spare(const std::string& id) {
+    auto& all = order_.at("sparing");
+    if (std::find(all.begin(), all.end(), Json(id)) != all.end()) return false;
+    all.push_back(id);
+    write();
+    return true;
+  }
+
  private:
+  /// Beside its place first: a worker that starts meanwhile reads the one or the other.
+  void write() const {
+    std::ofstream(path_ + ".new") << order_;
+    std::filesystem::rename(path_ + ".new", path_);
+  }
+
   std::string path_;
+  Json order_;
 };
 
 std::string death(int status, bool over_limit, double limit) {
@@ -245,13 +263,18 @@ class Fleet {
   }
 
   /// True once the process has ended; a trial that it was running becomes a row with the reason.
+  /// Where a system ends what takes too much memory it kills, without a word: such a trial is run
+  /// once more with the least memory (worker.cpp), which changes no number.
   bool reap(Worker& w) {
     int status = 0;
     if (waitpid(w.pid, &status, WNOHANG) != w.pid) return false;
     hear(w);
     close(w.out);
     count_empty_start(w, status);
-    if (!w.trial.empty() && !stop_asked) {
+    const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !w.over_limit;
+    if (!w.trial.empty() && !stop_asked && killed && wishes_.spare(w.trial)) {
+      progress_.finish(w.name, w.trial, "its worker was killed: again, with little memory");
+    } else if (!w.trial.empty() && !stop_asked) {
       const auto why = death(status, w.over_limit, w.limit);
       store_.fail(w.trial, w.name, why);
       progress_.finish(w.name, w.trial, why);

@@ -65,6 +65,26 @@ Verb paired_verb() {
           paired};
 }
 
+Verb plot_verb() {
+  return {"plot",
+          "curve | pareto | layers | atlas | rank",
+          "figures for papers: quality over sparsity or cost, zeros by layer, overlap of masks, "
+          "mean ranks",
+          1,
+          1,
+          {kDb,
+           {.name = "--format", .value = "NAME", .doc = "default: svg; one of",
+            .choices = {"svg", "pdf"}},
+           {"--out", "DIR", "the folder of the figures (default: out/plots)"},
+           {"--model", "NAME", "only this model", true},
+           {"--task", "NAME", "only this task, with or without its window", true},
+           {"--pattern", "NAME", "only this pattern", true},
+           {"--sparsity", "SHARE", "only this sparsity: 0.5 or 50%", true},
+           {"--cost", "NAME", "pareto: only against this: parameters, nonzero, macs, bytes", true},
+           {"--method", "NAME", "atlas: overlap with this method, layer by layer"}},
+          plot};
+}
+
 /// What people change in a database.
 std::vector<Verb> change_verbs() {
   return {{"name",
@@ -135,6 +155,7 @@ std::vector<Verb> read_verbs() {
            0,
            {kDb, {"--out", "PATH", "the page (default: out/leaderboard.html)"}},
            leaderboard},
+          plot_verb(),
           {"reproduce",
            "[PAPER[:TABLE]]",
            "a paper's numbers beside ours; alone: the papers and their tables",
