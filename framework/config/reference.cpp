@@ -97,7 +97,8 @@ const char* const kPage = R"(# Every configuration key
 
 Made from the declarations in the code by `bench explain --format markdown`; a test compares.
 `criterion.wanda.x` is the key `criterion.x` where `criterion.name` is `wanda`; `task.size.x` is
-the key `task.LABEL.x` of a task whose `name` is `size`. A key that is "no part of ids" changes no
+the key `task.LABEL.x` of a task whose `name` is `size`; `launcher.slurm.x` is `launcher.x` where
+`launcher.kind` is `slurm`. A key that is "no part of ids" changes no
 result; a value that equals its default changes no id either.
 )";
 

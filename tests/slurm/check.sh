@@ -84,11 +84,18 @@ folder=$work/out/slurm/$job
 state() { squeue --me -a -r -h -o '%F_%K %T' | sed -n "s/^${job}_$1 //p"; }
 done_in() { query "$folder/shard-$1.db" "SELECT count(*) FROM trial WHERE state = 'done'"; }
 working() { [ "$(state "$1")" = RUNNING ] && [ "$(done_in "$1")" -ge 1 ]; }
-# Slurm lets a requeued job wait for two minutes.
+# Slurm lets a requeued job wait for two minutes. A few seconds will do: its old credential is revoked
+# to the second, and a start within that one would be refused.
+declare -A waits
 hurry() {
   local k
   for k in 0 1 2 3; do
-    [ "$(state $k)" = PENDING ] && scontrol update JobId="${job}_$k" StartTime=now >/dev/null 2>&1
+    if [ "$(state $k)" = PENDING ]; then
+      : "${waits[$k]:=$SECONDS}"
+      [ $((SECONDS - waits[$k])) -lt 3 ] || scontrol update JobId="${job}_$k" StartTime=now >/dev/null 2>&1
+    else
+      unset "waits[$k]"
+    fi
   done
   return 0
 }
@@ -110,7 +117,6 @@ sleep 11
 node_returns
 requeued() { [ "$(state 0)" = PENDING ] && [ "$(state 2)" = PENDING ]; }
 until_holds 60 "Slurm's notice that the node was booted" requeued
-sleep 6  # slurmd clears away the scripts of what it does not know, and would take a new one with them
 returned() { hurry; working 0; }
 until_holds 60 "the node's return" returned
 say "elements run again"

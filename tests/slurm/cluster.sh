@@ -81,7 +81,7 @@ node_dies() {
   done
   [ ${#steps[@]} = 0 ] || kill -9 "${steps[@]}" 2>/dev/null
   [ ${#work[@]} = 0 ] || kill -9 "${work[@]}" 2>/dev/null
-  return 0
+  rm -rf "$cluster"/spool/*  # else slurmd takes new scripts for old ones, and clears them away
 }
 
 cluster_stop() {
