@@ -58,10 +58,9 @@ class Knapsack : public Allocator {
     std::vector<std::vector<Choice>> all;
     for (size_t i = 0; i < parts.size(); ++i)
       all.push_back(choices(split.scores.of(i), parts[i], costs[i]));
-    const auto found = cheapest_choices(all, split.target * whole, buckets_);
-    if (found.empty())
-      fail("allocator knapsack: {:.3f} of the cost cannot go while every group keeps a unit",
-           split.target);
+    auto found = cheapest_choices(all, split.target * whole, buckets_);
+    if (found.empty())  // more is asked for than may go: everything that may
+      for (const auto& choices_of_part : all) found.push_back(choices_of_part.size() - 1);
     std::vector<Share> out;
     for (size_t i = 0; i < parts.size(); ++i) {
       const auto gone = static_cast<int64_t>(found[i]);
