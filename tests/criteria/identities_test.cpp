@@ -1,8 +1,9 @@
 // What methods must become at their ends (criteria.md 8.1): the rest stands beside each method.
-#include "core/update.h"
 #include "criteria/by_hand.h"
 #include "measure/low_rank.h"
+#include "measure/passes.h"
 #include "measure/routed.h"
+#include "walk/pruner.h"
 
 using namespace bench;
 using namespace bench::test;
@@ -22,52 +23,36 @@ TEST_CASE("identity: REAP where the router is sure of every token is the mean no
   CHECK(reap.equal(criterion("ean", {{"form", Value("mean")}})->units(group, stats)));
 }
 
-TEST_CASE("identity: OWL with equally many outliers in every block is uniform", "[criteria]") {
-  const std::vector<Layer> layers{layer("a", {{1, 1, 9}}), layer("b", {{2, 2, 18}}),
-                                  layer("c", {{3, 27, 3}})};
-  Stats stats;
-  std::vector<Part> parts;
-  for (const auto& l : layers) {
-    feed(stats, l, {{1, 1, 1}});
-    parts.push_back(weights_part(l.name, l.weight.sizes().vec(), 3));
-    parts.back().layer = &l;
-    parts.back().block = static_cast<int64_t>(parts.size());
-  }
-  const HeldScores none({});
-  const auto owl =
-      Registry<Allocator>::instance().create("owl", Value(Value::Map{{"outlier", Value(2.0)}}));
-  for (const auto& s : owl->shares({parts, none, stats, 0.6}))
-    CHECK(std::abs(s.ratio - 0.6) < 1e-12);
-}
-
-TEST_CASE("identity: ADMM whose penalty grows without bound leaves the kept weights as they are",
+TEST_CASE("identity: SparseGPT on inputs that do not interact is Wanda's score squared",
           "[criteria]") {
   at::manual_seed(2);
   Layer l;
-  l.name = "l", l.weight = at::randn({6, 12});
-  const auto dense = l.matrix();
-  const auto x = at::randn({50, 12}) + 0.3;
+  l.name = "l", l.weight = at::randn({5, 6});
+  const auto x = at::diag(at::tensor({0.5, 2.0, 1.0, 3.0, 0.7, 1.5}).to(at::kFloat));
   Stats stats;
   stats.put<InputGram>(l, need<InputGram>()).on_input(x, 1);
-  const auto mask = select(dense.abs(), Contest::Layer, 0.5);
-  const auto admm = Registry<Update>::instance().create(
-      "admm_grad", Value(Value::Map{{"rho", Value(1e6)},
-                                    {"iterations", Value(int64_t{20})},
-                                    {"choosing", Value(int64_t{0})}}));
-  const Part part = weights_part("l", {6, 12}, 72);
-  const Pattern pattern;
-  const auto choose = [&](const Tensor&, int64_t, int64_t, double) { return mask; };
-  Site site{l, mask, part, pattern, Contest::Layer, {0.5}, stats, choose};
-  admm->apply(site);
-  CHECK(at::allclose(l.matrix(), dense.masked_fill(~site.mask, 0), 1e-3, 1e-4));
-  // With the authors' penalty the kept weights do move.
-  Layer again;
-  again.name = "l", again.weight = dense.clone();
-  Site moved{again, mask, part, pattern, Contest::Layer, {0.5}, stats, choose};
-  Registry<Update>::instance()
-      .create("admm_grad", Value(Value::Map{{"choosing", Value(int64_t{0})}}))
-      ->apply(moved);
-  CHECK(!at::allclose(again.matrix(), dense.masked_fill(~moved.mask, 0), 1e-2, 1e-2));
+  stats.put<InputMoments>(l, need<InputMoments>()).on_input(x, 1);
+  const auto wanda = criterion("wanda")->score(View(l), stats);
+  const auto exact = criterion("sparsegpt", {{"damping", Value(1e-8)}})->score(View(l), stats);
+  CHECK(at::allclose(exact, 2 * wanda.square(), 1e-4, 1e-6));  // H = 2 / N X^T X
+}
+
+TEST_CASE("identity: what SynFlow has masked scores nothing in the next round", "[criteria]") {
+  auto& s = shipped("resnet20");
+  at::NoGradGuard no_grad;
+  Method m;
+  m.criterion = criterion("synflow");
+  m.allocator = named<Allocator>("allocator", "global");
+  m.propagation = Propagation::Dense;
+  auto data = tiny_images(4);
+  prune(*s.model, m, 0.5, data);
+  const auto stats = collect({*s.model, {0, s.model->block_count()}, data, s.model->layers()},
+                             m.criterion->needs(), Pass::Global);
+  for (const Layer* l : s.model->layers()) {
+    const auto score = m.criterion->score(View(*l), *stats);
+    CHECK(score.masked_select(~l->mask).abs().max().item<double>() == 0);
+    CHECK(score.masked_select(l->mask).max().item<double>() > 0);
+  }
 }
 
 TEST_CASE("identity: SVD-LLM on white activations keeps the plain singular values", "[low_rank]") {

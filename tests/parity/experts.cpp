@@ -148,6 +148,17 @@ void verify_skipping(Run& run, const fs::path& file, const Json& record, Model& 
   run.pass("experts", d / 1e-4);
 }
 
+/// The sequences that were looked at: all, or the first `max_steps`.
+Calibration looked_at(Run& run, const fs::path& file, const Json& record) {
+  auto data = recorded_calibration(run, file, record);
+  const auto most = record.at("parameters").value("max_steps", int64_t{0});
+  auto all = split(data.batches);
+  if (most <= 0 || most >= static_cast<int64_t>(all.size())) return data;
+  all.resize(static_cast<size_t>(most));
+  data.batches = std::move(all);
+  return data;
+}
+
 /// MoNE's experts that gave way to constants: which, to what, and what the model says then.
 double compare_constants(Run& run, const fs::path& file, const Json& record, Model& model,
                          double share, const TensorMap& t, const std::vector<Tensor>& keeps) {
@@ -155,7 +166,7 @@ double compare_constants(Run& run, const fs::path& file, const Json& record, Mod
   const Method none;
   std::map<std::string, std::shared_ptr<const Snapshot>> kept;
   StageContext c{model, none, 0, at::kCPU, kept, {}, {}, ""};
-  c.calibration = [&] { return recorded_calibration(run, file, record); };
+  c.calibration = [&] { return looked_at(run, file, record); };
   const bool by_model = p.value("expert_ranking_scope", "model") == "model";
   Registry<Stage>::instance()
       .create(
@@ -206,7 +217,7 @@ void verify_experts(Run& run, const fs::path& file, const Json& record) {
   Pattern pattern;
   pattern.kind = Pattern::Structured;
   pattern.groups = {"expert"};
-  const auto data = recorded_calibration(run, file, record);
+  const auto data = looked_at(run, file, record);
   std::vector<const Group*> all;
   for (const auto& g : groups) all.push_back(&g);
   const double target =
