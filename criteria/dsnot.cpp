@@ -84,6 +84,9 @@ class Dsnot : public Update {
       site.layer.set_matrix(site.layer.matrix().masked_fill(~site.mask, 0));
       return;
     }
+    if (site.pattern.kind == Pattern::NM && site.pattern.reference_ties &&
+        !site.layer.mask.defined())
+      site.mask = sorted_groups(site);
     auto rows = begin(site);
     if (site.pattern.kind == Pattern::NM)
       move_nm(rows, site.pattern);
@@ -103,6 +106,22 @@ class Dsnot : public Update {
     return std::any_of(skip_.begin(), skip_.end(), [&](const std::string& word) {
       return dotted.find("." + word + ".") != std::string::npos;
     });
+  }
+
+  /// In layers that it moves, the authors' code takes the first of each group by torch.sort, which
+  /// leaves equals in another order than torch.topk, by which it masks those that it skips
+  /// (lib/prune.py:519-534): weights of equal size are others.
+  static Tensor sorted_groups(const Site& site) {
+    const auto w = site.layer.matrix().to(at::kFloat);
+    const auto rank = site.rescore(w, 0, w.size(1)).to(at::kFloat);
+    auto kept = at::ones(rank.sizes(), rank.options().dtype(at::kBool));
+    const int64_t m = site.pattern.of, gone = m - site.pattern.keep;
+    for (int64_t at = 0; at < rank.size(1); at += m) {
+      const auto group = rank.slice(1, at, std::min(at + m, rank.size(1)));
+      const auto order = std::get<1>(at::sort(group, 1)).slice(1, 0, gone);
+      kept.slice(1, at, at + group.size(1)).scatter_(1, order, false);
+    }
+    return kept;
   }
 
   static std::vector<float> floats(const Tensor& t) {
@@ -249,11 +268,12 @@ class Dsnot : public Update {
     const auto end = std::min(begin + m, static_cast<int64_t>(r.ranked.size()));
     const auto from = r.ranked.begin() + begin, to = r.ranked.begin() + end;
     const auto lowest = std::min_element(from, to);
-    if (std::isfinite(*lowest)) return begin + (lowest - from);
-    if (!shipped) return -1;
-    // All have been moved: torch.topk's choice among equals.
-    const auto all = at::full({end - begin}, *lowest);
-    return begin + std::get<1>(at::topk(all, 1, 0, /*largest=*/false)).item<int64_t>();
+    if (shipped && std::count(from, to, *lowest) > 1) {
+      // torch.topk's choice among equals: two weights of one size, or all have been moved.
+      const auto all = at::tensor(at::ArrayRef<float>(&*from, static_cast<size_t>(end - begin)));
+      return begin + std::get<1>(at::topk(all, 1, 0, /*largest=*/false)).item<int64_t>();
+    }
+    return shipped || std::isfinite(*lowest) ? begin + (lowest - from) : -1;
   }
 
   void step(Row& r, int64_t back, int64_t gone, bool same_sign, bool shipped) const {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "reports/distinguish.h"
+#include "reports/overview.h"
 
 namespace bench {
 
@@ -17,10 +18,6 @@ constexpr const char* kStructured = " · structured";  // ends the title of such
 
 bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool is_structured(const std::string& pattern) {
-  return pattern != "unstructured" && pattern != "dense" && pattern.find(':') == pattern.npos;
 }
 
 /// One number with everything that says what it is of.

@@ -280,6 +280,9 @@ Rows read_rows(const std::vector<const Store*>& stores) {
     rows.trials = store->trials();
     join(all, std::move(rows), home, store);
   }
+  all.outcome = [home](const std::string& trial) {
+    return home.at(trial)->outcome_without_items(trial);
+  };
   all.items = [home = std::move(home)](const std::string& trial, const MetricRow& metric) {
     const auto it = home.find(trial);
     return it == home.end() ? std::vector<float>{} : it->second->items(trial, metric);

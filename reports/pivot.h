@@ -17,6 +17,8 @@ struct Rows {
   std::vector<std::pair<std::string, std::string>> given;  // model and method as they were called
   /// The scores of a number's items; empty where there are none.
   std::function<std::vector<float>(const std::string& trial, const MetricRow& metric)> items;
+  /// All else that a trial left, without the scores of items.
+  std::function<Outcome(const std::string& trial)> outcome;
 };
 /// Every row that counts, under names that tell apart what differs (distinguish.h). The store has
 /// to stay as long as its items are asked for.

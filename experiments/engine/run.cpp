@@ -13,7 +13,8 @@
 #include "base/printable.h"
 #include "data/data.h"
 #include "engine/verbs.h"
-#include "fleet/runner.h"
+#include "fleet/element.h"
+#include "fleet/launcher.h"
 
 namespace bench::engine {
 namespace {
@@ -38,6 +39,8 @@ Request read(const Arguments& a) {
       r.options.renew = Store::Renew::Nothing;
     else if (word == "--again")
       r.options.renew = Store::Renew::Everything;
+    else if (word == "--wait")
+      r.options.wait = true;
     else if (word == "--no-report")
       r.report = false;
     else if (word == "--config-dir" && i + 1 < a.size())
@@ -125,11 +128,15 @@ int run(const Arguments& a) {
   const auto request = read(a);
   WorkerSource workers;  // before anything else: what a worker inherits is then small
   const auto planned = plan_or_fail(request);
-  const auto result = run_trials(planned.trials, request.options, workers);
+  const auto result = launch(planned.trials, request.options, workers);
   if (result.interrupted) {
     std::cerr << fmt::format("stopped: {} of {} done; the same command goes on\n", result.done,
                              planned.trials.size());
     return 130;
+  }
+  if (!result.handed_over.empty()) {
+    std::cerr << printable_lines(result.handed_over);
+    return 0;
   }
   const auto tasks =
       result.failed_tasks ? " with " + count_of(result.failed_tasks, "failed task") : "";
@@ -141,8 +148,11 @@ int run(const Arguments& a) {
       planned.trials.size(), result.done, tasks, result.already, stale, result.failed,
       planned.duplicates, printable(request.options.db));
   tell_failures(result, a);
+  if (result.unfinished > 0)
+    std::cerr << fmt::format("{} left undone by jobs that have ended; the same command goes on\n",
+                             count_of(result.unfinished, "trial"));
   const int printed = request.report ? print_report(request.options.db) : 0;
-  return result.failed + result.failed_tasks > 0 ? 1 : printed;
+  return result.failed + result.failed_tasks + result.unfinished > 0 ? 1 : printed;
 }
 
 namespace {
@@ -186,6 +196,11 @@ int plan(const Arguments& a) {
     std::cout << fmt::format("{}: {}\n", printable(request.options.db),
                              standings(planned, request.options.db));
   return 0;
+}
+
+int element(const Arguments& a) {
+  if (a.size() != 3) fail("element: is started by a job of bench run launcher=slurm");
+  return run_element(a[1], a[2]);
 }
 
 int worker(const Arguments& a) {

@@ -9,7 +9,7 @@ namespace bench::engine {
 
 int dispatch(const Arguments& a) {
   static const std::map<std::string, int (*)(const Arguments&)> kVerbs{
-      {"run", run},         {"plan", plan},         {"worker", worker}, {"criteria", criteria},
+      {"run", run},         {"plan", plan},         {"worker", worker}, {"element", element}, {"criteria", criteria},
       {"explain", explain}, {"tokenize", tokenize}, {"score", score},   {"generate", generate},
       {"logits", logits},   {"request", request},   {"why", why},       {"export", export_trial}};
   std::vector<std::string> known;

@@ -15,6 +15,7 @@ void know_revision();  // of this program
 int run(const Arguments& arguments);
 int plan(const Arguments& arguments);
 int worker(const Arguments& arguments);
+int element(const Arguments& arguments);
 int criteria(const Arguments& arguments);
 int explain(const Arguments& arguments);
 int tokenize(const Arguments& arguments);

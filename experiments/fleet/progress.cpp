@@ -59,6 +59,14 @@ void RunProgress::failed_task(const std::string& trial, const std::string& task,
                names_[trial].c_str(), trial.c_str(), printable_lines(why).c_str());
 }
 
+void RunProgress::say(const std::string& worker, const std::string& what) {
+  doing_[worker] = what;
+}
+
+void RunProgress::leave(const std::string& worker) {
+  doing_.erase(worker);
+}
+
 void RunProgress::tick() {
   const auto now = Clock::now();
   const auto pause = terminal_ ? std::chrono::milliseconds(250) : std::chrono::seconds(30);

@@ -18,6 +18,9 @@ class RunProgress {
   void finish(const std::string& worker, const std::string& trial, const std::string& why_failed);
   /// A task that has no numbers, of a trial that goes on.
   void failed_task(const std::string& trial, const std::string& task, const std::string& why);
+  /// A line of its own for what runs elsewhere, until it leaves.
+  void say(const std::string& worker, const std::string& what);
+  void leave(const std::string& worker);
   void tick();
   void end();
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file_digest.h"
+#include "fleet/launcher.h"
 #include "fleet/process_name.h"
 #include "fleet/progress.h"
 #include "results/store.h"
@@ -30,27 +31,30 @@ using Clock = std::chrono::steady_clock;
 
 volatile std::sig_atomic_t stop_asked = 0;
 
-/// While it lives the first SIGINT or SIGTERM only asks to stop; a second one ends the process.
+/// While it lives the first signal of a kind only asks to stop; a second one ends the process,
+/// unless it is patient.
 class StopSignals {
  public:
-  StopSignals() {
+  explicit StopSignals(bool patient) {
     stop_asked = 0;
     struct sigaction action {};
-    action.sa_handler = [](int) { stop_asked = 1; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &interrupt_);
-    sigaction(SIGTERM, &action, &terminate_);
+    action.sa_handler = [](int signal) { stop_asked = signal; };
+    action.sa_flags = patient ? 0 : static_cast<int>(SA_RESETHAND);
+    for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &action, &before_[i]);
+    sigset_t held;  // an element of a cluster holds them back until here
+    sigemptyset(&held);
+    for (const int signal : kSignals) sigaddset(&held, signal);
+    sigprocmask(SIG_UNBLOCK, &held, nullptr);
   }
   ~StopSignals() {
-    sigaction(SIGINT, &interrupt_, nullptr);
-    sigaction(SIGTERM, &terminate_, nullptr);
+    for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before_[i], nullptr);
   }
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
  private:
-  struct sigaction interrupt_ {
-  }, terminate_{};
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGUSR1};
+  struct sigaction before_[std::size(kSignals)] {};
 };
 
 /// One worker process and what it last said.
@@ -75,20 +79,38 @@ class WishFile {
     for (const auto& t : trials) ids.push_back(t.spec.id);
     Json files = Json::array();  // what the plan read, so that no worker reads it all again
     for (const auto& f : known_files()) files.push_back({f.path, f.stamp, f.digest});
-    std::ofstream(path_) << Json{{"db", std::filesystem::absolute(options.db).string()},
-                                 {"ids", ids},
-                                 {"files", files},
-                                 {"retry_failed", options.retry_failed},
-                                 {"fail_fast", fail_fast},
-                                 {"since", unix_now()}};
+    order_ = {{"db", std::filesystem::absolute(options.db).string()},
+              {"ids", ids},
+              {"files", files},
+              {"retry_failed", options.retry_failed},
+              {"fail_fast", fail_fast},
+              {"since", unix_now()},
+              {"sparing", Json::array()}};
+    write();
   }
   ~WishFile() { std::remove(path_.c_str()); }
   WishFile(const WishFile&) = delete;
   WishFile& operator=(const WishFile&) = delete;
   const std::string& path() const { return path_; }
 
+  /// From now on this trial is run with little memory; false: it was already.
+  bool spare(const std::string& id) {
+    auto& all = order_.at("sparing");
+    if (std::find(all.begin(), all.end(), Json(id)) != all.end()) return false;
+    all.push_back(id);
+    write();
+    return true;
+  }
+
  private:
+  /// Beside its place first: a worker that starts meanwhile reads the one or the other.
+  void write() const {
+    std::ofstream(path_ + ".new") << order_;
+    std::filesystem::rename(path_ + ".new", path_);
+  }
+
   std::string path_;
+  Json order_;
 };
 
 std::string death(int status, bool over_limit, double limit) {
@@ -107,8 +129,7 @@ class Fleet {
       : trials_(trials),
         options_(options),
         source_(source),
-        launcher_(trials.empty() ? Config(launcher_schema().complete(Value(), "launcher"))
-                                 : Config(*trials.front().config.find("launcher"), "launcher")),
+        launcher_(launcher_of(trials)),
         fail_fast_(launcher_.get<std::string>("fail") == "fast"),
         store_(options.db),
         wishes_(trials, options, fail_fast_),
@@ -124,7 +145,7 @@ class Fleet {
     count_done();
     result_.already = result_.done;
     if (!options_.retry_failed) result_.failed_before = result_.failed;
-    const StopSignals signals;
+    const StopSignals signals(options_.patient);
     while (!finished() && !stop_asked) {
       const auto before = result_.done + result_.failed;
       run_workers();
@@ -137,7 +158,8 @@ class Fleet {
     }
     progress_.end();
     result_.interrupted = stop_asked && !finished();
-    name_failures();
+    result_.signal = stop_asked;
+    name_failures(store_, trials_, result_);
     return result_;
   }
 
@@ -155,42 +177,21 @@ class Fleet {
         kMost, death(status, false, 0), options_.db);
   }
 
-  void name_failures() {
-    std::map<std::string, const TrialPlan*> wanted;
-    for (const auto& t : trials_) wanted[t.spec.id] = &t;
-    for (const auto& t : store_.trials()) {
-      if (t.state != "failed" || wanted.count(t.id) == 0) continue;
-      result_.failures.push_back(
-          {t.id, fmt::format("{} {} {} {:g}", t.model, t.method, t.pattern, t.sparsity), t.error});
-    }
-  }
-
   void release_the_dead() {
     for (const auto& t : store_.trials())
       if (t.state == "running" && is_gone(t.worker)) store_.release(t.worker);
   }
 
   void count_done() {
-    std::map<std::string, std::string> states;
-    for (const auto& t : store_.trials()) states[t.id] = t.state;
-    std::map<std::string, int64_t> failed_tasks;
-    for (const auto& f : store_.failed_tasks()) ++failed_tasks[f.trial];
-    result_.done = result_.failed = result_.failed_tasks = 0;
-    int64_t partly = 0;
-    for (const auto& t : trials_) {
-      const auto& state = states[t.spec.id];
-      result_.done += state == "done";
-      result_.failed += state == "failed";
-      result_.failed_tasks += failed_tasks[t.spec.id];
-      partly += failed_tasks[t.spec.id] > 0;
-    }
+    const auto partly = count_trials(store_, trials_, result_);
     open_ = static_cast<int64_t>(trials_.size()) - result_.done - result_.failed;
     if (options_.retry_failed && !ran_) open_ += result_.failed + partly;
     progress_.already(result_.done);
   }
 
   void run_workers() {
-    const auto cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    const auto here = static_cast<int>(std::thread::hardware_concurrency());
+    const auto cores = std::max(1, options_.cores > 0 ? options_.cores : here);
     const auto wanted = static_cast<int>(launcher_.get<int64_t>("workers"));
     const auto most = wanted > 0 ? wanted : cores;
     const auto count = static_cast<int>(std::min<int64_t>(most, std::max<int64_t>(open_, 1)));
@@ -229,6 +230,7 @@ class Fleet {
       }
     }
     progress_.tick();
+    if (options_.after) options_.after();
   }
 
   void hear(Worker& w) {
@@ -261,13 +263,18 @@ class Fleet {
   }
 
   /// True once the process has ended; a trial that it was running becomes a row with the reason.
+  /// Where a system ends what takes too much memory it kills, without a word: such a trial is run
+  /// once more with the least memory (worker.cpp), which changes no number.
   bool reap(Worker& w) {
     int status = 0;
     if (waitpid(w.pid, &status, WNOHANG) != w.pid) return false;
     hear(w);
     close(w.out);
     count_empty_start(w, status);
-    if (!w.trial.empty() && !stop_asked) {
+    const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !w.over_limit;
+    if (!w.trial.empty() && !stop_asked && killed && wishes_.spare(w.trial)) {
+      progress_.finish(w.name, w.trial, "its worker was killed: again, with little memory");
+    } else if (!w.trial.empty() && !stop_asked) {
       const auto why = death(status, w.over_limit, w.limit);
       store_.fail(w.trial, w.name, why);
       progress_.finish(w.name, w.trial, why);
@@ -293,25 +300,43 @@ class Fleet {
 
 }  // namespace
 
-Schema launcher_schema() {
-  return {key("workers", 0, "processes that work at the same time; 0: one per core")
-              .range(0, 1024)
-              .without_identity(),
-          key("fail", "keep_going", "after a failed trial: run the others, or stop")
-              .one_of({"keep_going", "fast"})
-              .without_identity(),
-          key("time_limit", 0.0, "a longer trial fails; 0: none")
-              .at_least(0)
-              .in("seconds")
-              .without_identity()};
+int64_t count_trials(const Store& store, const std::vector<TrialPlan>& trials, RunResult& result) {
+  std::map<std::string, std::string> states;
+  for (const auto& t : store.trials()) states[t.id] = t.state;
+  std::map<std::string, int64_t> failed_tasks;
+  for (const auto& f : store.failed_tasks()) ++failed_tasks[f.trial];
+  result.done = result.failed = result.failed_tasks = 0;
+  int64_t partly = 0;
+  for (const auto& t : trials) {
+    const auto& state = states[t.spec.id];
+    result.done += state == "done";
+    result.failed += state == "failed";
+    result.failed_tasks += failed_tasks[t.spec.id];
+    partly += failed_tasks[t.spec.id] > 0;
+  }
+  return partly;
+}
+
+void name_failures(const Store& store, const std::vector<TrialPlan>& trials, RunResult& result) {
+  std::set<std::string> wanted;
+  for (const auto& t : trials) wanted.insert(t.spec.id);
+  for (const auto& t : store.trials()) {
+    if (t.state != "failed" || wanted.count(t.id) == 0) continue;
+    result.failures.push_back(
+        {t.id, fmt::format("{} {} {} {:g}", t.model, t.method, t.pattern, t.sparsity), t.error});
+  }
+}
+
+void prepare_database(const std::string& db) {
+  if (db.starts_with(":") || db.starts_with("file:"))
+    fail("--db {}: workers share the database as a file; give the path of one", db);
+  const auto folder = std::filesystem::path(db).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder);
 }
 
 RunResult run_trials(const std::vector<TrialPlan>& trials, const RunOptions& options,
                      WorkerSource& workers) {
-  if (options.db.starts_with(":") || options.db.starts_with("file:"))
-    fail("--db {}: workers share the database as a file; give the path of one", options.db);
-  const auto folder = std::filesystem::path(options.db).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder);
+  prepare_database(options.db);
   return Fleet(trials, options, workers).run();
 }
 

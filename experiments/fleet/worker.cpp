@@ -88,25 +88,42 @@ void check_unchanged(const Trial& trial, const Value& config) {
       first_difference(trial.identity, now.identity), trial.id, trial.model, trial.method));
 }
 
-/// Smaller batches give the same numbers: they are tried before a trial fails for want of memory.
+/// Smaller batches, then weights that live outside memory, give the same numbers: they are tried
+/// before a trial fails for want of memory. `residency: whole` was asked for, and stays.
 constexpr int64_t kSmallestBatch = 64;
 
 bool try_smaller(Value& config, std::vector<std::string>& steps) {
   const auto tokens = std::get<int64_t>(config.find("batch_tokens")->data);
-  if (tokens <= kSmallestBatch) return false;
-  const auto smaller = std::max(kSmallestBatch, tokens / 4);
-  config.set("batch_tokens", smaller);
-  steps.push_back(fmt::format("out of memory at batch_tokens={}: again with {}", tokens, smaller));
+  if (tokens > kSmallestBatch) {
+    const auto smaller = std::max(kSmallestBatch, tokens / 4);
+    config.set("batch_tokens", smaller);
+    steps.push_back(
+        fmt::format("out of memory at batch_tokens={}: again with {}", tokens, smaller));
+    return true;
+  }
+  if (config.find("residency")->string() != "auto") return false;
+  config.set("residency", "block");
+  steps.push_back(fmt::format("out of memory at batch_tokens={}: again block by block", tokens));
   return true;
 }
 
+/// The least that the ladder knows, for a trial whose worker was killed.
+void spare_memory(Value& config, std::vector<std::string>& steps) {
+  config.set("batch_tokens", kSmallestBatch);
+  if (config.find("residency")->string() == "auto") config.set("residency", "block");
+  steps.push_back(fmt::format("its worker was killed: again with batch_tokens={} and residency={}",
+                              kSmallestBatch, config.find("residency")->string()));
+}
+
 /// The trial's outcome, or why there is none.
-std::optional<Outcome> attempt(const Trial& trial, Workbench& bench, std::string& why) {
+std::optional<Outcome> attempt(const Trial& trial, Workbench& bench, bool sparing,
+                               std::string& why) {
   auto config = load_yaml(trial.config, "trial " + trial.id);
   const TrialProgress progress = [&](const std::string& phase, int64_t done, int64_t of) {
     tell({{"event", "progress"}, {"id", trial.id}, {"phase", phase}, {"done", done}, {"of", of}});
   };
   std::vector<std::string> steps;
+  if (sparing) spare_memory(config, steps);
   for (;;) try {
       check_unchanged(trial, config);
       auto outcome = run_trial(config, bench, progress);
@@ -134,12 +151,12 @@ std::optional<Outcome> attempt(const Trial& trial, Workbench& bench, std::string
 }
 
 bool run_one(Store& store, const std::string& db, const Trial& trial, const std::string& worker,
-             Workbench& bench) {
+             bool sparing, Workbench& bench) {
   std::string why;
   std::optional<Outcome> outcome;
   try {
     const Heart heart(db, trial.id, worker);  // ends before the row is written: then no lease is
-    outcome = attempt(trial, bench, why);
+    outcome = attempt(trial, bench, sparing, why);
   } catch (const Stop& e) {
     stop(&store, trial.id, worker, e.what());
   }
@@ -176,10 +193,12 @@ int work(const std::string& wish_file) {
   wish.retry_failed = order.at("retry_failed").get<bool>();
   wish.since = order.at("since").get<double>();
   const bool fail_fast = order.at("fail_fast").get<bool>();
+  const auto sparing = order.at("sparing").get<std::vector<std::string>>();
   while (const auto trial = store.claim(wish)) {
     wish.share_key = trial->share_key;
     tell({{"event", "start"}, {"id", trial->id}, {"limit", trial->time_limit}});
-    if (!run_one(store, db, *trial, wish.worker, bench) && fail_fast) return 1;
+    const bool spare = std::count(sparing.begin(), sparing.end(), trial->id) > 0;
+    if (!run_one(store, db, *trial, wish.worker, spare, bench) && fail_fast) return 1;
   }
   return 0;
 }

@@ -39,7 +39,17 @@ bool among(const std::vector<std::string>& names, const std::string& name) {
   return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Beside its place first, then renamed: a reader never sees half a page.
+}  // namespace
+
+double share_named(const std::string& verb, const std::string& word) {
+  char* end = nullptr;
+  const double value = std::strtod(word.c_str(), &end);
+  const std::string rest = end;
+  if (end == word.c_str() || (!rest.empty() && rest != "%"))
+    throw Usage(fmt::format("{}: --sparsity: '{}' is no share; write 0.5 or 50%", verb, word));
+  return rest == "%" ? value / 100 : value;
+}
+
 void write_file(const std::string& path, const std::string& text) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -57,19 +67,7 @@ void write_file(const std::string& path, const std::string& text) {
   }
 }
 
-}  // namespace
-
 namespace {
-
-/// "50%", "0.5".
-double share_of(const std::string& word) {
-  char* end = nullptr;
-  const double value = std::strtod(word.c_str(), &end);
-  const std::string rest = end;
-  if (end == word.c_str() || (!rest.empty() && rest != "%"))
-    throw Usage(fmt::format("report: --sparsity: '{}' is no share; write 0.5 or 50%", word));
-  return rest == "%" ? value / 100 : value;
-}
 
 /// The table that the flags describe; nothing where none of them is given.
 std::optional<Layout> layout_of(const Options& options) {
@@ -93,7 +91,7 @@ std::optional<Layout> layout_of(const Options& options) {
   layout.metrics = all("--metric");
   layout.methods = all("--method");
   layout.patterns = all("--pattern");
-  for (const auto& word : all("--sparsity")) layout.sparsities.push_back(share_of(word));
+  for (const auto& word : all("--sparsity")) layout.sparsities.push_back(share_named("report", word));
   for (const auto& list : options.all("--mean")) layout.means.push_back(split_list(list));
   layout.rank = options.has("--rank");
   return layout;
@@ -135,7 +133,7 @@ int report(const Options& options) {
 
 int leaderboard(const Options& options) {
   const std::string path = options.get("--out", "out/leaderboard.html");
-  write_file(path, leaderboard_page(opened(options)));
+  write_file(path, leaderboard_page(opened(options), options.get("--db", "out/bench.db")));
   print(path + "\n");
   return 0;
 }

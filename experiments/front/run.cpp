@@ -77,7 +77,7 @@ std::vector<std::string> engine_words(const Options& options, const ComposeReque
   }
   if (options.has("--keep") && options.has("--again"))
     throw Usage(fmt::format("{}: only one of --keep and --again may be given", options.verb));
-  for (const char* flag : {"--retry-failed", "--no-report", "--keep", "--again"})
+  for (const char* flag : {"--retry-failed", "--no-report", "--keep", "--again", "--wait"})
     if (options.has(flag)) words.emplace_back(flag);
   words.insert(words.end(), request.overrides.begin(), request.overrides.end());
   return words;

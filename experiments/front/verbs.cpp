@@ -65,6 +65,26 @@ Verb paired_verb() {
           paired};
 }
 
+Verb plot_verb() {
+  return {"plot",
+          "curve | pareto | layers | atlas | rank",
+          "figures for papers: quality over sparsity or cost, zeros by layer, overlap of masks, "
+          "mean ranks",
+          1,
+          1,
+          {kDb,
+           {.name = "--format", .value = "NAME", .doc = "default: svg; one of",
+            .choices = {"svg", "pdf"}},
+           {"--out", "DIR", "the folder of the figures (default: out/plots)"},
+           {"--model", "NAME", "only this model", true},
+           {"--task", "NAME", "only this task, with or without its window", true},
+           {"--pattern", "NAME", "only this pattern", true},
+           {"--sparsity", "SHARE", "only this sparsity: 0.5 or 50%", true},
+           {"--cost", "NAME", "pareto: only against this: parameters, nonzero, macs, bytes", true},
+           {"--method", "NAME", "atlas: overlap with this method, layer by layer"}},
+          plot};
+}
+
 /// What people change in a database.
 std::vector<Verb> change_verbs() {
   return {{"name",
@@ -92,7 +112,14 @@ std::vector<Verb> change_verbs() {
 }
 
 std::vector<Verb> read_verbs() {
-  return {{"list",
+  return {{"status",
+           "",
+           "what a cluster works on: each element's state in the queue and its trials",
+           0,
+           0,
+           {kDb, {"--json", "", "as JSON, whole"}},
+           status},
+          {"list",
            "",
            "the trials of a database and how they stand",
            0,
@@ -128,6 +155,7 @@ std::vector<Verb> read_verbs() {
            0,
            {kDb, {"--out", "PATH", "the page (default: out/leaderboard.html)"}},
            leaderboard},
+          plot_verb(),
           {"reproduce",
            "[PAPER[:TABLE]]",
            "a paper's numbers beside ours; alone: the papers and their tables",
@@ -186,6 +214,7 @@ std::vector<Verb> engine_verbs() {
                                      {"--retry-failed", "", "run trials again that failed before"},
                                      {"--keep", "", "keep numbers whose code changed since"},
                                      {"--again", "", "measure anew what is done, too"},
+                                     {"--wait", "", "launcher=slurm: until all of it is done"},
                                      {"--no-report", "", "print no tables at the end"}});
   return {{"run", "[CONFIG] [KEY=VALUE]...", "run a sweep: what is not in the database yet", 0,
            kAny, run_flags, run},

@@ -23,11 +23,13 @@ int show(const Options& options);
 int report(const Options& options);
 int paired(const Options& options);
 int leaderboard(const Options& options);
+int plot(const Options& options);
 int diff(const Options& options);
 int name_trials(const Options& options);
 int note_trial(const Options& options);
 int remove_trials(const Options& options);
 int merge_databases(const Options& options);
+int status(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
 int ask(const Options& options);
 int reproduce(const Options& options);
@@ -53,6 +55,10 @@ size_t columns();
 void print(const std::string& text);
 /// The same through a pager, where standard output is a terminal that is too short for it.
 void show_pages(const std::string& text);
+/// "50%" and "0.5" as a share; anything else is a Usage error of that verb's --sparsity.
+double share_named(const std::string& verb, const std::string& word);
+/// Beside its place first, then renamed: a reader never sees half a page.
+void write_file(const std::string& path, const std::string& text);
 /// The checkout, known by a file inside: $BENCH_HOME, this folder, or one above the program. An
 /// Error says what else helps.
 std::filesystem::path checkout(const std::string& inside, const std::string& remedy = "");

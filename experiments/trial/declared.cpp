@@ -5,7 +5,7 @@
 #include "core/stage.h"
 #include "core/task.h"
 #include "data/calibration.h"
-#include "fleet/runner.h"
+#include "fleet/launcher.h"
 
 namespace bench {
 namespace {
@@ -100,6 +100,9 @@ std::vector<Declared> declared_keys() {
   add_plugins<Task>(parts, "task", "What is measured: label -> task.");
   parts.push_back({"protocol", "How it is measured.", protocol_schema()});
   parts.push_back({"launcher", "How trials are run.", launcher_schema()});
+  for (const auto& [kind, launcher] : launchers())
+    if (!launcher.schema.keys().empty())
+      parts.push_back({"launcher." + kind, launcher.doc, launcher.schema});
   return parts;
 }
 

@@ -8,6 +8,7 @@
 #include "data/data.h"
 #include "models/hub_folder.h"
 #include "trial/judge.h"
+#include "trial/mask_sample.h"
 #include "core/residency.h"
 #include "trial/phase.h"
 #include "trial/residency.h"
@@ -222,6 +223,7 @@ class Runner {
     Model& model = *loaded_->model;
     const auto& pattern = method.pattern;
     record_sparsity(out_, model, "prune");
+    record_mask_sample(out_, model);
     const auto contest = method.contest();
     judge_.add({judge_sparsity(
         pattern.budget == "weights"

@@ -6,7 +6,7 @@
 #include "base/reason.h"
 #include "data/calibration.h"
 #include "data/data.h"
-#include "fleet/runner.h"
+#include "fleet/launcher.h"
 #include "models/checkpoint.h"
 #include "models/described.h"
 #include "tensor/device.h"
@@ -125,7 +125,7 @@ void check_model(const Value& config, std::vector<std::string>& mistakes) {
 }
 
 /// Workers are started once for all jobs: of the launcher's keys only the time limit may differ.
-std::string launcher_of(const TrialPlan& plan) {
+std::string launcher_text(const TrialPlan& plan) {
   auto launcher = *plan.config.find("launcher");
   launcher.erase("time_limit");
   return to_json(launcher);
@@ -207,7 +207,7 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   *c.find("pattern") = Pattern::schema().complete(*c.find("pattern"), "pattern", mistakes);
   *c.find("data") = calibration_schema().complete(*c.find("data"), "data", mistakes);
   *c.find("protocol") = protocol_schema().complete(*c.find("protocol"), "protocol", mistakes);
-  *c.find("launcher") = launcher_schema().complete(*c.find("launcher"), "launcher", mistakes);
+  *c.find("launcher") = complete_launcher(*c.find("launcher"), mistakes);
   complete_tasks(c, mistakes);
   complete_stages(c, mistakes);
   if (c.find("task")->map().empty()) mistakes.emplace_back("task: name at least one task");
@@ -249,11 +249,11 @@ Planned plan_jobs(std::vector<Job> jobs) {
     for (auto& m : mistakes)
       if (said.insert(m).second) planned.mistakes.push_back(std::move(m));
     if (!mistakes.empty()) continue;
-    if (launcher.empty()) launcher = launcher_of(plan);
-    if (launcher != launcher_of(plan)) {
+    if (launcher.empty()) launcher = launcher_text(plan);
+    if (launcher != launcher_text(plan)) {
       if (said.insert("launcher").second)
         planned.mistakes.push_back(fmt::format(
-            "launcher: a sweep has one, but its jobs say {} and {}", launcher, launcher_of(plan)));
+            "launcher: a sweep has one, but its jobs say {} and {}", launcher, launcher_text(plan)));
       continue;
     }
     if (!ids.insert(plan.spec.id).second) {

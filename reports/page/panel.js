@@ -1,13 +1,16 @@
 "use strict";
 // Where a number comes from. Details are a line of JSON for each trial, read when asked for.
 
-let detailLines = null;
+const detailBlocks = new Map();
 
-function detailOf(number) {
-  if (!detailLines) detailLines = document.getElementById("details").textContent.split("\n");
-  const detail = JSON.parse(detailLines[number]);
-  detail.environment = data.environments[detail.environment] || {};
-  return detail;
+async function detailOf(number) {
+  const place = Math.floor(number / data.together);
+  if (!detailBlocks.has(place)) {
+    const packed = document.getElementById("details").textContent.trim().split("\n")[place];
+    detailBlocks.set(place, (await unpacked(packed)).split("\n"));
+  }
+  const detail = JSON.parse(detailBlocks.get(place)[number % data.together]);
+  return {...detail, environment: data.environments[detail.environment] || {}};
 }
 
 function timeText(seconds) {
@@ -98,42 +101,62 @@ function sectionsOf(d) {
   return nodes;
 }
 
+let opener = null;
+
+/** Focus goes back to what opened it. */
 function hidePanel() {
-  document.getElementById("panel").hidden = true;
+  const panel = document.getElementById("panel");
+  const inside = panel.contains(document.activeElement);
+  panel.hidden = true;
   for (const other of document.querySelectorAll("td .open")) other.classList.remove("open");
+  if (inside && opener && opener.isConnected) opener.focus();
+  if (!shown.trial) return;
+  shown.trial = "";
+  remember(true);
+}
+
+function trialChoice(trials, place) {
+  const select = make("select", {ariaLabel: "trial"});
+  trials.forEach((t, i) => select.append(
+      make("option", {value: String(i)}, `${i + 1} of ${trials.length}: ${data.trials[t]}`)));
+  select.value = String(place);
+  select.onchange = () => showPanel(trials, Number(select.value), opener);
+  return make("p", {className: "choice"}, select);
 }
 
 /** The trials behind a number, one at a time. */
-function showPanel(trials, place) {
+async function showPanel(trials, place, from) {
   const panel = document.getElementById("panel");
-  const d = detailOf(trials[place]);
+  const d = await detailOf(trials[place]);
+  opener = from;
+  for (const other of document.querySelectorAll("td .open")) other.classList.remove("open");
+  if (from && from.tagName === "BUTTON") from.classList.add("open");
   const close = make(
-      "button", {type: "button", className: "close", title: "close (Esc)", onclick: hidePanel},
+      "button", {type: "button", className: "close", title: "close (Esc)", ariaLabel: "close", onclick: hidePanel},
       "×");
   const sparsity = d.sparsity === null ? "" : ` ${Number((100 * d.sparsity).toPrecision(4))}%`;
   const top = make(
       "div", {className: "top"},
       make(
-          "div", {}, make("h2", {}, d.id),
+          "div", {}, make("h2", {id: "panel-title", tabIndex: -1}, d.id),
           make("p", {className: "sub"}, `${d.model} · ${d.method} · ${d.pattern}${sparsity}`)),
       close);
-  const nodes = [top];
-  if (trials.length > 1) {
-    const names =
-        trials.map((t, i) => [String(i), `${i + 1} of ${trials.length}: ${data.trials[t]}`]);
-    const select = make("select", {ariaLabel: "trial"});
-    for (const [value, text] of names) select.append(make("option", {value}, text));
-    select.value = String(place);
-    select.onchange = () => showPanel(trials, Number(select.value));
-    nodes.push(make("p", {style: "margin-top: 10px"}, select));
-  }
+  const actions = make(
+      "p", {className: "choice"},
+      copyButton("Copy link", "link", () => location.href.split("#")[0] + address()),
+      copyButton("Copy command", "command", () => command("show", d.id)),
+      copyButton("Copy configuration's command", "command", () => command("show", d.id, "--config")));
+  const nodes = [top, actions];
+  if (trials.length > 1) nodes.push(trialChoice(trials, place));
   if (d.error) nodes.push(make("p", {className: "error"}, d.error));
   panel.replaceChildren(...nodes, ...sectionsOf(d));
   panel.hidden = false;
   panel.scrollTop = 0;
+  panel.querySelector("#panel-title").focus();
+  shown.trial = d.id;
+  remember(true);
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") hidePanel();
+  if (event.key === "Escape" && !document.getElementById("panel").hidden) hidePanel();
 });
-start();

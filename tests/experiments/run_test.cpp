@@ -121,23 +121,85 @@ TEST_CASE("T8: fail chooses whether one failure stops the rest", "[run]") {
   CHECK(contains(said, "launcher.fail: 'never' is not one of its choices"));
 }
 
-TEST_CASE("T10: a worker that crashes ends its own trial only", "[run]") {
-  const Sandbox s;
-  // The run's child is its worker: the first one is shot while it works.
+namespace {
+
+/// Runs a sweep with one worker, sends that a signal while it works, and waits for the run's end.
+int shoot(const Sandbox& s, const std::string& signal) {
   const auto log = (s.dir.path / "log").string();
   const auto command =
       "BENCH_HOME=" + root().string() + " " + kEngine + " run " + s.config + " --db " + s.db +
       " --no-report +launcher.workers=1 task.stories.windows=20 2>" + log +
       " & run=$!; for i in $(seq 400); do worker=$(cat /proc/$run/task/$run/children); "
       "grep -q running <(" BENCH_BIN "/bench list --db " +
-      s.db + " 2>&1) && break; sleep 0.02; done; kill -SEGV $worker; wait $run";
+      s.db + " 2>&1) && break; sleep 0.02; done; kill -" + signal + " $worker; wait $run";
   std::ofstream(s.dir.path / "try.sh") << command;
-  const int status = std::system(("bash " + (s.dir.path / "try.sh").string()).c_str());
-  CHECK(WEXITSTATUS(status) == 1);
+  return WEXITSTATUS(std::system(("bash " + (s.dir.path / "try.sh").string()).c_str()));
+}
+
+/// Every number and hash of a database, by trial.
+std::string numbers(const std::string& db) {
+  const Store store(db, Store::Mode::ReadOnly);
+  std::string all;
+  for (const auto& t : store.trials()) {
+    const auto o = store.outcome(t.id);
+    all += t.id + "\n";
+    for (const auto& m : o.metrics) all += fmt::format("{} {} {}\n", m.task, m.name, m.value);
+    for (const auto& [name, hash] : o.hashes) all += name + " " + hash + "\n";
+  }
+  return all;
+}
+
+/// The steps of the ladder against a want of memory that were taken, over all trials.
+std::string steps(const std::string& db) {
+  const Store store(db, Store::Mode::ReadOnly);
+  std::string all;
+  for (const auto& t : store.trials())
+    for (const auto& [name, value] : store.outcome(t.id).notes)
+      if (name == "memory") all += value;
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("T10: a worker that crashes ends its own trial only", "[run]") {
+  const Sandbox s;
+  CHECK(shoot(s, "SEGV") == 1);
   const auto all = s.trials();
   CHECK(std::count_if(all.begin(), all.end(), [](auto& t) { return t.state == "done"; }) == 5);
   for (const auto& t : all)
     if (t.state != "done") CHECK(contains(t.error, "ended by signal 11"));
+}
+
+TEST_CASE("a trial whose worker was killed runs again with little memory", "[run]") {
+  const Sandbox s, untouched;
+  CHECK(shoot(s, "KILL") == 0);
+  CHECK(contains(steps(s.db), "its worker was killed: again with batch_tokens=64"));
+  REQUIRE(untouched.run("+launcher.workers=1 task.stories.windows=20") == 0);
+  CHECK(steps(untouched.db).empty());
+  CHECK(numbers(s.db) == numbers(untouched.db));
+}
+
+TEST_CASE("a real shortage of memory: smaller batches, the same numbers", "[run]") {
+  // The limit that is too small for large batches and enough for small ones depends on the machine:
+  // it is looked for from above.
+  const Sandbox s, plenty;
+  const std::string words =
+      " +launcher.workers=1 task.stories.windows=1200 "
+      "+task.stories.window=128 sparsity=0.5 "
+      "+batch_tokens=200000";
+  REQUIRE(plenty.run(words) == 0);
+  for (int megabytes = 1200;
+       megabytes >= 400 && (!std::filesystem::exists(s.db) || steps(s.db).empty());
+       megabytes -= 60) {
+    std::filesystem::remove(s.db);
+    std::system(("ulimit -v " + std::to_string(megabytes * 1024) +
+                 "; OMP_NUM_THREADS=1 BENCH_HOME=" + root().string() + " " + kEngine + " run " +
+                 s.config + words + " --no-report --db " + s.db + " >" +
+                 (s.dir.path / "log").string() + " 2>&1")
+                    .c_str());
+  }
+  CHECK(contains(steps(s.db), "out of memory at batch_tokens=200000: again with 50000"));
+  CHECK(numbers(s.db) == numbers(plenty.db));
 }
 
 TEST_CASE("kills at random moments lose no row and double none", "[run][kill]") {

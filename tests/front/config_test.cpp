@@ -116,7 +116,7 @@ TEST_CASE("completion: verbs, flags, groups, options, keys, and what only the en
       "{\"key\": \"device\", \"choices\": [\"cpu\", \"cuda\"]}]'\n");
   CHECK(complete(engine, "bench ") ==
         "conform criteria diff explain export generate help leaderboard list logits memory merge "
-        "name note paired plan report reproduce rm run score show tokenize verify why ");
+        "name note paired plan plot report reproduce rm run score show tokenize verify why ");
   CHECK(complete(engine, "bench help r") == "report reproduce rm run ");
   CHECK(complete(engine, "bench diff --") == "--db --db-b --help --json ");
   CHECK(complete(engine, "bench list --state d") == "done ");
