@@ -21,7 +21,7 @@ class Activation : public Criterion {
   Ranks accepts() const override {
     return {{.weights = false,
              .nm = false,
-             .units = {"channel", "head", "neuron", "attention", "mlp", "block"}}};
+             .units = {"channel", "head", "head_dim", "neuron", "attention", "mlp", "block"}}};
   }
   Needs needs() const override { return {need<ChannelActivity>(last_)}; }
   Tensor units(const Group& group, const Stats& stats) const override {

@@ -18,7 +18,7 @@ namespace {
 Ranks coupled() {
   return {{.weights = false,
            .nm = false,
-           .units = {"channel", "head", "neuron", "hidden", "attention", "mlp", "block"}}};
+           .units = {"channel", "head", "head_dim", "neuron", "hidden", "attention", "mlp", "block"}}};
 }
 
 /// |w|^p summed over a unit's weights; norms count with |scale|^p.

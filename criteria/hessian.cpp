@@ -19,7 +19,7 @@ class Hessian : public Criterion {
   explicit Hessian(const Config& c) : how_(c), last_(c.get<std::string>("accumulate") == "last") {}
   /// Not of the residual stream of a language model, whose embeddings have no sample's gradient.
   Ranks accepts() const override {
-    return {{.units = {"channel", "head", "neuron", "attention", "mlp", "block"}}};
+    return {{.units = {"channel", "head", "head_dim", "neuron", "attention", "mlp", "block"}}};
   }
   Needs needs() const override { return {need<GradientMoments>()}; }
   Tensor score(const View& view, const Stats& stats) const override {

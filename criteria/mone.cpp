@@ -2,10 +2,13 @@
 // modepd/pruning/expert_prune.py:457-501, 593-623): how much an expert's outputs, inputs or inner
 // neurons vary over its tokens. Variance is a running estimate per sequence: the new mean first,
 // then v (n - 1) / (n + b - 1) + sum (x - mean)^2 / (n + b), the first sequence adding nothing.
-// Their constants in place of removed experts are none here: the expert goes with its router row.
+// The criterion takes an expert out with its router row; the stage leaves the router as it is and
+// puts the mean of the expert's outputs in its place.
 #include <list>
 
 #include "core/borrowed.h"
+#include "core/stage.h"
+#include "measure/passes.h"
 #include "measure/routed.h"
 
 namespace bench {
@@ -115,6 +118,105 @@ class Mone : public Criterion {
   std::string metric_;
 };
 
+/// Experts become constants: what goes is their weights, not their place behind the router.
+class MoneConstants : public Stage {
+ public:
+  static Schema schema() {
+    return Mone::schema() +
+           Schema{key("share", 0.5, "of the experts that become constants, int(share E) of E")
+                      .range(0, 1),
+                  key("scope", "model",
+                      "experts are ranked over the model, blocks losing different numbers of them, "
+                      "or within a block")
+                      .one_of({"model", "block"}),
+                  key("constant", "mean", "of the outputs on its tokens, or zero")
+                      .one_of({"mean", "zero"}),
+                  key("bfloat16", false, "constants are rounded to it, as the authors' are")};
+  }
+  explicit MoneConstants(const Config& c)
+      : ranking_(c),
+        share_(c.get<double>("share")),
+        model_(c.get<std::string>("scope") == "model"),
+        zero_(c.get<std::string>("constant") == "zero"),
+        rounded_(c.get<bool>("bfloat16")) {}
+  Accepts accepts() const override { return {.input = Input::Text}; }
+  bool calibrates() const override { return true; }
+
+  void apply(StageContext& c) const override {
+    at::NoGradGuard no_grad;
+    const auto groups = c.model.groups("expert");
+    if (groups.empty()) fail("stage mone_constants: no block of this model has experts");
+    const auto data = c.calibration();
+    if (data.batches.empty()) fail("stage mone_constants: needs calibration data");
+    Probe probe{c.model, {0, c.model.block_count()}, data, c.model.layers()};
+    for (const auto& g : groups) probe.groups.push_back(&g);
+    const auto stats = collect(probe, ranking_.needs(), Pass::Global);
+    std::vector<Tensor> scores;
+    for (const auto& g : groups) scores.push_back(ranking_.units(g, *stats));
+    const auto gone = chosen(scores);
+    int64_t number = 0;
+    for (size_t i = 0; i < groups.size(); ++i) {
+      if (gone[i].any().item<bool>()) replace(c, groups[i], *stats, gone[i]);
+      number += gone[i].sum().item<int64_t>();
+    }
+    if (c.record) c.record("mone_constants.experts", static_cast<double>(number), "experts");
+  }
+
+ private:
+  /// bool of each group's experts: those that become constants, of equals the first.
+  std::vector<Tensor> chosen(const std::vector<Tensor>& scores) const {
+    const auto lowest = [&](const Tensor& s) {
+      const auto count = static_cast<int64_t>(static_cast<double>(s.numel()) * share_ * (1 + 1e-12));
+      const auto order = std::get<1>(at::sort(s, /*stable=*/true, 0, false));
+      return at::zeros({s.numel()}, at::kBool).index_fill(0, order.slice(0, 0, count), true);
+    };
+    std::vector<Tensor> all;
+    if (!model_) {
+      for (const auto& s : scores) all.push_back(lowest(s));
+      return all;
+    }
+    const auto together = lowest(at::cat(scores));
+    int64_t at = 0;
+    for (const auto& s : scores) {
+      all.push_back(together.narrow(0, at, s.numel()));
+      at += s.numel();
+    }
+    return all;
+  }
+
+  void replace(StageContext& c, const Group& group, const Stats& stats, const Tensor& gone) const {
+    auto& mixture = *dynamic_cast<Routed&>(c.model).mixture(group.block);
+    if (mixture.constant_of.defined())
+      fail("stage mone_constants: block {} has constants already", group.block);
+    const auto& of = stats.get<Fluctuation>(*group.slices.front().layer).of;
+    auto where = at::full({group.units}, int64_t{-1}, at::kLong);
+    std::vector<Tensor> rows;
+    const auto last = last_layers(group);
+    for (int64_t e = 0; e < group.units; ++e) {
+      if (!gone[e].item<bool>()) continue;
+      const auto hidden = last.at(e)->rows();
+      const auto& mean = of[static_cast<size_t>(e)].outputs.mean;
+      auto row = zero_ || !mean.defined() ? at::zeros({hidden}, at::kDouble) : mean;
+      where[e] = static_cast<int64_t>(rows.size());
+      rows.push_back(rounded_ ? row.to(at::kFloat).to(at::kBFloat16).to(at::kDouble) : row);
+    }
+    const auto& like = last.begin()->second->weight;
+    mixture.constant_of = where.to(like.device());
+    mixture.constants = at::stack(rows).to(like.options());
+    for (const auto& s : group.slices)
+      if (gone[s.unit].item<bool>())
+        s.layer->set_mask(at::zeros(s.layer->flat().sizes(), like.options().dtype(at::kBool)));
+  }
+
+  Mone ranking_;
+  double share_;
+  bool model_, zero_, rounded_;
+};
+
+BENCH_REGISTER(Stage, MoneConstants, "mone_constants",
+               .doc = "experts that vary least give way to the mean of their outputs",
+               .source = "Zhang et al. 2025, arXiv 2507.00390", .year = 2025,
+               .data = About::Data::Unlabelled);
 BENCH_REGISTER(Criterion, Mone, "mone", .doc = "how much an expert varies over its tokens",
                .source = "Zhang et al. 2025, arXiv 2507.00390", .year = 2025,
                .data = About::Data::Unlabelled);

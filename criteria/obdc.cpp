@@ -20,7 +20,7 @@ class Obdc : public Criterion {
   Ranks accepts() const override {
     return {{.weights = false,
              .nm = false,
-             .units = {"channel", "head", "neuron", "attention", "mlp", "block"}}};
+             .units = {"channel", "head", "head_dim", "neuron", "attention", "mlp", "block"}}};
   }
   Needs needs() const override { return {need<GradientMoments>()}; }
   Tensor score(const View& view, const Stats& stats) const override {

@@ -34,6 +34,10 @@ std::vector<std::string> Method::mistakes() const {
     all.emplace_back(
         "pattern.groups: a block or sublayer goes as a whole; without other kinds use [block], "
         "[attention], [mlp] or [attention, mlp]");
+  if (kinds.contains("head") && kinds.contains("head_dim") && pattern.budget != "weights")
+    all.push_back("pattern.budget=" + pattern.budget +
+                  ": heads and channels of all heads overlap, and what both cost together is not "
+                  "known; use budget=weights, or one of the two kinds");
   if (pattern.kind == Pattern::Structured && propagation == Propagation::PerLinear)
     all.emplace_back(
         "propagation per_linear: a structured pattern removes slices of several layers at once; "
@@ -94,7 +98,10 @@ std::unique_ptr<Selection> Method::selection() const {
 
 std::vector<Group> prunable_groups(Model& model, const Pattern& pattern) {
   std::vector<Group> all;
-  for (const auto& kind : pattern.groups)
+  // Units that run through others come behind them: what is cut first is met whole.
+  auto kinds = pattern.groups;
+  std::stable_partition(kinds.begin(), kinds.end(), [](const auto& k) { return k != "head_dim"; });
+  for (const auto& kind : kinds)
     for (auto& g : model.groups(kind))
       if (g.block >= pattern.exempt_first && g.last < model.block_count() - pattern.exempt_last)
         all.push_back(std::move(g));

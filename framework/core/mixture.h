@@ -34,6 +34,9 @@ class Mixture {
   /// float64 [1]: a chosen expert whose weight is below this times the largest is not asked, and
   /// the others bear its weight; undefined: all chosen ones are.
   Tensor skip;
+  /// Experts whose weights gave way to one answer for every row: int64 [E], a row of `constants`
+  /// [n, hidden], -1 for those that are whole. Undefined: all are.
+  Tensor constant_of, constants;
   /// The sum of the chosen experts, shared ones included. x: [T, hidden].
   virtual Tensor operator()(const Tensor& x) const = 0;
 };

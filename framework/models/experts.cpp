@@ -51,6 +51,8 @@ void Experts::take_router(Source& source) {
   router_ = source.take(name + ".weight");
   if (router_.dim() != 2) fail("{}: {}.weight is no matrix", source.where(), name);
   skip = source.take_if(name + ".skip");
+  constant_of = source.take_if(name + ".constant_of");
+  constants = source.take_if(name + ".constants");
   if (form_.router.bias) router_bias_ = source.take(name + ".bias");
   if (!form_.router.correction.empty()) correction_ = source.take(name + form_.router.correction);
   if (form_.router.groups <= 1) return;
@@ -253,6 +255,7 @@ Tensor Experts::operator()(const Tensor& x) const {
   if (experts() > 0) {
     auto routing = route(x);
     const bool grad = at::GradMode::is_enabled();
+    const auto constant = constant_of.defined() ? constant_of.cpu() : Tensor();
     int64_t number = 0;
     for (const auto& e : experts_) {
       if (!e.there()) continue;
@@ -260,7 +263,9 @@ Tensor Experts::operator()(const Tensor& x) const {
       const auto rows = hit.any(1).nonzero().squeeze(1);
       // One that no row came to does nothing, but it is part of the graph: its gradient is zero.
       if (rows.numel() == 0 && !grad) continue;
-      const auto y = run(e, x.index_select(0, rows), rows);
+      const auto fixed = constant.defined() ? constant[number - 1].item<int64_t>() : -1;
+      const auto y = fixed < 0 ? run(e, x.index_select(0, rows), rows)
+                               : constants[fixed].to(x.options()).expand({rows.size(0), -1});
       const auto weight = (routing.weights * hit).sum(1).index_select(0, rows).unsqueeze(1);
       out.index_add_(0, rows, as_type_of(y * as_type_of(weight, y), out));
       if (onlooker && rows.numel() > 0) routing.answers.push_back({number - 1, rows, y});
@@ -313,6 +318,8 @@ void Experts::name_tensors(std::vector<Model::Named>& all) {
   all.push_back({router + ".group_of", &group_of_, false});
   all.push_back({router + ".alive", &alive, false});
   all.push_back({router + ".skip", &skip, false});
+  all.push_back({router + ".constant_of", &constant_of, false});
+  all.push_back({router + ".constants", &constants});
   int64_t left = 0, gone = static_cast<int64_t>(there().size());
   for (auto& e : experts_) name_expert(all, e, e.there() ? left++ : gone++);
   all.push_back({at_ + form_.shared_gate + ".weight", &shared_gate_});
@@ -333,7 +340,7 @@ Group Experts::expert_group(int64_t block) {
     }
     ++number;
   }
-  g.followers = {{&router_}, {&router_bias_}, {&correction_}, {&group_of_}};
+  g.followers = {{&router_}, {&router_bias_}, {&correction_}, {&group_of_}, {&constant_of}};
   g.followers.push_back({&alive, Follower::Support});
   return g;
 }
@@ -379,6 +386,7 @@ std::vector<Follower> Experts::whole_followers() {
 std::vector<Follower> Experts::stream_followers() {
   std::vector<Follower> all{
       {&router_, Follower::Affine, 1, 1, at_ + form_.router_name + ".weight"}};
+  all.push_back({&constants, Follower::Affine, 1, 1});
   if (shared_gate_.defined())
     all.push_back({&shared_gate_, Follower::Affine, 1, 1, at_ + form_.shared_gate + ".weight"});
   return all;

@@ -170,13 +170,21 @@ Json hub_config(Model& model, const Checkpoint& source) {
   const auto dense = build_model(source);
   const auto where = source.folder.string();
   check_whole(model, *dense, where);
-  if (auto* routed = dynamic_cast<Routed*>(&model))
-    for (int64_t i = 0; i < model.block_count(); ++i)
-      if (const auto* m = routed->mixture(i); m && m->alive.defined())
+  if (auto* routed = dynamic_cast<Routed*>(&model)) {
+    for (int64_t i = 0; i < model.block_count(); ++i) {
+      const auto* m = routed->mixture(i);
+      if (m && m->alive.defined())
         fail(
             "{}: block {} has experts that are masked and not cut away, and a router of "
             "transformers would choose them: export the model without --padded",
             where, i);
+      if (m && m->constants.defined())
+        fail(
+            "{}: block {} has constants in place of experts, which no model of transformers has: "
+            "--compact writes a folder that this program reads",
+            where, i);
+    }
+  }
   const auto& keys = model_family(source.model_type(), where).widths;
   const auto narrowed = [&](const std::string& kind, const std::string& family_key,
                             const std::function<void(const std::string&, int64_t, int64_t)>& set) {

@@ -54,6 +54,7 @@ struct Plan {
   bool qkv_bias = false, o_bias = false;
   QkNorm qk_norm = QkNorm::None;
   NormForm qk_form;
+  bool head_dims = false;     // a channel of every head of a block can go: units "head_dim"
   bool qk_norm_rows = false;  // QkNorm::Each: a tensor per head in the file, .norms.H.weight
   std::string q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm";
   std::optional<LatentForm> latent;  // in place of q, k and v

@@ -1,5 +1,8 @@
 #include "models/transformer.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace bench {
 
 Norm Transformer::norm_if(Source& c, const std::string& at, const std::string& name) const {
@@ -67,7 +70,12 @@ void Transformer::take_attention(Source& c, Block& b) {
     b.qkv = c.layer(b.at + plan_.qkv, plan_.qkv_bias);
   }
   b.o = c.layer(b.at + plan_.o, plan_.o_bias);
-  const auto heads = b.o.columns() / value_dim();
+  b.quiet = c.take_if(b.at + "thresholds");
+  if (plan_.head_dims) {
+    b.dims = c.take_if(b.at + "head_dims");
+    if (!b.dims.defined()) b.dims = at::arange(plan_.head_dim, at::kInt);
+  }
+  const auto heads = b.o.columns() / value_dim(b);
   if (plan_.qk_norm != QkNorm::None) {
     b.q_norm = qk_norm(c, b.at + plan_.q_norm, heads);
     b.k_norm = qk_norm(c, b.at + plan_.k_norm, heads / queries_a_key());
@@ -99,16 +107,16 @@ void Transformer::take_mlp(Source& c, Block& b, bool sparse) {
 }
 
 void Transformer::check_attention(Source& c, const Block& b) const {
-  const auto d = plan_.head_dim, g = queries_a_key();
+  const auto d = head_dim(b), g = queries_a_key();
   c.expect(b.o.weight, b.o.weight_name(), {plan_.hidden, b.o.columns()});
-  const auto heads = b.o.columns() / value_dim();
-  if (b.o.columns() % value_dim() != 0 || (!shares_queries() && heads % g != 0))
+  const auto heads = b.o.columns() / value_dim(b);
+  if (b.o.columns() % value_dim(b) != 0 || (!shares_queries() && heads % g != 0))
     fail("{}: {} does not split into heads of {} that {} share a key", c.where(), b.o.weight_name(),
-         value_dim(), g);
+         value_dim(b), g);
   // With key heads given, a model without any is none of transformers'.
   if (!c.compact() && heads != plan_.heads)
     fail("{}: config.json has {} query heads of {}, where {} is made for {}", c.where(),
-         plan_.heads, value_dim(), b.o.weight_name(), heads);
+         plan_.heads, value_dim(b), b.o.weight_name(), heads);
   if (b.latent) return;
   const auto keys = shares_queries() ? 1 : heads / g;
   if (plan_.fused == Fused::Separate) {
@@ -153,7 +161,7 @@ int64_t Transformer::steady_length() const {
 }
 
 Projected Transformer::cut_up(const Block& b, const Tensor& fused) const {
-  const auto d = plan_.head_dim, g = queries_a_key();
+  const auto d = head_dim(b), g = queries_a_key();
   const auto queries = b.o.columns() / d, keys = shares_queries() ? 1 : queries / g;
   if (plan_.fused == Fused::Stretches)
     return {fused.narrow(1, 0, queries * d), fused.narrow(1, queries * d, keys * d),
@@ -169,7 +177,8 @@ Projected Transformer::projected(int64_t index, const Tensor& n, const Batch& ba
   const auto& b = blocks_[static_cast<size_t>(index)];
   const int kind = plan_.rope_of.empty() ? -1 : plan_.rope_of[static_cast<size_t>(index)];
   if (b.latent) return (*b.latent)(n, plan_.ropes[static_cast<size_t>(kind)], batch);
-  auto p = plan_.fused == Fused::Separate ? Projected{b.q(n), b.k(n), b.v(n)} : cut_up(b, b.qkv(n));
+  auto p = plan_.fused == Fused::Separate ? Projected{b.q(b.heard(b.q, n)), b.k(b.heard(b.k, n)), b.v(b.heard(b.v, n))}
+                                             : cut_up(b, b.qkv(b.heard(b.qkv, n)));
   const auto clip = [&](Tensor& t) {
     if (plan_.clip > 0) t = t.clamp(-plan_.clip, plan_.clip);
   };
@@ -189,16 +198,18 @@ Projected Transformer::projected(int64_t index, const Tensor& n, const Batch& ba
 Tensor Transformer::attention(int64_t index, const Tensor& n, const Batch& batch) const {
   const auto& b = blocks_[static_cast<size_t>(index)];
   const auto p = projected(index, n, batch);
-  Attention how{plan_.latent ? plan_.latent->nope + plan_.latent->rope : plan_.head_dim, index};
+  Attention how{plan_.latent ? plan_.latent->nope + plan_.latent->rope : head_dim(b), index};
   if (!plan_.windows.empty()) how.mask = Mask::window(plan_.windows[static_cast<size_t>(index)]);
   how.slopes = b.slopes;
   how.scaled_slopes = plan_.scaled_slopes;
   how.scale = plan_.scale;
-  how.value_dim = value_dim();
+  if (how.scale == 0 && how.head_dim != plan_.head_dim && !plan_.latent)
+    how.scale = 1 / std::sqrt(static_cast<double>(plan_.head_dim));
+  how.value_dim = value_dim(b);
   how.cap = plan_.score_cap;
   how.sinks = b.sinks;
   if (plan_.sees_all) how.mask.kind = Mask::Full;
-  return b.after_attention(b.o(attended(index, p, batch, how)));
+  return b.after_attention(b.o(b.heard(b.o, attended(index, p, batch, how))));
 }
 
 Tensor Transformer::attended(int64_t /*index*/, const Projected& p, const Batch& batch,
@@ -206,18 +217,52 @@ Tensor Transformer::attended(int64_t /*index*/, const Projected& p, const Batch&
   return attend(p.q, p.k, p.v, batch, how);
 }
 
+std::vector<const Layer*> Transformer::Block::own() const {
+  std::vector<const Layer*> all;
+  for (const Layer* l : {&q, &k, &v, &qkv, &o, &gate, &up, &gate_up, &down})
+    if (!l->name.empty()) all.push_back(l);
+  return all;
+}
+
+Tensor Transformer::Block::heard(const Layer& layer, const Tensor& x) const {
+  if (!quiet.defined()) return x;
+  const auto all = own();
+  const auto place = std::find(all.begin(), all.end(), &layer) - all.begin();
+  return x.masked_fill(x.abs() <= quiet.select(0, place), 0);
+}
+
+Tensor Transformer::Block::opened(const Tensor& x) const {
+  return quiet.defined() ? x.masked_fill(x.abs() <= quiet.select(0, -1), 0) : x;
+}
+
+Thresholds Transformer::thresholds(int64_t block) {
+  auto& b = blocks_[static_cast<size_t>(block)];
+  Thresholds t;
+  for (Layer* l : {&b.q, &b.k, &b.v, &b.qkv, &b.o, &b.gate, &b.up, &b.gate_up, &b.down})
+    if (!l->name.empty()) t.layers.push_back(l);
+  t.gate = !b.gate_up.name.empty() ? &b.gate_up : b.gate.name.empty() ? nullptr : &b.gate;
+  t.values = &b.quiet;
+  return t;
+}
+
+Tensor Transformer::gated(int64_t block, const Tensor& x) const {
+  const auto& b = blocks_[static_cast<size_t>(block)];
+  if (!b.gate_up.name.empty()) return apply(plan_.act, b.gate_up(x).chunk(2, 1)[0].contiguous());
+  return b.gate.name.empty() ? Tensor() : apply(plan_.act, b.gate(x));
+}
+
 Tensor Transformer::mlp(const Block& b, const Tensor& m) const {
   if (b.experts) return b.after_mlp((*b.experts)(m));
   Tensor inner;
   if (!b.gate_up.name.empty()) {
-    const auto both = b.gate_up(m).chunk(2, 1);
-    inner = apply(plan_.act, both[0].contiguous()) * both[1];
+    const auto both = b.gate_up(b.heard(b.gate_up, m)).chunk(2, 1);
+    inner = b.opened(apply(plan_.act, both[0].contiguous())) * both[1];
   } else if (!b.gate.name.empty()) {
-    inner = apply(plan_.act, b.gate(m)) * b.up(m);
+    inner = b.opened(apply(plan_.act, b.gate(b.heard(b.gate, m)))) * b.up(b.heard(b.up, m));
   } else {
-    inner = apply(plan_.act, b.up(m));
+    inner = apply(plan_.act, b.up(b.heard(b.up, m)));
   }
-  return b.after_mlp(b.down(inner));
+  return b.after_mlp(b.down(b.heard(b.down, inner)));
 }
 
 Tensor Transformer::side_by_side(int64_t index, const Tensor& x, const Batch& batch) const {

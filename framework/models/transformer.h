@@ -1,10 +1,11 @@
 #pragma once
+#include "core/thresholds.h"
 #include "models/plan.h"
 
 namespace bench {
 
 /// A network of attention and MLPs that is built as a plan says.
-class Transformer : public Decoder {
+class Transformer : public Decoder, public Thresholded {
  public:
   Transformer(Source& source, Plan plan);
 
@@ -12,6 +13,11 @@ class Transformer : public Decoder {
   Tensor block(int64_t index, const Tensor& x, const Batch& batch) const override;
   Tensor features(const Tensor& hidden, const Batch& batch) const override;
   int64_t steady_length() const override;
+  /// And where the plan says so "head_dim": one channel of all heads of a block, which thereby stay
+  /// as wide as one another. Products of queries and keys are scaled as in the dense model.
+  std::vector<Group> groups(const std::string& kind) override;
+  Thresholds thresholds(int64_t block) override;
+  Tensor gated(int64_t block, const Tensor& x) const override;
 
  protected:
   Parts parts(int64_t block) override;
@@ -23,9 +29,18 @@ class Transformer : public Decoder {
     Layer q, k, v, qkv, o, gate, up, gate_up, down;
     Tensor slopes, sinks;  // [heads] of this block: heads that stay keep theirs
     Tensor attention_scale, mlp_scale;  // [hidden]
+    Tensor quiet;  // core/thresholds.h
+    Tensor dims;  // int32 [head_dim]: which channels of the heads are left (plan.head_dims)
     std::string at;
     std::unique_ptr<Latent> latent;
     std::unique_ptr<Experts> experts;
+
+    /// Its own layers in order of use.
+    std::vector<const Layer*> own() const;
+    /// What a layer hears of its input.
+    Tensor heard(const Layer& layer, const Tensor& x) const;
+    /// What is left of a gate's activations.
+    Tensor opened(const Tensor& gate) const;
   };
   /// [T, heads * value_dim] of a block's projected rows.
   virtual Tensor attended(int64_t index, const Projected& p, const Batch& batch,
@@ -45,7 +60,12 @@ class Transformer : public Decoder {
 
   bool shares_queries() const { return plan_.kv_heads == 1 && plan_.heads > 1; }
   int64_t queries_a_key() const { return plan_.heads / plan_.kv_heads; }
-  int64_t value_dim() const { return plan_.latent ? plan_.latent->value : plan_.head_dim; }
+  int64_t head_dim(const Block& b) const {
+    return b.dims.defined() ? b.dims.size(0) : plan_.head_dim;
+  }
+  int64_t value_dim(const Block& b) const {
+    return plan_.latent ? plan_.latent->value : head_dim(b);
+  }
   Norm norm_if(Source& c, const std::string& at, const std::string& name) const;
 
   Tensor attention(int64_t index, const Tensor& n, const Batch& batch) const;

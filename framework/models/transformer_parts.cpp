@@ -4,7 +4,7 @@
 namespace bench {
 
 void Transformer::add_fused_heads(Block& b, Parts& p) {
-  const auto d = plan_.head_dim, g = queries_a_key();
+  const auto d = head_dim(b), g = queries_a_key();
   const Slice out{&b.o, Slice::In, d};
   const auto queries = b.o.columns() / d, keys = shares_queries() ? 1 : queries / g;
   if (plan_.fused == Fused::Groups && !shares_queries()) {
@@ -26,9 +26,9 @@ void Transformer::add_fused_heads(Block& b, Parts& p) {
 /// A unit is one key/value head with the query heads that read it (mini_llm.md 3); where all
 /// queries read the same key, one query head.
 void Transformer::add_heads(Block& b, Parts& p) {
-  const auto d = plan_.head_dim, g = shares_queries() ? 1 : queries_a_key();
+  const auto d = head_dim(b), g = shares_queries() ? 1 : queries_a_key();
   if (b.latent) {
-    p.head = {b.latent->queries(), {&b.o, Slice::In, value_dim()}, b.latent->keys_values()};
+    p.head = {b.latent->queries(), {&b.o, Slice::In, value_dim(b)}, b.latent->keys_values()};
     p.attention_rest = b.latent->rest();
   } else if (plan_.fused != Fused::Separate) {
     add_fused_heads(b, p);
@@ -41,7 +41,7 @@ void Transformer::add_heads(Block& b, Parts& p) {
 }
 
 void Transformer::add_head_followers(Block& b, Parts& p) {
-  const auto d = plan_.head_dim, g = shares_queries() ? 1 : queries_a_key();
+  const auto d = head_dim(b), g = shares_queries() ? 1 : queries_a_key();
   for (Tensor* t : {&b.slopes, &b.sinks}) p.head_followers.push_back({t, Follower::Plain, g});
   if (plan_.slopes && g == 1) p.head_followers.front().made = plan_.slopes;
   for (Norm* n : {&b.q_norm, &b.k_norm}) {
@@ -89,6 +89,7 @@ Decoder::Parts Transformer::parts(int64_t index) {
   for (Norm* n : {&b.before_attention, &b.after_attention, &b.before_mlp, &b.after_mlp})
     if (!n->name.empty()) p.norms.push_back(n);
   add_heads(b, p);
+  if (b.dims.defined()) p.head_dim = head_dim(b);
   add_head_followers(b, p);
   if (b.experts)
     p.experts = b.experts.get();
@@ -110,6 +111,8 @@ Decoder::Parts Transformer::parts(int64_t index) {
   if (b.latent)
     for (Norm* n : b.latent->norms())
       if (!n->name.empty()) p.others.push_back({n->name + ".weight", &n->weight});
+  p.others.push_back({b.at + "thresholds", &b.quiet, false});
+  if (plan_.head_dims) p.others.push_back({b.at + "head_dims", &b.dims, false});
   if (b.slopes.defined()) p.others.push_back({b.at + "alibi_slopes", &b.slopes, false});
   if (b.sinks.defined()) p.others.push_back({b.at + plan_.sinks, &b.sinks});
   for (auto [t, name] : {std::pair(&b.attention_scale, &plan_.attention_scale),
@@ -127,6 +130,23 @@ Decoder::Parts Transformer::parts(int64_t index) {
   p.attention_norm = one(b.before_attention);
   p.mlp_norm = one(b.before_mlp);
   return p;
+}
+
+std::vector<Group> Transformer::groups(const std::string& kind) {
+  if (kind != "head_dim") return Decoder::groups(kind);
+  std::vector<Group> all;
+  for (int64_t i = 0; i < count_; ++i) {
+    auto& b = blocks_[static_cast<size_t>(i)];
+    if (!b.dims.defined() || !there(b.o)) continue;
+    Group g{fmt::format("block.{}.attn.dims", i), kind, i, i, head_dim(b)};
+    for (Layer* l : {&b.q, &b.qkv, &b.o, &b.v, &b.k}) {
+      const auto dim = l == &b.o ? Slice::In : Slice::Out;
+      if (!l->name.empty()) g.slices.push_back({l, dim, 1, l->flat().size(dim) / g.units});
+    }
+    g.followers = {{&b.dims, Follower::Plain}};
+    all.push_back(std::move(g));
+  }
+  return all;
 }
 
 std::string Transformer::fixed_stream() const {

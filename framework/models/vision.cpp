@@ -139,7 +139,7 @@ Checkpoint constructor_arguments(const Checkpoint& c) {
   for (const char* key : {"args", "model_args"})
     if (const auto args = c.config.value(key, nlohmann::json()); args.is_object())
       inner.config = args;
-  for (const char* key : {"prunebench", "strides", "global_pool"})
+  for (const char* key : {"prunebench", "strides", "global_pool", "num_heads"})
     if (c.config.contains(key) && !inner.config.contains(key)) inner.config[key] = c.config[key];
   return inner;
 }

@@ -97,6 +97,7 @@ Plan plan_of(Source& c, Library library, int64_t hidden) {
                                         : transformers_plan(c, std::move(p));
   // Files without a config: all published networks but one have heads of 64.
   const auto dim = c.get<int64_t>("hidden_size", c.get("embed_dim", c.get("hidden_dim", hidden)));
+  p.head_dims = p.qk_norm == QkNorm::None;
   p.heads = library == Library::Transformers
                 ? c.size({"num_attention_heads"})
                 : c.get<int64_t>("num_heads", dim == 1280 ? 16 : dim / 64);
@@ -300,7 +301,9 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
 }
 
 ModelFamily family() {
-  return {make, decoder_kinds(false), true, {"intermediate_size", "", "", ""}, false, true};
+  auto kinds = decoder_kinds(false);
+  kinds.emplace_back("head_dim");
+  return {make, kinds, true, {"intermediate_size", "", "", ""}, false, true};
 }
 [[maybe_unused]] const bool vit = enroll_model("vit", family());
 [[maybe_unused]] const bool deit = enroll_model("deit", family());

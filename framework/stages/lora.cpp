@@ -11,14 +11,6 @@
 namespace bench {
 namespace {
 
-void report(const StageContext& c, const TextTrainer& t) {
-  if (!c.record) return;
-  c.record("steps", static_cast<double>(t.steps()), "steps");
-  if (!std::isfinite(t.first_loss())) return;
-  c.record("held_out_before", t.first_loss(), "nats per response token");
-  c.record("held_out_best", t.best_loss(), "nats per response token");
-}
-
 TextTrainer::Objective objective(StageContext& c, const Distillation& teacher) {
   if (!teacher.on()) return {};
   return [&](const std::vector<const TrainingRow*>& rows) { return teacher.loss(c, rows); };

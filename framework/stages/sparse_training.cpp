@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "kernels/philox.h"
+#include "stages/ramp.h"
 #include "stages/training.h"
 #include "walk/pruner.h"
 
@@ -23,33 +24,9 @@ Calibration score_data(const Trainer& t, int64_t step) {
   return c;
 }
 
-Schema window_schema(double end) {
-  return {key("begin", 0.0, "share of the training at which masks begin to move").range(0, 1),
-          key("end", end, "share of the training behind which masks stay").range(0, 1),
-          key("every", 100, "steps between two moves").at_least(1)};
-}
-
-struct Window {
-  explicit Window(const Config& c)
-      : begin(c.get<double>("begin")), end(c.get<double>("end")), every(c.get<int64_t>("every")) {
-    if (end <= begin) fail("{}: end must be behind begin", c.path());
-  }
-  int64_t first(int64_t total) const { return std::llround(begin * static_cast<double>(total)); }
-  int64_t last(int64_t total) const { return std::llround(end * static_cast<double>(total)); }
-  bool moves(int64_t step, int64_t total) const {
-    return step >= first(total) && step <= last(total) && (step - first(total)) % every == 0;
-  }
-  double share(int64_t step, int64_t total) const {  // 0..1 inside the window
-    return static_cast<double>(step - first(total)) /
-           static_cast<double>(std::max<int64_t>(last(total) - first(total), 1));
-  }
-  double begin, end;
-  int64_t every;
-};
-
 class Gmp : public Stage {
  public:
-  static Schema schema() { return TrainingSettings::schema() + window_schema(0.75); }
+  static Schema schema() { return TrainingSettings::schema() + Ramp::schema(); }
   explicit Gmp(const Config& c) : how_(c), window_(c) {}
   /// n:m patterns have no ramp.
   Accepts accepts() const override {
@@ -58,19 +35,19 @@ class Gmp : public Stage {
   void check(const Method&) const override { how_.source.check(); }
   std::vector<std::string> files() const override { return {how_.source.file}; }
   void apply(StageContext& c) const override {
-    struct Ramp : TrainingHook {
-      const Window& window;
-      explicit Ramp(const Window& w) : window(w) {}
+    struct Mover : TrainingHook {
+      const Ramp& window;
+      explicit Mover(const Ramp& w) : window(w) {}
       void before_step(Trainer& t, int64_t step) override {
         if (!window.moves(step, t.total())) return;
-        const double left = 1 - window.share(step, t.total());
         auto data = score_data(t, step);
-        prune(t.model(), t.context().method, t.context().target * (1 - left * left * left), data);
+        prune(t.model(), t.context().method, t.context().target * window.cubic(step, t.total()),
+              data);
         t.masks_changed();
       }
-    } ramp(window_);
+    } mover(window_);
     Trainer trainer(c, how_);
-    trainer.run(&ramp);
+    trainer.run(&mover);
     auto data = score_data(trainer, trainer.total());
     prune(c.model, c.method, c.target, data);  // where the window ends between two moves
     if (c.record) c.record("train_loss", trainer.last_loss(), "nats");
@@ -78,13 +55,13 @@ class Gmp : public Stage {
 
  private:
   TrainingSettings how_;
-  Window window_;
+  Ramp window_;
 };
 
 /// Drop and grow of one layer; both keep the count of weights.
 class Moves : public TrainingHook {
  public:
-  Moves(const Window& window, double fraction, bool by_gradient, uint64_t seed)
+  Moves(const Ramp& window, double fraction, bool by_gradient, uint64_t seed)
       : window_(window), fraction_(fraction), by_gradient_(by_gradient), seed_(seed) {}
 
   void before_step(Trainer& t, int64_t step) override {
@@ -127,7 +104,7 @@ class Moves : public TrainingHook {
     t.forget(l, fresh);
   }
 
-  Window window_;
+  Ramp window_;
   double fraction_;
   bool by_gradient_;
   uint64_t seed_;
@@ -137,7 +114,7 @@ template <bool kByGradient>
 class Dynamic : public Stage {
  public:
   static Schema schema() {
-    return TrainingSettings::schema() + window_schema(0.75) +
+    return TrainingSettings::schema() + Ramp::schema() +
            Schema{key("fraction", 0.3,
                       "share of a layer's weights that moves at first; it falls to "
                       "0 as a cosine")
@@ -164,7 +141,7 @@ class Dynamic : public Stage {
 
  private:
   TrainingSettings how_;
-  Window window_;
+  Ramp window_;
   double fraction_;
 };
 using RigL = Dynamic<true>;

@@ -72,18 +72,34 @@ TextTrainer::TextTrainer(StageContext& context, const TextTrainingSettings& how,
   key_ = sha256_hex(how.text + "|" + weight_hash(context.model) + "|" + mask_hash(context.model));
 }
 
-void TextTrainer::step(int64_t index) {
+std::vector<const TrainingRow*> TextTrainer::rows_in(int64_t index) const {
   const auto n = static_cast<int64_t>(training_.size());
   const auto per_epoch = (n + how_.batch - 1) / how_.batch;
   const auto order = order_of(how_.seed, index / per_epoch, training_.size());
   const auto from = index % per_epoch * how_.batch, to = std::min(from + how_.batch, n);
-  const auto parts = (to - from + how_.micro_batch - 1) / how_.micro_batch;
+  std::vector<const TrainingRow*> rows;
+  for (auto i = from; i < to; ++i) rows.push_back(&training_[order[static_cast<size_t>(i)]]);
+  return rows;
+}
+
+Calibration TextTrainer::rows_of(int64_t step) const {
+  std::vector<Sequence> sequences;
+  for (const auto* r : rows_in(step)) sequences.push_back(r->ids);
+  Calibration c;
+  c.batches = {text_batch(sequences).to(context_.device)};
+  c.hash = "training";
+  return c;
+}
+
+void TextTrainer::step(int64_t index) {
+  const auto all = rows_in(index);
+  const auto to = static_cast<int64_t>(all.size());
+  const auto parts = (to + how_.micro_batch - 1) / how_.micro_batch;
   std::vector<Tensor> leaves, sums(learned_.size());
   for (auto& l : learned_) leaves.push_back(*l.value = l.value->detach().requires_grad_());
-  for (int64_t at = from; at < to; at += how_.micro_batch, ++pass_) {
-    std::vector<const TrainingRow*> rows;
-    for (auto i = at; i < std::min(at + how_.micro_batch, to); ++i)
-      rows.push_back(&training_[order[static_cast<size_t>(i)]]);
+  for (int64_t at = 0; at < to; at += how_.micro_batch, ++pass_) {
+    const std::vector<const TrainingRow*> rows(all.begin() + at,
+                                               all.begin() + std::min(at + how_.micro_batch, to));
     at::AutoGradMode grad(true);
     const auto loss = objective_ ? objective_(rows) : response_loss(context_.model, rows);
     last_ = loss.item<double>();
@@ -99,7 +115,7 @@ void TextTrainer::step(int64_t index) {
     if (sums[i].defined()) {
       w = w.clone();  // the best values so far may be these
       update(w, moments_[i].first, moments_[i].second, sums[i] / static_cast<double>(parts),
-             how_.rate(index, total_), index);
+             how_.rate(index, total_) * learned_[i].pace, index);
     }
     *learned_[i].value = w;
   }
@@ -117,31 +133,31 @@ double TextTrainer::held_out() const {
   return sum / static_cast<double>(tokens);
 }
 
-void TextTrainer::consider(int64_t done) {
-  if (held_.empty()) return;
+void TextTrainer::consider(int64_t done, int64_t judged_from) {
+  if (held_.empty() || (done > 0 && done < judged_from)) return;
   const double now = held_out();
   if (done == 0) first_ = now;
-  if (!(now < best_)) return;
+  if (done < judged_from || !(now < best_)) return;
   best_ = now;
   for (size_t i = 0; i < learned_.size(); ++i) moments_[i].best = *learned_[i].value;
 }
 
-void TextTrainer::run(const std::function<void()>& after_step) {
+void TextTrainer::run(const std::function<void(int64_t)>& after_step, int64_t judged_from) {
   SingleThread alone;
   at::NoGradGuard no_grad;
   int64_t done = load();
-  after_step();
-  if (done == 0) consider(0);
+  after_step(done);
+  if (done == 0) consider(0, judged_from);
   while (done < total_) {
     step(done++);
-    after_step();
-    if (done % how_.evaluate_every == 0 || done == total_) consider(done);
+    after_step(done);
+    if (done % how_.evaluate_every == 0 || done == total_) consider(done, judged_from);
     if (context_.progress) context_.progress(done, total_);
     if (how_.save_every > 0 && done % how_.save_every == 0 && done < total_) save(done);
   }
   for (size_t i = 0; i < learned_.size(); ++i)
     if (moments_[i].best.defined()) *learned_[i].value = moments_[i].best;
-  after_step();
+  after_step(total_);
   remove_state(context_.state_file);
 }
 
@@ -153,6 +169,8 @@ void TextTrainer::save(int64_t done) const {
     state.tensors["second|" + learned_[i].name] = moments_[i].second;
     state.tensors["best|" + learned_[i].name] = moments_[i].best;
   }
+  for (const Layer* l : context_.model.layers())
+    if (l->mask.defined()) state.tensors["mask|" + l->name] = l->mask.to(at::kByte);
   save_state(context_.state_file, key_, state);
 }
 
@@ -165,10 +183,21 @@ int64_t TextTrainer::load() {
     if (const auto v = find("value|" + name); v.defined()) *learned_[i].value = v;
     moments_[i] = {find("first|" + name), find("second|" + name), find("best|" + name)};
   }
+  for (Layer* l : context_.model.layers())
+    if (const auto m = find("mask|" + l->name); m.defined()) l->mask = m.to(at::kBool);
   first_ = state->numbers.at("first");
   best_ = state->numbers.at("best");
   pass_ = static_cast<int64_t>(state->numbers.at("pass"));
   return state->step;
+}
+
+void report(const StageContext& c, const TextTrainer& t) {
+  if (!c.record) return;
+  c.record("steps", static_cast<double>(t.steps()), "steps");
+  if (!std::isfinite(t.first_loss())) return;
+  c.record("held_out_before", t.first_loss(), "nats per response token");
+  if (std::isfinite(t.best_loss()))
+    c.record("held_out_best", t.best_loss(), "nats per response token");
 }
 
 }  // namespace bench

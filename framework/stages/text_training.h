@@ -51,6 +51,7 @@ class TextTrainer {
   struct Learned {
     std::string name;
     Tensor* value;  // a leaf during a step; replaced, never changed where others hold it
+    double pace = 1;  // its rate is this times the settings'
   };
   /// The loss of some rows, differentiable; what held-out rows are judged by is response_loss().
   using Objective = std::function<Tensor(const std::vector<const TrainingRow*>& rows)>;
@@ -58,8 +59,15 @@ class TextTrainer {
               Objective objective = {});
 
   /// To the end, then the values with the best loss on the rows held out (the last ones where none
-  /// are). after_step: called when values have changed.
-  void run(const std::function<void()>& after_step);
+  /// are). after_step: called when values have changed, with the steps made so far. What stands
+  /// before the step `judged_from` is not looked at: of a training whose masks still grow the first
+  /// values would always be the best. Masks are part of the saved state.
+  void run(const std::function<void(int64_t done)>& after_step, int64_t judged_from = 0);
+  void run(const std::function<void()>& after_step) {
+    run([&](int64_t) { after_step(); });
+  }
+  /// The rows of a step as calibration data.
+  Calibration rows_of(int64_t step) const;
 
   double first_loss() const { return first_; }  // held-out loss before the training; NaN: none
   double best_loss() const { return best_; }
@@ -68,9 +76,10 @@ class TextTrainer {
   int64_t pass() const { return pass_; }
 
  private:
+  std::vector<const TrainingRow*> rows_in(int64_t index) const;
   void step(int64_t index);
   double held_out() const;
-  void consider(int64_t done);
+  void consider(int64_t done, int64_t judged_from);
   void save(int64_t done) const;
   int64_t load();
 
@@ -88,5 +97,8 @@ class TextTrainer {
   double first_, best_, last_ = 0;
   std::string key_;
 };
+
+/// Its steps and losses as figures of the stage.
+void report(const StageContext& context, const TextTrainer& trainer);
 
 }  // namespace bench

@@ -79,7 +79,7 @@ void Trainer::update(Parameter& p, const Tensor& gradient, double rate, int64_t 
   w.add_(g, -rate);
 }
 
-void Trainer::step(int64_t index) {
+void Trainer::step(int64_t index, TrainingHook* hook) {
   auto batch = data_.batch(index, "train");
   batch.batch_statistics = true;
   batch.norm_momentum = kNormMomentum;
@@ -95,9 +95,15 @@ void Trainer::step(int64_t index) {
     fail("training: the loss is no number at step {}; a smaller lr may help", index);
   at::NoGradGuard no_grad;
   const double rate = how_.rate(index, total_);
+  for (auto& p : parameters_) *p.value = p.value->detach();
+  if (hook)
+    hook->penalise(*this, [&](const Tensor& parameter, const Tensor& more) {
+      for (size_t i = 0; i < parameters_.size(); ++i)
+        if (parameters_[i].value == &parameter && gradients[i].defined())
+          gradients[i] = gradients[i] + more;
+    });
   for (size_t i = 0; i < parameters_.size(); ++i) {
     auto& p = parameters_[i];
-    *p.value = p.value->detach();
     if (!gradients[i].defined()) continue;
     const bool scale = how_.l1_gamma > 0 && std::find(norm_scales_.begin(), norm_scales_.end(),
                                                       p.name) != norm_scales_.end();
@@ -145,7 +151,7 @@ int64_t Trainer::run(TrainingHook* hook) {
   obey_masks();
   for (bool over = false; done < total_ && !over;) {
     if (hook) hook->before_step(*this, done);
-    step(done);
+    step(done, hook);
     if (hook) over = hook->after_step(*this, done);
     ++done;
     if (context_.progress) context_.progress(done, total_);

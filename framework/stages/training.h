@@ -53,6 +53,10 @@ class TrainingHook {
  public:
   virtual ~TrainingHook() = default;
   virtual void before_step(Trainer&, int64_t /*step*/) {}
+  /// Adds to the gradients of a step before the optimizer sees them: add(parameter, more), the
+  /// parameter one of the model's own tensors.
+  using AddGradient = std::function<void(const Tensor& parameter, const Tensor& more)>;
+  virtual void penalise(Trainer&, const AddGradient& /*add*/) {}
   /// True: the training is over.
   virtual bool after_step(Trainer&, int64_t /*step*/) { return false; }
   /// State beyond weights and masks, for a run that goes on after a kill.
@@ -93,7 +97,7 @@ class Trainer {
     Tensor* value;
     Tensor velocity, square;
   };
-  void step(int64_t index);
+  void step(int64_t index, TrainingHook* hook);
   Tensor objective(const Batch& batch) const;
   void update(Parameter& p, const Tensor& gradient, double rate, int64_t index);
   std::string key() const;

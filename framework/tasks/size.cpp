@@ -21,11 +21,17 @@ double macs_of_text(Model& model, int64_t tokens) {
   return n * each + n * n * pairs;
 }
 
-double macs_of_image(Model& model, int64_t side, const at::Device& device) {
+/// Of an image: what the first convolution reads, be it prunable or the patches of a transformer.
+int64_t channels_of(Model& model) {
+  for (const auto& t : model.tensors())
+    if (t.parameter && t.tensor->defined() && t.tensor->dim() == 4) return t.tensor->size(1);
   const Layer& first = *model.layers().front();
+  return first.columns() / first.columns_per_channel();
+}
+
+double macs_of_image(Model& model, int64_t side, const at::Device& device) {
   Batch one;
-  one.images = at::full({1, first.columns() / first.columns_per_channel(), side, side}, 128,
-                        at::TensorOptions(device));
+  one.images = at::full({1, channels_of(model), side, side}, 128, at::TensorOptions(device));
   double macs = 0;
   for (const auto& [layer, positions] : output_positions(model, one))
     macs += static_cast<double>(layer->parameters()) * static_cast<double>(positions);

@@ -43,6 +43,7 @@ inline const std::vector<Case>& cases() {
       {"tiny-llama", make_pattern(Pattern::Structured, {"hidden"}), Propagation::Dense},
       {"family-qwen2-moe", make_pattern(Pattern::Structured, {"expert"}), Propagation::Dense},
       {"family-vit", make_pattern(Pattern::Structured, {"head", "neuron"}), Propagation::Dense},
+      {"family-vit", make_pattern(Pattern::Structured, {"head_dim", "neuron"}), Propagation::Dense},
       {"family-bert-mlm", make_pattern(Pattern::Structured, {"neuron"}), Propagation::Dense},
       {"family-distilbert-cls", make_pattern(Pattern::Structured, {"neuron", "head"}),
        Propagation::Dense},

@@ -42,3 +42,11 @@ TEST_CASE("multiply-accumulates of an image: ResNet-20 has 40.55 million", "[tas
   CHECK(counted(*s.model, "macs", {{"image", Value(int64_t{16})}}) ==
         (3 * 16 * 9 * 1024 + 16 * stage + 2 * stage / 2) / 4 + 64 * 10);
 }
+
+TEST_CASE("an image has the channels that the first convolution reads", "[tasks]") {
+  auto& s = shipped("family-vit");
+  double weights = 0;
+  for (const Layer* l : s.model->layers()) weights += static_cast<double>(l->weight.numel());
+  // Sixteen patches and the token of the class go through every linear layer of the blocks.
+  CHECK(counted(*s.model, "macs") == 17 * weights);
+}
