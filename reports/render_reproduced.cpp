@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/near.h"
 #include "reports/escape.h"
+#include "reports/fill_command.h"
 #include "reports/render.h"
 #include "reports/reproduce.h"
 #include "reports/sheet.h"
@@ -62,7 +63,8 @@ Fields missing_lines(const std::vector<Reproduced>& list) {
     if (r.verdict != "missing") continue;
     const auto f = fields_of(r);
     lines.push_back(fmt::format("{} · {} · {} · {}: {}", f[0], f[1], f[2], f[3], r.reason));
-    if (!r.command.empty() && said.insert(r.command).second) lines.push_back("    " + r.command);
+    const auto command = fill_command(r.fill);
+    if (!command.empty() && said.insert(command).second) lines.push_back("    " + command);
   }
   return lines;
 }
@@ -130,7 +132,7 @@ std::string as_csv(const std::vector<Reproduced>& list, const Rows& rows) {
       out += csv(text) + ",";
     out += exact(r.ours) + "," + exact(r.error) + "," + exact(r.delta) + "," + exact(r.tolerance) +
            "," + r.verdict + ",";
-    for (const auto& text : {r.protocol, ids, r.reason, r.command}) out += csv(text) + ",";
+    for (const auto& text : {r.protocol, ids, r.reason, fill_command(r.fill)}) out += csv(text) + ",";
     out += csv(p.source) + "\r\n";
   }
   return out;

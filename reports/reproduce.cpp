@@ -67,8 +67,8 @@ class Join {
     r.trials.clear();
     if (!target.unknown.empty()) return r;
     std::string nothing_can;
-    r.command = fill_command(row, target.tasks, target.window, published_, options_, nothing_can);
-    if (r.command.empty()) r.reason = nothing_can;
+    r.fill = fill_overrides(row, target.tasks, target.window, published_, options_, nothing_can);
+    if (r.fill.empty()) r.reason = nothing_can;
     return r;
   }
 

@@ -17,7 +17,8 @@ struct Reproduced {
   std::string verdict;
   std::string protocol;         // of ours
   std::vector<size_t> trials;   // places in Rows::trials
-  std::string reason, command;  // of a missing one: why, and what would fill it
+  std::string reason;  // of a missing one: why
+  std::vector<std::string> fill;  // and the overrides of configs/reproduce.yaml that would fill it
 };
 
 struct JoinOptions {

@@ -41,6 +41,7 @@ struct Verb {
   size_t least = 0, most = 0;  // number of arguments that are no flags
   std::vector<Flag> flags;
   int (*run)(const Options&) = nullptr;  // null: bench-engine does it
+  bool script = false;  // the script `bench` of the checkout does it, with the words as they are
 };
 
 struct Options {

@@ -76,6 +76,7 @@ int dispatch(const std::vector<std::string>& all) {
     print(help_of(verb));
     return 0;
   }
+  if (verb.script) return hand_to_script(words);
   const auto options = parse(verb, rest);
   return verb.run ? verb.run(options) : hand_over(words);
 }

@@ -105,4 +105,14 @@ int hand_over(const std::vector<std::string>& words, const std::string& program)
       words[0], program, path, std::strerror(errno));
 }
 
+int hand_to_script(const std::vector<std::string>& words) {
+  const auto path = (checkout("bench") / "bench").string();
+  std::vector<char*> arguments{const_cast<char*>(path.c_str())};
+  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  execv(path.c_str(), arguments.data());
+  fail("{} cannot be started ({}); it stands in the checkout of PruneBench", path,
+       std::strerror(errno));
+}
+
 }  // namespace bench::front

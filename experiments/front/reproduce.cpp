@@ -1,5 +1,6 @@
 // reproduce: numbers of papers beside ours.
 #include "reports/reproduce.h"
+#include "reports/fill_command.h"
 
 #include <filesystem>
 
@@ -42,6 +43,29 @@ std::optional<Store> opened(const Options& options) {
   return std::optional<Store>(std::in_place, path, Store::Mode::ReadOnly);
 }
 
+/// One configuration in place of a command for each missing number.
+int write_sweep(const std::vector<Reproduced>& list, const std::string& path) {
+  size_t missing = 0, can = 0;
+  std::vector<std::vector<std::string>> fill;
+  for (const auto& r : list) {
+    missing += r.verdict == "missing";
+    can += !r.fill.empty();
+    fill.push_back(r.fill);
+  }
+  const auto sweep = fill_sweep(fill);
+  if (sweep.empty())
+    fail(
+        "reproduce: of {} missing numbers none can be measured here as it stands; without --sweep "
+        "each has its reason",
+        missing);
+  write_file(path, sweep);
+  print(fmt::format(
+      "{} of {} numbers are missing, {} of them have a trial that this program can run; "
+      "bench run {}\n",
+      missing, list.size(), can, path));
+  return 0;
+}
+
 }  // namespace
 
 int reproduce(const Options& options) {
@@ -62,8 +86,9 @@ int reproduce(const Options& options) {
   join.tasks = choices_of(own ? home_folder() : home, "task");
   const auto store = opened(options);
   const Rows rows = store ? read_rows(*store) : Rows{};
-  print(render_reproduced(bench::reproduce(table, published, rows, join), rows,
-                          options.get("--format", "table")));
+  const auto list = bench::reproduce(table, published, rows, join);
+  if (options.has("--sweep")) return write_sweep(list, options.get("--sweep", ""));
+  print(render_reproduced(list, rows, options.get("--format", "table")));
   return 0;
 }
 

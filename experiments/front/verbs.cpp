@@ -181,7 +181,8 @@ std::vector<Verb> read_verbs() {
              .choices = {"table", "markdown", "latex", "csv"}},
             {"--model", "PRINTED=OURS", "the name in our tables of a printed model", true},
             {"--protocol", "NAME", "take only numbers of ours by this protocol", true},
-            {"--published", "DIR", "the folder of published numbers (default: results/published)"}},
+            {"--published", "DIR", "the folder of published numbers (default: results/published)"},
+            {"--sweep", "FILE", "write one configuration that measures all that is missing"}},
            reproduce}};
 }
 
@@ -272,6 +273,20 @@ std::vector<Verb> engine_verbs() {
            nullptr}};
 }
 
+/// What the script in the checkout does, before there is a program.
+std::vector<Verb> script_verbs() {
+  const auto verb = [](const char* name, const char* usage, const char* doc) {
+    Verb v{name, usage, doc, 0, kAny, {}, nullptr};
+    v.script = true;
+    return v;
+  };
+  return {verb("doctor", "", "what is found here, what is missing, and how to get it"),
+          verb("fetch", "MODEL", "a model from where it is published: smollm2-135m"),
+          verb("build", "", "build the program without running it"),
+          verb("test", "[CTEST FLAG]...", "build and run the tests"),
+          verb("benchmark", "[FLAG]...", "build and run the benchmarks")};
+}
+
 }  // namespace
 
 const std::vector<Verb>& verbs() {
@@ -282,6 +297,7 @@ const std::vector<Verb>& verbs() {
     for (auto& verb : change_verbs()) list.push_back(std::move(verb));
     const auto checking = checking_verbs();
     list.insert(list.end(), checking.begin(), checking.end());
+    for (auto& verb : script_verbs()) list.push_back(std::move(verb));
     return list;
   }();
   return all;

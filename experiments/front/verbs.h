@@ -49,6 +49,8 @@ std::string engine_output(const std::vector<std::string>& words);
 /// Replaces this process by bench-engine beside it; returns only by throwing.
 int hand_over(const std::vector<std::string>& words, const std::string& program = "bench-engine");
 
+/// The same by the script `bench` of the checkout, which builds and fetches.
+int hand_to_script(const std::vector<std::string>& words);
 /// Standard output is a terminal that wants colours; its columns, or 120.
 bool colours();
 size_t columns();

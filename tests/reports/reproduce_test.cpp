@@ -1,4 +1,5 @@
 #include "reports/reproduce.h"
+#include "reports/fill_command.h"
 
 #include <algorithm>
 #include <cmath>
@@ -113,24 +114,25 @@ TEST_CASE("every missing cell has a reason or a command", "[reports]") {
   for (const auto& r : reproduce(f.table, f.all, f.m.rows, f.options)) {
     CHECK(r.verdict == "missing");
     CHECK(!r.reason.empty());
-    CHECK(r.command.rfind("bench run configs/reproduce.yaml", 0) == 0);
+    CHECK(fill_command(r.fill).rfind("bench run configs/reproduce.yaml", 0) == 0);
   }
-  CHECK(f.of("LLaMA-2-7B", "Wanda", "2:4").command ==
+  CHECK(fill_command(f.of("LLaMA-2-7B", "Wanda", "2:4").fill) ==
         "bench run configs/reproduce.yaml model.name=llama-2-7b "
         "model.path=hf:meta-llama/Llama-2-7b-hf ++task.wikitext2.window=4096 criterion=wanda "
         "pattern=2of4");
-  CHECK(contains(f.of("LLaMA-7B", "Wanda", "unstructured").command, "model.name=seven "));
+  CHECK(
+      contains(fill_command(f.of("LLaMA-7B", "Wanda", "unstructured").fill), "model.name=seven "));
   f.table = table_named(f.all, "wanda:table22");
-  CHECK(f.of("LLaMA-13B", "Dense", "unstructured").command ==
+  CHECK(fill_command(f.of("LLaMA-13B", "Dense", "unstructured").fill) ==
         "bench run configs/reproduce.yaml model.name=llama-13b model.path=hf:huggyllama/llama-13b "
         "task=[boolq] sparsity=0");
   const auto tasks = reproduce(f.table, f.all, {}, f.options);
   CHECK(std::any_of(tasks.begin(), tasks.end(), [](const auto& r) {
-    return r.reason == "the task 'rte' is not here" && r.command.empty();
+    return r.reason == "the task 'rte' is not here" && r.fill.empty();
   }));
   const auto owl = reproduce(table_named(f.all, "OWL:README"), f.all, {}, f.options);
   CHECK(std::any_of(owl.begin(), owl.end(), [](const auto& r) {
-    return r.reason == "the method 'OWL+Wanda' is not here" && r.command.empty();
+    return r.reason == "the method 'OWL+Wanda' is not here" && r.fill.empty();
   }));
 }
 
@@ -172,4 +174,20 @@ TEST_CASE("published beside ours in four formats", "[reports]") {
                  "Wanda,Table 3,LLaMA-7B,Dense,unstructured,0,none,ppl,wikitext2@2048,5.68,"
                  "5.69,0.02,"));
   CHECK(contains(error_of([&] { render_reproduced(list, {}, "cvs"); }), "did you mean csv"));
+}
+
+TEST_CASE("one sweep fills what is missing of a table, each trial once", "[reports]") {
+  const std::vector<std::vector<std::string>> missing{
+      {"model.name=a", "++task.wikitext2.window=2048", "sparsity=0"},
+      {},  // nothing here can
+      {"model.name=a", "++task.wikitext2.window=2048", "sparsity=0"},
+      {"model.name=b", "model.path=FOLDER", "sparsity=0"},
+      {"model.name=c", "task=[x,y]", "criterion=wanda"}};
+  CHECK(fill_sweep(missing) ==
+        "# Made by bench reproduce --sweep: 2 trials that fill a table; 1 more want a file or a "
+        "folder "
+        "of yours.\ndefaults: [reproduce, _self_]\nsweep:\n"
+        "  - {\"model.name\": \"a\", \"++task.wikitext2.window\": \"2048\", \"sparsity\": \"0\"}\n"
+        "  - {\"model.name\": \"c\", \"task\": \"[x,y]\", \"criterion\": \"wanda\"}\n");
+  CHECK(fill_sweep({{}}).empty());
 }
