@@ -268,16 +268,36 @@ void join(Rows& all, Rows more, std::map<std::string, const Store*>& home, const
 
 }  // namespace
 
-Rows read_rows(const std::vector<const Store*>& stores) {
+namespace {
+
+/// The stored names of models that were asked for; none where one is not there.
+Store::Models stored_names(const std::vector<const Store*>& stores,
+                           const std::vector<std::string>& asked) {
+  std::set<std::string> known;
+  for (const auto* store : stores)
+    for (const auto& name : store->models()) known.insert(name);
+  Store::Models out;
+  for (const auto& name : asked) {
+    const auto stored = known.count(name) > 0 ? name : given_name(name);
+    if (known.count(stored) == 0) return {};
+    out.push_back(stored);
+  }
+  return out;
+}
+
+}  // namespace
+
+Rows read_rows(const std::vector<const Store*>& stores, const std::vector<std::string>& models) {
+  const auto names = stored_names(stores, models);
   Rows all;
   std::map<std::string, const Store*> home;
   for (const auto* store : stores) {
     // Trials last: a metric read here then has its trial.
     Rows rows;
-    rows.metrics = store->metrics();
-    rows.broken = store->broken_verdicts();
-    rows.sparsity = store->model_sparsity();
-    rows.trials = store->trials();
+    rows.metrics = store->metrics(names);
+    rows.broken = store->broken_verdicts(names);
+    rows.sparsity = store->model_sparsity(names);
+    rows.trials = store->trials(names);
     join(all, std::move(rows), home, store);
   }
   all.outcome = [home](const std::string& trial) {

@@ -26,7 +26,9 @@ Rows read_rows(const Store& store);
 Rows read_rows(Store&& store) = delete;
 /// The rows of several ledgers. A trial that stands in more than one counts once, the first; where
 /// its scored numbers differ it is INVALID reruns_disagree.
-Rows read_rows(const std::vector<const Store*>& stores);
+/// `models`: only the rows of these, as they were called; all where one of them is in no ledger, so
+/// that who asked for it can be told.
+Rows read_rows(const std::vector<const Store*>& stores, const std::vector<std::string>& models = {});
 
 /// One number of a table, or the reason why there is none.
 struct Cell {

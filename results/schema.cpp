@@ -168,6 +168,8 @@ CREATE INDEX trial_waiting ON trial (number) WHERE state IN ('pending', 'interru
 CREATE INDEX trial_shared ON trial (share_key, number) WHERE state IN ('pending', 'interrupted');
 )sql",
      fill_settings},
+    // One model of a ledger of a million rows is read without the others.
+    {"CREATE INDEX trial_model ON trial (model);"},
 };
 
 }  // namespace

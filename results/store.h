@@ -57,7 +57,12 @@ class Store {
   /// A worker that is gone: its running trials become interrupted and are run again.
   int64_t release(const std::string& worker);
 
-  std::vector<Trial> trials() const;  // those that count, by number
+  /// Names of models, as stored; where a list of them is given below, only their rows are read.
+  using Models = std::vector<std::string>;
+  Models models() const;
+  std::vector<Trial> trials(const Models& models = {}) const;  // those that count, by number
+  /// The same without what is long: configuration, identity, settings and code.
+  std::vector<Trial> listed() const;
   /// Rows of the past of one trial, the newest first: their ids are its id with ~1, ~2, ...
   std::vector<Trial> history(const std::string& id) const;
   /// By id, its beginning, or its number; an ambiguous beginning is an Error.
@@ -80,7 +85,7 @@ class Store {
     std::string trial;
     MetricRow metric;
   };
-  std::vector<MetricOf> metrics() const;
+  std::vector<MetricOf> metrics(const Models& models = {}) const;
   /// Tasks that failed in finished trials.
   struct FailedTaskOf {
     std::string trial;
@@ -91,14 +96,14 @@ class Store {
     std::string trial;
     VerdictRow verdict;
   };
-  std::vector<VerdictOf> broken_verdicts() const;
+  std::vector<VerdictOf> broken_verdicts(const Models& models = {}) const;
   std::vector<VerdictOf> verdicts(const std::string& rule) const;  // held or broken
   struct SparsityOf {
     std::string trial;
     SparsityRow sparsity;
   };
   /// The rows of scope "model" of all finished trials: the measured sparsity that curves plot.
-  std::vector<SparsityOf> model_sparsity() const;
+  std::vector<SparsityOf> model_sparsity(const Models& models = {}) const;
 
  private:
   struct Database;

@@ -14,6 +14,11 @@ namespace {
   "time_limit, state, attempts, error, worker, submitted, started, finished, kind, "   \
   "weights, settings, seeds, code, revision, past, remark FROM trial "
 
+#define LISTED_COLUMNS                                                                     \
+  "SELECT number, id, '', '', model, method, pattern, sparsity, '', time_limit, state, " \
+  "attempts, error, worker, submitted, started, finished, kind, '', '', '', '', '', past, " \
+  "remark FROM trial "
+
 Trial read_trial(const sqlite::Statement& q) {
   Trial t;
   t.number = q.integer(0);
@@ -51,6 +56,31 @@ int64_t number_in(const std::string& text) {
   return std::stoll(text);
 }
 
+/// A query of trials `t`, of all models or of those in its one parameter.
+std::string of_models(const std::string& query, const Store::Models& models,
+                      const std::string& order) {
+  const char* some = models.empty() ? " " : " AND t.model IN (SELECT value FROM json_each(?1)) ";
+  return query + some + order;
+}
+
+void bind_models(sqlite::Statement& query, const Store::Models& models) {
+  std::string list;
+  for (const auto& m : models) {
+    list += list.empty() ? "[\"" : ",\"";
+    for (const char c : m) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\')
+        list += std::string("\\") + c;
+      else if (byte < 0x20)
+        list += fmt::format("\\u{:04x}", byte);
+      else
+        list += c;
+    }
+    list += '"';
+  }
+  if (!models.empty()) query.with(list + "]");
+}
+
 int64_t number_of(sqlite::Connection& db, const std::string& id) {
   auto query = db.prepare("SELECT number FROM trial WHERE id = ?1");
   if (!query.with(id).step()) {
@@ -61,10 +91,28 @@ int64_t number_of(sqlite::Connection& db, const std::string& id) {
 
 }  // namespace
 
-std::vector<Trial> Store::trials() const {
+Store::Models Store::models() const {
+  const std::lock_guard lock(db_->mutex);
+  Models names;
+  auto query = db_->connection.prepare("SELECT DISTINCT model FROM trial ORDER BY model");
+  while (query.step()) names.push_back(query.text(0));
+  return names;
+}
+
+std::vector<Trial> Store::trials(const Models& models) const {
   const std::lock_guard lock(db_->mutex);
   std::vector<Trial> trials;
-  auto query = db_->connection.prepare(TRIAL_COLUMNS "WHERE past = '' ORDER BY number");
+  auto query = db_->connection.prepare(
+      of_models(TRIAL_COLUMNS "AS t WHERE t.past = ''", models, "ORDER BY t.number"));
+  bind_models(query, models);
+  while (query.step()) trials.push_back(read_trial(query));
+  return trials;
+}
+
+std::vector<Trial> Store::listed() const {
+  const std::lock_guard lock(db_->mutex);
+  std::vector<Trial> trials;
+  auto query = db_->connection.prepare(LISTED_COLUMNS "WHERE past = '' ORDER BY number");
   while (query.step()) trials.push_back(read_trial(query));
   return trials;
 }
@@ -119,15 +167,16 @@ std::vector<float> Store::items(const std::string& id, const MetricRow& metric) 
   return items;
 }
 
-std::vector<Store::MetricOf> Store::metrics() const {
+std::vector<Store::MetricOf> Store::metrics(const Models& models) const {
   const std::lock_guard lock(db_->mutex);
-  auto query = db_->connection.prepare(
+  auto query = db_->connection.prepare(of_models(
       "SELECT t.id, m.task, m.protocol, m.name, m.value, m.stderr, m.n, m.unit, "
       "m.higher_is_better, coalesce(i.items_hash, ''), m.directed FROM metric AS m "
       "JOIN trial AS t ON t.number = m.trial LEFT JOIN item_scores AS i ON i.trial = m.trial "
       "AND i.task = m.task AND i.protocol = m.protocol AND i.name = m.name WHERE t.state = 'done' "
-      "AND t.past = '' "
-      "ORDER BY m.trial, m.position");
+      "AND t.past = ''",
+      models, "ORDER BY m.trial, m.position"));
+  bind_models(query, models);
   std::vector<MetricOf> rows;
   while (query.step()) {
     rows.push_back({query.text(0),
@@ -156,11 +205,13 @@ std::vector<Store::FailedTaskOf> Store::failed_tasks() const {
   return rows;
 }
 
-std::vector<Store::VerdictOf> Store::broken_verdicts() const {
+std::vector<Store::VerdictOf> Store::broken_verdicts(const Models& models) const {
   const std::lock_guard lock(db_->mutex);
-  auto query = db_->connection.prepare(
+  auto query = db_->connection.prepare(of_models(
       "SELECT t.id, v.rule, v.detail FROM verdict AS v JOIN trial AS t ON t.number = v.trial "
-      "WHERE NOT v.ok AND t.past = '' ORDER BY v.trial, v.position");
+      "WHERE NOT v.ok AND t.past = ''",
+      models, "ORDER BY v.trial, v.position"));
+  bind_models(query, models);
   std::vector<VerdictOf> rows;
   while (query.step()) rows.push_back({query.text(0), {query.text(1), false, query.text(2)}});
   return rows;
@@ -178,12 +229,13 @@ std::vector<Store::VerdictOf> Store::verdicts(const std::string& rule) const {
   return rows;
 }
 
-std::vector<Store::SparsityOf> Store::model_sparsity() const {
+std::vector<Store::SparsityOf> Store::model_sparsity(const Models& models) const {
   const std::lock_guard lock(db_->mutex);
   auto query = db_->connection.prepare(
-      "SELECT t.id, s.stage, s.name, s.total, s.masked, s.zeros FROM mask AS s "
-      "JOIN trial AS t ON t.number = s.trial WHERE s.scope = 'model' AND t.past = '' ORDER BY "
-      "s.trial, s.position");
+      of_models("SELECT t.id, s.stage, s.name, s.total, s.masked, s.zeros FROM mask AS s "
+                "JOIN trial AS t ON t.number = s.trial WHERE s.scope = 'model' AND t.past = ''",
+                models, "ORDER BY s.trial, s.position"));
+  bind_models(query, models);
   std::vector<SparsityOf> rows;
   while (query.step()) {
     rows.push_back({query.text(0),

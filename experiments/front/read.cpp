@@ -110,7 +110,7 @@ int report(const Options& options) {
     stores.push_back(std::make_unique<Store>(path, Store::Mode::ReadOnly));
     read.push_back(stores.back().get());
   }
-  const Rows rows = read_rows(read);
+  const Rows rows = read_rows(read, options.all("--model"));
   const Selection selection{options.all("--model"), options.all("--task"),
                             options.all("--protocol"), options.has("--across-models")};
   const bool asks = options.flags.size() > (options.has("--db") ? 1 : 0);
@@ -202,7 +202,7 @@ int list(const Options& options) {
     print("nothing has been run here yet: bench run configs/smoke.yaml\n");
     return 0;
   }
-  auto trials = opened(options).trials();
+  auto trials = opened(options).listed();
   const size_t count = trials.size();
   std::erase_if(trials, [&](const Trial& t) {
     return !among(options.all("--state"), t.state) || !among(options.all("--model"), t.model) ||

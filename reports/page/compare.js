@@ -55,9 +55,10 @@ function compareRow(table, column, a, b) {
 function compareNodes() {
   const model = modelShown();
   if (!model) return [];
-  const names = Object.keys(model.series).sort();
+  const dense = tablesShown().flatMap((t) => t.lines.filter((l) => l.dense).map((l) => l.method));
+  const names = [...new Set([...dense, ...Object.keys(model.series).sort()])];
   if (names.length < 2) return [make("p", {className: "empty"}, "There is one method only.")];
-  const a = names.includes(shown.a) ? shown.a : names[0];
+  const a = names.includes(shown.a) ? shown.a : names.at(-1);
   const b = names.includes(shown.b) && shown.b !== a ? shown.b : names.find((n) => n !== a);
   const pick = (label, value, key) => {
     const select = make("select", {ariaLabel: label});

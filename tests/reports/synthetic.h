@@ -9,6 +9,7 @@ namespace bench::test {
 
 struct Size {
   int models = 4, tasks = 4, seeds = 1;
+  int first_seed = 0;  // other ones make other trials
   std::vector<std::string> methods{"magnitude", "wanda",    "sparsegpt",
                                    "random",    "mini_llm", "wanda+obs"};
   std::vector<std::pair<std::string, double>> columns{{"unstructured", 0.2},
@@ -64,7 +65,8 @@ inline int64_t fill(Store& store, const Size& size) {
     const auto add = [&](const std::string& method, const std::string& pattern, double sparsity,
                          size_t quality, int seed) {
       TrialSpec t;
-      t.id = fmt::format("{:016x}", specs.size() * 0x9e3779b97f4a7c15u);
+      const auto number = specs.size() + 1'000'003u * static_cast<unsigned>(size.first_seed);
+      t.id = fmt::format("{:016x}", number * 0x9e3779b97f4a7c15u);
       t.model = m < 4 ? kModels[m] : fmt::format("model{}", m);
       t.method = method;
       t.pattern = pattern;
@@ -80,7 +82,8 @@ inline int64_t fill(Store& store, const Size& size) {
     add("dense", "dense", 0, 0, 0);
     for (size_t q = 0; q < size.methods.size(); ++q) {
       for (const auto& [pattern, sparsity] : size.columns) {
-        for (int s = 0; s < size.seeds; ++s) add(size.methods[q], pattern, sparsity, q, s);
+        for (int s = 0; s < size.seeds; ++s)
+          add(size.methods[q], pattern, sparsity, q, size.first_seed + s);
       }
     }
   }
