@@ -92,14 +92,12 @@ class NewFolder {
       fail("{}: is there already, of an earlier job of that number; move it away", folder);
     fs::rename(path_, folder);
     path_ = folder;
-    ended_ = true;
   }
   void stay() { path_.clear(); }
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
-  bool ended_ = false;
 };
 
 /// A job that is taken back unless all went well.
@@ -220,6 +218,7 @@ void wait_for(const std::vector<slurm::Submission>& submissions,
   RunProgress progress(trials);
   constexpr int kMostSilence = 20;
   int silent = 0;
+  int64_t counted_before = -1;
   for (int round = 0;; ++round) {
     std::vector<slurm::Queued> queue;
     try {
@@ -230,10 +229,10 @@ void wait_for(const std::vector<slurm::Submission>& submissions,
       std::this_thread::sleep_for(std::chrono::seconds(5));
       continue;
     }
-    int64_t done = done_before;
+    int64_t ended = 0;
     for (const auto& s : submissions)
       for (const auto& e : slurm::elements_of(s, queue)) {
-        done += e.done + e.failed;
+        ended += e.done + e.failed;
         const auto name = fmt::format("{}_{}", s.job, e.number);
         if (e.state.empty())
           progress.leave(name);
@@ -241,6 +240,8 @@ void wait_for(const std::vector<slurm::Submission>& submissions,
           progress.say(name,
                        fmt::format("{} {} {}/{}", name, e.state, e.done + e.failed, e.trials));
       }
+    if (counted_before < 0) counted_before = ended;  // those stand in the ledger already
+    const auto done = done_before + ended - counted_before;
     progress.already(std::min(done, static_cast<int64_t>(trials.size())));
     progress.tick();
     if (!any_live(submissions, queue)) break;
