@@ -1,7 +1,11 @@
 #include "fleet/launcher.h"
 
+#include <cstdio>
+
 #include "base/error.h"
+#include "base/printable.h"
 #include "fleet/cards.h"
+#include "slurm/submission.h"
 
 namespace bench {
 namespace {
@@ -17,7 +21,18 @@ std::vector<std::string> kinds() {
   return all;
 }
 
-const LauncherKind kLocal("local", {.doc = "Worker processes on this machine.", .run = run_trials});
+/// What a cluster has found comes first: it need not be run again.
+RunResult run_here(const std::vector<TrialPlan>& trials, const RunOptions& options,
+                   WorkerSource& workers) {
+  for (const auto job : slurm::bring_in(options.db))
+    std::fprintf(stderr,
+                 "bench: job %lld works on trials of %s, too; what it has not brought back is run "
+                 "here as well\n",
+                 static_cast<long long>(job), printable(options.db).c_str());
+  return run_trials(trials, options, workers);
+}
+
+const LauncherKind kLocal("local", {.doc = "Worker processes on this machine.", .run = run_here});
 
 }  // namespace
 

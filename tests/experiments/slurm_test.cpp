@@ -167,6 +167,23 @@ TEST_CASE("the same numbers as on this machine", "[slurm_run]") {
   }
 }
 
+TEST_CASE("a run on this machine begins with what a cluster has found", "[slurm_run]") {
+  const Cluster c;
+  REQUIRE(c.run().code == 0);
+  REQUIRE(c.element(42, 0).code == 0);
+  c.queue("42|1|RUNNING|0:01|None\n");
+  const std::string here = "launcher.kind=local ~launcher.elements";
+  const auto ran = c.run(here);
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.output, "bench: job 42 works on trials of x.db, too"));
+  CHECK(contains(ran.output, "6 trials: 6 done (3 before), 0 failed"));
+  REQUIRE(c.element(42, 1).code == 0);  // the same trials again: they agree
+  c.queue("");
+  CHECK(contains(c.run(here).output, "6 done (6 before)"));
+  CHECK(slurm::is_merged(slurm::submissions_of(c.db).at(0)));
+  CHECK(Store(c.db, Store::Mode::ReadOnly).broken_verdicts().empty());
+}
+
 TEST_CASE("what Slurm refuses is said, and nothing is left behind", "[slurm_run]") {
   const Cluster c;
   c.program("squeue", "echo 'Unable to contact slurm controller' >&2; exit 1");
