@@ -40,7 +40,8 @@ Pipe new_pipe() {
 /// In the child: no orphan goes on when the run is killed.
 void tie_to(pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  signal(SIGINT, SIG_IGN);  // a terminal sends it to all: the run decides what becomes of us
+  // A terminal or a cluster sends these to all: the run decides what becomes of us.
+  for (const int all : {SIGINT, SIGTERM, SIGUSR1}) signal(all, SIG_IGN);
   if (getppid() != parent) _exit(1);
 }
 
