@@ -8,13 +8,17 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <thread>
 
 #include "base/error.h"
 #include "base/printable.h"
 #include "data/data.h"
 #include "engine/verbs.h"
+#include "fleet/cards.h"
 #include "fleet/element.h"
 #include "fleet/launcher.h"
+#include "results/forecast.h"
+#include "trial/trial_record.h"
 
 namespace bench::engine {
 namespace {
@@ -177,6 +181,56 @@ std::string standings(const Planned& planned, const std::string& db) {
   return text;
 }
 
+std::string duration(double seconds) {
+  if (seconds < 10) return fmt::format("{:.1f} s", seconds);
+  if (seconds < 90) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 5400) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+/// What is not done will take so long, by what such trials took on this kind of machine; empty
+/// where nothing like them was measured.
+std::string cost_of_the_rest(const Planned& planned, const std::string& db) {
+  if (!std::filesystem::exists(db)) return "";
+  std::vector<const TrialSpec*> rest;
+  {
+    const Store store(db, Store::Mode::ReadOnly);
+    for (const auto& t : planned.trials)
+      if (const auto s = store.standing(t.spec);
+          s != Store::Standing::Done && s != Store::Standing::Failed)
+        rest.push_back(&t.spec);
+  }
+  if (rest.empty()) return "";
+  const auto& first = planned.trials.front().config;
+  Outcome here;
+  record_environment(here, first.find("device")->string());
+  const auto value = [&](const std::string& name) {
+    for (const auto& [known, text] : here.environment)
+      if (known == name) return text;
+    return std::string();
+  };
+  const History history(db, value("device"), value("cpu"));
+  const auto f = forecast(rest, history);
+  if (f.trials == f.unknown) return "";
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  const auto workers = static_cast<double>(
+      std::min<int64_t>(workers_of(launcher_of(planned.trials), 0, cores), f.trials));
+  const auto wall = [&](double seconds) {
+    return duration(std::max(seconds / workers, f.longest));
+  };
+  auto text = fmt::format(
+      "what is left: about {} ({} to {}) with {:.0f} worker{}, at most about {:.0f} MiB each, {:.1f} "
+      "MB of database; by {} of this kind of machine",
+      wall(f.seconds.middle), wall(f.seconds.low), wall(f.seconds.high), workers,
+      workers == 1 ? "" : "s", f.memory / (1 << 20),
+      history.bytes_a_trial() * static_cast<double>(f.trials) / 1e6,
+      count_of(static_cast<int64_t>(history.trials()), "finished trial"));
+  if (f.unknown > 0)
+    text += fmt::format("; {} of kinds that were never measured not counted",
+                        count_of(f.unknown, "trial"));
+  return text + "\n";
+}
+
 }  // namespace
 
 int plan(const Arguments& a) {
@@ -194,7 +248,8 @@ int plan(const Arguments& a) {
                            planned.duplicates);
   if (!planned.trials.empty())
     std::cout << fmt::format("{}: {}\n", printable(request.options.db),
-                             standings(planned, request.options.db));
+                             standings(planned, request.options.db))
+              << cost_of_the_rest(planned, request.options.db);
   return 0;
 }
 

@@ -61,21 +61,37 @@ class Copies {
   void now_and_then() {
     if (Clock::now() < next_) return;
     const auto begin = Clock::now();
-    if (const auto ended = count(); ended != copied_) {
-      copy();
-      copied_ = ended;
-    }
+    if (const auto ended = count(); ended != copied_) try {
+        copy();
+        copied_ = ended;
+      } catch (const Error& e) {
+        if (!owned()) throw;
+        std::fprintf(stderr, "bench: %s; it is tried again\n", e.what());
+        next_ = Clock::now() + std::chrono::seconds(30);
+        return;
+      }
     const auto took = Clock::now() - begin;
     next_ = Clock::now() + std::max<Clock::duration>(9 * took, std::chrono::milliseconds(200));
   }
+  /// A file system that is away for a moment must not cost what was found.
+  void at_the_end() const {
+    constexpr int kMost = 4;  // Slurm leaves half a minute
+    for (int attempt = 1;; ++attempt) try {
+        return copy();
+      } catch (const Error&) {
+        if (attempt == kMost || !owned()) throw;
+        std::this_thread::sleep_for(std::chrono::seconds(5));
+      }
+  }
+
+ private:
+  bool owned() const { return slurm::owns(submission_, element_, me_); }
   void copy() const {
-    if (!slurm::owns(submission_, element_, me_))
+    if (!owned())
       fail("{}: another process works on this share now; this one ends",
            slurm::shard_of(submission_, element_));
     slurm::publish(ledger_, slurm::shard_of(submission_, element_));
   }
-
- private:
   int64_t count() const {
     sqlite::Connection db(ledger_, SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE);
     return db.number("SELECT count(*) FROM trial WHERE state IN ('done', 'failed')");
@@ -162,8 +178,14 @@ int run_element(const std::string& folder, const std::string& number) {
   if (plans.empty()) return 0;
   Copies copies(submission, element, options.db);
   options.after = [&] { copies.now_and_then(); };
-  const auto result = run_trials(plans, options, workers);
-  copies.copy();
+  RunResult result;
+  try {
+    result = run_trials(plans, options, workers);
+  } catch (...) {
+    copies.at_the_end();
+    throw;
+  }
+  copies.at_the_end();
   std::fprintf(stderr, "element %s: %lld of %zu trials done, %lld failed\n", number.c_str(),
                static_cast<long long>(result.done), plans.size(),
                static_cast<long long>(result.failed));

@@ -1,6 +1,11 @@
 #include "fleet/launcher.h"
 
+#include <cstdio>
+
 #include "base/error.h"
+#include "base/printable.h"
+#include "fleet/cards.h"
+#include "slurm/submission.h"
 
 namespace bench {
 namespace {
@@ -16,7 +21,18 @@ std::vector<std::string> kinds() {
   return all;
 }
 
-const LauncherKind kLocal("local", {.doc = "Worker processes on this machine.", .run = run_trials});
+/// What a cluster has found comes first: it need not be run again.
+RunResult run_here(const std::vector<TrialPlan>& trials, const RunOptions& options,
+                   WorkerSource& workers) {
+  for (const auto job : slurm::bring_in(options.db))
+    std::fprintf(stderr,
+                 "bench: job %lld works on trials of %s, too; what it has not brought back is run "
+                 "here as well\n",
+                 static_cast<long long>(job), printable(options.db).c_str());
+  return run_trials(trials, options, workers);
+}
+
+const LauncherKind kLocal("local", {.doc = "Worker processes on this machine.", .run = run_here});
 
 }  // namespace
 
@@ -29,17 +45,26 @@ LauncherKind::LauncherKind(const std::string& kind, Launcher launcher) {
 }
 
 Schema launcher_schema() {
-  return {key("kind", "local", "where trials are run").one_of(kinds()).without_identity(),
-          key("workers", 0, "processes that work at the same time; 0: one per core")
-              .range(0, 1024)
-              .without_identity(),
-          key("fail", "keep_going", "after a failed trial: run the others, or stop")
-              .one_of({"keep_going", "fast"})
-              .without_identity(),
-          key("time_limit", 0.0, "a longer trial fails; 0: none")
-              .at_least(0)
-              .in("seconds")
-              .without_identity()};
+  auto devices = key("devices", "auto",
+                     "cards that workers are dealt to, as [0, 1], each worker sees one; auto: all, "
+                     "where the first trial's device is cuda");
+  devices.type = Key::Type::Any;
+  return {
+      key("kind", "local", "where trials are run").one_of(kinds()).without_identity(),
+      key("workers", 0,
+          "processes that work at the same time; 0: workers_per_device a card, without cards one "
+          "per core")
+          .range(0, 1024)
+          .without_identity(),
+      devices.without_identity(),
+      key("workers_per_device", 1, "workers of a card").range(1, 64).without_identity(),
+      key("fail", "keep_going", "after a failed trial: run the others, or stop")
+          .one_of({"keep_going", "fast"})
+          .without_identity(),
+      key("time_limit", 0.0, "a longer trial fails; 0: none")
+          .at_least(0)
+          .in("seconds")
+          .without_identity()};
 }
 
 Value complete_launcher(const Value& given, std::vector<std::string>& mistakes) {
@@ -50,8 +75,9 @@ Value complete_launcher(const Value& given, std::vector<std::string>& mistakes) 
   const bool known = it != registered().end();  // else its keys would all be unknown ones
   const auto schema = launcher_schema() + (known ? it->second.schema : Schema());
   auto launcher = schema.complete(given, "launcher", mistakes);
-  if (known && mistakes.size() == before && it->second.check) try {
-      it->second.check(Config(launcher, "launcher"));
+  if (known && mistakes.size() == before) try {
+      check_devices(Config(launcher, "launcher"));
+      if (it->second.check) it->second.check(Config(launcher, "launcher"));
     } catch (const Error& e) {
       mistakes.emplace_back(e.what());
     }

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file_digest.h"
+#include "fleet/cards.h"
 #include "fleet/launcher.h"
 #include "fleet/process_name.h"
 #include "fleet/progress.h"
@@ -59,7 +60,9 @@ class StopSignals {
 
 /// One worker process and what it last said.
 struct Worker : WorkerProcess {
-  explicit Worker(WorkerProcess process) : WorkerProcess(std::move(process)) {}
+  Worker(WorkerProcess process, std::string its_card)
+      : WorkerProcess(std::move(process)), card(std::move(its_card)) {}
+  std::string card;  // the only one that it sees; empty: as this process
   std::string unread, trial;  // trial: the one it runs now
   Clock::time_point started;
   double limit = 0;
@@ -123,6 +126,12 @@ std::string death(int status, bool over_limit, double limit) {
   return fmt::format("the worker ended with exit code {}", WEXITSTATUS(status));
 }
 
+/// The first trial stands for all: only its configuration is kept.
+bool on_cards(const std::vector<TrialPlan>& trials) {
+  const Value* device = trials.empty() ? nullptr : trials.front().config.find("device");
+  return device && device->is_string() && device->string() == "cuda";
+}
+
 class Fleet {
  public:
   Fleet(const std::vector<TrialPlan>& trials, const RunOptions& options, WorkerSource& source)
@@ -130,6 +139,7 @@ class Fleet {
         options_(options),
         source_(source),
         launcher_(launcher_of(trials)),
+        cards_(cards_of(launcher_, visible_cards(on_cards(trials)))),
         fail_fast_(launcher_.get<std::string>("fail") == "fast"),
         store_(options.db),
         wishes_(trials, options, fail_fast_),
@@ -192,13 +202,15 @@ class Fleet {
   void run_workers() {
     const auto here = static_cast<int>(std::thread::hardware_concurrency());
     const auto cores = std::max(1, options_.cores > 0 ? options_.cores : here);
-    const auto wanted = static_cast<int>(launcher_.get<int64_t>("workers"));
-    const auto most = wanted > 0 ? wanted : cores;
-    const auto count = static_cast<int>(std::min<int64_t>(most, std::max<int64_t>(open_, 1)));
+    const auto most = workers_of(launcher_, cards_.size(), cores);
+    const auto count = static_cast<int>(std::min(most, std::max<int64_t>(open_, 1)));
     const int threads = std::max(1, cores / count);
     ran_ = true;
     std::vector<Worker> workers;
-    for (int i = 0; i < count; ++i) workers.emplace_back(source_.start(wishes_.path(), threads));
+    for (int i = 0; i < count; ++i) {
+      const auto card = cards_.empty() ? "" : cards_[static_cast<size_t>(i) % cards_.size()];
+      workers.emplace_back(source_.start(wishes_.path(), threads, card), card);
+    }
     while (!workers.empty()) {
       listen(workers);
       if (stop_asked)
@@ -209,9 +221,10 @@ class Fleet {
           continue;
         }
         const bool crashed = !workers[i].trial.empty();
+        const auto card = workers[i].card;
         workers.erase(workers.begin() + static_cast<long>(i));
         if (crashed && !fail_fast_ && !stop_asked && trouble_.empty())
-          workers.emplace_back(source_.start(wishes_.path(), threads));
+          workers.emplace_back(source_.start(wishes_.path(), threads, card), card);
       }
     }
     if (!trouble_.empty()) fail("{}", trouble_);
@@ -287,6 +300,7 @@ class Fleet {
   const RunOptions& options_;
   WorkerSource& source_;
   const Config launcher_;  // the same in every trial (plan_jobs)
+  const std::vector<std::string> cards_;
   const bool fail_fast_;
   Store store_;
   WishFile wishes_;

@@ -40,7 +40,8 @@ Pipe new_pipe() {
 /// In the child: no orphan goes on when the run is killed.
 void tie_to(pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  signal(SIGINT, SIG_IGN);  // a terminal sends it to all: the run decides what becomes of us
+  // A terminal or a cluster sends these to all: the run decides what becomes of us.
+  for (const int all : {SIGINT, SIGTERM, SIGUSR1}) signal(all, SIG_IGN);
   if (getppid() != parent) _exit(1);
 }
 
@@ -57,9 +58,15 @@ std::string read_line(int from) {
   return line;
 }
 
+/// Before LibTorch's CUDA part is opened: it looks once.
+void show_only(const std::string& card) {
+  if (!card.empty()) setenv("CUDA_VISIBLE_DEVICES", card.c_str(), 1);
+}
+
 [[noreturn]] void stand_by(int in) {
-  const auto threads = read_line(in), wish_file = read_line(in);
+  const auto threads = read_line(in), wish_file = read_line(in), card = read_line(in);
   if (wish_file.empty()) std::_Exit(0);  // not needed
+  show_only(card);
   int code = 2;
   try {
     at::set_num_threads(std::atoi(threads.c_str()));
@@ -77,7 +84,7 @@ WorkerProcess heard_by_us(pid_t pid, Pipe out) {
   return {pid, out.read, process_name(pid)};
 }
 
-WorkerProcess start_program(const std::string& wish_file, int threads) {
+WorkerProcess start_program(const std::string& wish_file, int threads, const std::string& card) {
   const auto out = new_pipe();
   const auto self = std::filesystem::read_symlink("/proc/self/exe").string();
   const auto count = std::to_string(threads);
@@ -87,6 +94,7 @@ WorkerProcess start_program(const std::string& wish_file, int threads) {
     tie_to(parent);
     dup2(out.write, STDOUT_FILENO);
     setenv("OMP_NUM_THREADS", count.c_str(), 1);
+    show_only(card);
     execl(self.c_str(), self.c_str(), "worker", wish_file.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
@@ -128,18 +136,19 @@ WorkerSource::~WorkerSource() {
   }
 }
 
-WorkerProcess WorkerSource::start(const std::string& wish_file, int threads) {
+WorkerProcess WorkerSource::start(const std::string& wish_file, int threads,
+                                  const std::string& card) {
   while (!waiting_.empty()) {
     const auto w = waiting_.back();
     waiting_.pop_back();
     const bool there = waitpid(w.process.pid, nullptr, WNOHANG) == 0;
-    const auto order = std::to_string(threads) + "\n" + wish_file + "\n";
+    const auto order = std::to_string(threads) + "\n" + wish_file + "\n" + card + "\n";
     const auto told = there ? write(w.in, order.data(), order.size()) : 0;
     close(w.in);
     if (told == static_cast<ssize_t>(order.size())) return w.process;
     close(w.process.out);  // somebody ended it meanwhile
   }
-  return start_program(wish_file, threads);
+  return start_program(wish_file, threads, card);
 }
 
 }  // namespace bench

@@ -25,7 +25,8 @@ class WorkerSource {
   WorkerSource& operator=(const WorkerSource&) = delete;
 
   /// A process that does work(wish_file) on so many threads: one that waits, else a new program.
-  WorkerProcess start(const std::string& wish_file, int threads);
+  /// `card`: the only one that it sees (CUDA_VISIBLE_DEVICES); empty: those that this process sees.
+  WorkerProcess start(const std::string& wish_file, int threads, const std::string& card = "");
 
  private:
   struct Waiting {

@@ -174,15 +174,33 @@ bool is_merged(const Submission& s) {
   return fs::exists(fs::path(s.folder) / "merged");
 }
 
-void gather(const std::vector<Submission>& submissions, const std::vector<Queued>& queue) {
+void gather(const std::vector<Submission>& submissions,
+            const std::optional<std::vector<Queued>>& queue) {
   for (const auto& s : submissions) {
     if (is_merged(s)) continue;
     std::vector<std::string> shards;
     for (int64_t k = 0; k < s.elements; ++k)
       if (fs::exists(shard_of(s, k))) shards.push_back(shard_of(s, k));
     merge(s.db, shards);
-    if (!is_live(s, queue)) replace_file(fs::path(s.folder) / "merged", "");
+    if (queue && !is_live(s, *queue)) replace_file(fs::path(s.folder) / "merged", "");
   }
+}
+
+std::vector<int64_t> bring_in(const std::string& db) {
+  auto open = submissions_of(db);
+  std::erase_if(open, is_merged);
+  if (open.empty()) return {};
+  std::optional<std::vector<Queued>> known;
+  if (installed()) try {
+      known = queue();
+    } catch (const Error&) {
+      // As where there is no Slurm: what has come back is merged all the same.
+    }
+  gather(open, known);
+  std::vector<int64_t> live;
+  for (const auto& s : open)
+    if (known && is_live(s, *known)) live.push_back(s.job);
+  return live;
 }
 
 int64_t timeouts_of(const Submission& s, int64_t element) {

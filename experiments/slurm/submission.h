@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,14 @@ void publish(const std::string& ledger, const std::string& place);
 /// All shards are in the ledger, and nobody works on them any more.
 bool is_merged(const Submission& submission);
 /// Brings the shards of these into their ledger; those of which no element is in the queue any
-/// more are known as merged from then on. What has come already changes nothing.
-void gather(const std::vector<Submission>& submissions, const std::vector<Queued>& queue);
+/// more are known as merged from then on, if the queue is known. What has come already changes
+/// nothing.
+void gather(const std::vector<Submission>& submissions,
+            const std::optional<std::vector<Queued>>& queue);
+
+/// The same of a ledger before a run on this machine, where there may be no Slurm: then nothing is
+/// known as merged. Returns the jobs that still work on it.
+std::vector<int64_t> bring_in(const std::string& db);
 
 /// How often an element has reached its time limit.
 int64_t timeouts_of(const Submission& submission, int64_t element);

@@ -150,7 +150,10 @@ TEST_CASE("the same numbers as on this machine", "[slurm_run]") {
   REQUIRE(c.run().code == 0);
   for (int k : {0, 1}) REQUIRE(c.element(42, k).code == 0);
   c.run();
-  REQUIRE(c.shell(BENCH_BIN "/bench run sweep.yaml --db y.db --no-report launcher.kind=local ~launcher.elements").code == 0);
+  REQUIRE(
+      c.shell(BENCH_BIN
+              "/bench run sweep.yaml --db y.db --no-report launcher.kind=local ~launcher.elements")
+          .code == 0);
   const Store here(c.at("y.db"), Store::Mode::ReadOnly), there(c.db, Store::Mode::ReadOnly);
   const auto one = here.trials(), two = there.trials();
   REQUIRE(one.size() == 6);
@@ -165,6 +168,23 @@ TEST_CASE("the same numbers as on this machine", "[slurm_run]") {
       CHECK(a.metrics[m].items == b.metrics[m].items);
     }
   }
+}
+
+TEST_CASE("a run on this machine begins with what a cluster has found", "[slurm_run]") {
+  const Cluster c;
+  REQUIRE(c.run().code == 0);
+  REQUIRE(c.element(42, 0).code == 0);
+  c.queue("42|1|RUNNING|0:01|None\n");
+  const std::string here = "launcher.kind=local ~launcher.elements";
+  const auto ran = c.run(here);
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.output, "bench: job 42 works on trials of x.db, too"));
+  CHECK(contains(ran.output, "6 trials: 6 done (3 before), 0 failed"));
+  REQUIRE(c.element(42, 1).code == 0);  // the same trials again: they agree
+  c.queue("");
+  CHECK(contains(c.run(here).output, "6 done (6 before)"));
+  CHECK(slurm::is_merged(slurm::submissions_of(c.db).at(0)));
+  CHECK(Store(c.db, Store::Mode::ReadOnly).broken_verdicts().empty());
 }
 
 TEST_CASE("what Slurm refuses is said, and nothing is left behind", "[slurm_run]") {
@@ -207,20 +227,36 @@ TEST_CASE("--wait ends as a run on this machine does", "[slurm_run]") {
                  "6 trials left undone by jobs that have ended; the same command goes on"));
 }
 
+TEST_CASE("an element that another one has taken the place of writes nothing", "[slurm_run]") {
+  const Cluster c;
+  REQUIRE(c.run().code == 0);
+  const auto s = slurm::submissions_of(c.db).at(0);
+  const auto ran = c.shell(fmt::format(
+      "(while [ ! -e {1}/shard-0.owner ]; do sleep 0.02; done; echo other > {1}/shard-0.owner) & "
+      "{0}/bench-engine element {1} 0",
+      BENCH_BIN, c.folder(42)));
+  CHECK(ran.code == 2);
+  CHECK(contains(ran.output, "another process works on this share now; this one ends"));
+  CHECK(c.done(slurm::shard_of(s, 0)) <= 1);  // what ended before it was told
+}
+
 TEST_CASE("an element's warning gives its trial back, so often", "[slurm_run]") {
   const Cluster c(
       "model: {name: stories260k}\ntask:\n  stories: {name: perplexity, text: "
-      "text/tinystories_sample_2MiB.txt, windows: 800}\ncriterion: {name: magnitude}\nsparsity: 0.5\n"
+      "text/tinystories_sample_2MiB.txt, windows: 800}\ncriterion: {name: magnitude}\nsparsity: "
+      "0.5\n"
       "launcher: {kind: slurm, elements: 1, workers: 1, timeout_min: 1, signal_delay_s: 30, "
       "max_num_timeout: 1}\nsweep:\n  sparsity: [0.1, 0.2]\n");
   REQUIRE(c.run().code == 0);
   const auto warned = [&](const char* signal) {
     return c.shell(fmt::format(
-        "{0}/bench-engine element {1} 0 2>err & job=$!; sleep 1.5; kill -{2} $job; wait $job; "
+        "setsid {0}/bench-engine element {1} 0 2>err & job=$!; sleep 1.5; kill -{2} -- -$job; wait "
+        "$job; "
         "code=$?; cat err; exit $code",
         BENCH_BIN, c.folder(42), signal));
   };
-  CHECK(warned("USR1").code == 75);  // submission: a minute's limit, so this is near it
+  // Its workers get it, too, as of srun. A minute's limit: this is near it.
+  CHECK(warned("USR1").code == 75);
   for (const auto& t : c.trials(c.folder(42) + "/shard-0.db"))
     CHECK((t.state == "pending" || t.state == "interrupted"));
   const auto last = warned("USR1");

@@ -137,6 +137,16 @@ TEST_CASE("a warning during the setup reaches the work that follows", "[script]"
   CHECK(contains(warned.told, "scontrol requeue 70_3\n"));
 }
 
+TEST_CASE("a warning before the work can listen is no end, but not for ever", "[script]") {
+  auto k = keys();
+  k.max_num_timeout = 2;
+  CHECK(contains(played(k, "kill -USR1 $$").told, "scontrol requeue 70_3\n"));
+  k.setup = {"export SLURM_RESTART_COUNT=3"};
+  const auto last = played(k, "kill -USR1 $$");
+  CHECK(!contains(last.told, "requeue"));
+  CHECK(last.code == 138);
+}
+
 TEST_CASE("words and the environment reach the job as they are", "[script]") {
   auto k = keys();
   k.srun_args = {"--export=ALL", "it's $HOME"};

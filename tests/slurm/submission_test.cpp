@@ -75,6 +75,8 @@ struct Handed {
 const std::vector<slurm::Queued> kBothRun{{12, 0, "RUNNING", "None", "0:10"},
                                           {12, 1, "PENDING", "Resources", "0:00"}};
 
+const std::vector<slurm::Queued> kNobody;
+
 }  // namespace
 
 TEST_CASE("a submission is found again from its ledger", "[submission]") {
@@ -104,7 +106,9 @@ TEST_CASE("shards come into the ledger as they grow, and once", "[submission]") 
   CHECK(!slurm::is_merged(h.s));
   h.finish(1, "d", 4);
   h.finish(1, "b", 2, true);
-  slurm::gather({h.s}, {});
+  slurm::gather({h.s}, std::nullopt);  // a machine without Slurm
+  CHECK(!slurm::is_merged(h.s));
+  slurm::gather({h.s}, kNobody);
   CHECK(h.states() == "a:done b:failed c:pending d:done ");
   CHECK(slurm::is_merged(h.s));
   const Store store(h.db, Store::Mode::ReadOnly);
@@ -115,9 +119,9 @@ TEST_CASE("shards come into the ledger as they grow, and once", "[submission]") 
 TEST_CASE("what has been merged does not come back over a newer measurement", "[submission]") {
   const Handed h;
   h.finish(0, "a", 1);
-  slurm::gather({h.s}, {});
+  slurm::gather({h.s}, kNobody);
   Store(h.db).submit({spec("a")}, Store::Renew::Everything);
-  slurm::gather({h.s}, {});
+  slurm::gather({h.s}, kNobody);
   CHECK(contains(h.states(), "a:pending"));
 }
 
