@@ -114,7 +114,7 @@ class Streamline : public Criterion {
   bool normed_;
 };
 
-/// `blocks` in a row become one: the first of them, trained so that its answer to what the run read
+/// `blocks` in a row become one: the first of them, or its MLP alone, trained so that its answer to what the run read
 /// is what the run answered (mean squared error over tokens, the authors' mseloss_train.py).
 class StreamlineReplace : public Stage {
  public:
@@ -123,6 +123,9 @@ class StreamlineReplace : public Stage {
             key("normed", true,
                 "what leaves the last block is compared behind the final norm, as transformers "
                 "gives it; false: as it is"),
+            key("replacement", "block",
+                "block: the first of them as a whole; mlp: without its attention")
+                .one_of({"block", "mlp"}),
             key("epochs", 5, "passes over the calibration sequences").range(0, 100000),
             key("batch", 4, "sequences of a step").range(1, 4096),
             key("lr", 1e-4, "highest learning rate; cosine to 0").range(0, 10),
@@ -136,6 +139,7 @@ class StreamlineReplace : public Stage {
         seed_(c.get<int64_t>("seed")),
         rate_(c.get<double>("lr")),
         normed_(c.get<bool>("normed")),
+        kind_(c.get<std::string>("replacement")),
         adam_{0.9, 0.999, c.get<double>("weight_decay")} {}
   Accepts accepts() const override { return {.input = Input::Text}; }
   bool calibrates() const override { return true; }
@@ -156,6 +160,9 @@ class StreamlineReplace : public Stage {
     for (const auto& g : model.groups("block"))
       if (g.block > run.first && g.block < run.first + blocks_)
         shrink(g, at::zeros({g.units}, at::kBool));
+    if (kind_ == "mlp")
+      for (const auto& g : model.groups("attention"))
+        if (g.block == run.first) shrink(g, at::zeros({g.units}, at::kBool));
     const double before = error_of(model, run.first, lessons);
     train(c, run.first, lessons);
     if (!c.record) return;
@@ -198,15 +205,15 @@ class StreamlineReplace : public Stage {
     return sum / entries;
   }
 
-  /// Weights, biases and norms of the block.
-  static std::vector<Learned> learned_of(Model& model, int64_t block) {
+  /// Weights, biases and norms of the block, or of its MLP.
+  std::vector<Learned> learned_of(Model& model, int64_t block) const {
     std::vector<Learned> all;
     std::set<const Tensor*> seen;
     const auto add = [&](Tensor& t, const Tensor& mask) {
       if (t.defined() && t.is_floating_point() && t.numel() > 0 && seen.insert(&t).second)
         all.push_back({&t, at_least_float(t.detach()).clone(), {}, {}, mask});
     };
-    for (auto& g : model.groups("block")) {
+    for (auto& g : model.groups(kind_)) {
       if (g.block != block) continue;
       for (const auto& s : g.slices) {
         add(s.layer->weight,
@@ -269,6 +276,7 @@ class StreamlineReplace : public Stage {
   int64_t blocks_, epochs_, batch_, seed_;
   double rate_;
   bool normed_;
+  std::string kind_;  // of the group that stays: "block" or "mlp"
   AdamW adam_;
 };
 

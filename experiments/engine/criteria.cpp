@@ -246,7 +246,7 @@ std::string methods_page() {
       "prints one with its options. Axes are those of the survey of Cheng et al. (arXiv "
       "2308.06767). Cost: - no data, A passes over the calibration data, B a search over "
       "candidates, C training of parts, D training of the whole. Recorded: results of the authors' "
-      "code that `bench verify` replays, by folder, and how many agree.\n";
+      "code that `bench verify` replays, by folder of `golden/masks`, and how many agree.\n";
   std::string kind;
   for (const auto& e : registered()) {
     if (e.kind == "task" || e.kind == "selection") continue;

@@ -30,7 +30,9 @@ Widths widths(Model& model, const std::string& kind, const std::string& key) {
 int64_t new_width(const std::vector<int64_t>& now, const std::vector<int64_t>& before,
                   const std::string& kind, const std::string& key, const std::string& where) {
   if (now == before || now.empty()) return 0;
-  const auto things = kind == "hidden" ? "hidden channels" : kind + "s";
+  const auto things = kind == "hidden"     ? "hidden channels"
+                      : kind == "head_dim" ? "channels of a head"
+                                           : kind + "s";
   const auto [least, most] = std::minmax_element(now.begin(), now.end());
   if (*least != *most)
     fail(
@@ -198,6 +200,7 @@ Json hub_config(Model& model, const Checkpoint& source) {
   const auto set = [&](const std::string& key, int64_t n, int64_t) { config[key] = n; };
   narrowed("neuron", keys.neurons, set);
   narrowed("expert", "", set);
+  narrowed("head_dim", "", set);
   narrowed("head", keys.heads, [&](const std::string&, int64_t n, int64_t before) {
     const auto heads = config.at(keys.heads).get<int64_t>();
     const auto of_keys = config.value(keys.kv_heads, Json());

@@ -1,6 +1,7 @@
 // Heads and their channels: a channel of all heads as a unit, and Isomorphic pruning's two
 // rankings.
 #include "criteria/by_hand.h"
+#include "models/hub_folder.h"
 #include "walk/pruner.h"
 
 using namespace bench;
@@ -53,6 +54,17 @@ TEST_CASE("head_dim: a channel of all heads that is masked and one that is cut a
     for (const auto& g : s.model->groups("head")) CHECK(g.unit_width == groups.front().units - 2);
   }
   CHECK(shipped("tiny-llama").model->groups("head_dim").empty());
+
+  // No model of transformers has such heads; a compact folder does.
+  auto& s = shipped("family-vit");
+  CHECK_NOTHROW(hub_config(*s.model, s.checkpoint));
+  for (const auto& g : s.model->groups("head_dim")) shrink(g, at::arange(g.units) > 1);
+  CHECK(contains(error_of([&] { hub_config(*s.model, s.checkpoint); }), "channels of a head"));
+  at::NoGradGuard no_grad;
+  const TempDir dir;
+  write_hub_folder(*s.model, s.checkpoint, true, dir.path / "compact");
+  const auto again = build_model(read_checkpoint(dir.path / "compact"));
+  CHECK(again->forward(some_images()).equal(s.model->forward(some_images())));
 }
 
 TEST_CASE("isomorphic: heads go by a ranking of their own, beside the channels of all heads",

@@ -1,4 +1,5 @@
 // What there is to prune with, as a user asks for it.
+#include <regex>
 #include <sstream>
 
 #include "front/program.h"
@@ -35,7 +36,7 @@ TEST_CASE("criteria show prints one method whole", "[methods]") {
        {"criterion wanda", "formula      |w| sqrt(sum_t x_t^2", "source       Sun et al. 2023",
         "year         2023", "speedup      unstructured, semi-structured", "when         after",
         "data         unlabelled", "reads        inputs of layers", "cost         A",
-        "recorded     masks/wanda 5 of 5"}) {
+        "recorded     wanda 5 of 5"}) {
     INFO(what << " in\n" << one.output);
     CHECK(contains(one.output, what));
   }
@@ -49,4 +50,45 @@ TEST_CASE("criteria show prints one method whole", "[methods]") {
   CHECK(contains(wrong.output, "did you mean wanda?"));
   CHECK(contains(run("criteria show").output, "takes one name"));
   CHECK(contains(run("criteria --format markdown units=head").output, "takes no terms"));
+}
+
+namespace {
+
+/// Recorded cases in the folders whose names fit; a star at the end stands for any ending.
+int64_t cases_of(const std::string& folders) {
+  namespace fs = std::filesystem;
+  const bool open = folders.ends_with('*');
+  const auto begin = open ? folders.substr(0, folders.size() - 1) : folders;
+  int64_t count = 0;
+  for (const auto& at : fs::directory_iterator(shared() / "golden/masks")) {
+    const auto name = at.path().filename().string();
+    if (!at.is_directory() || (open ? !name.starts_with(begin) : name != begin)) continue;
+    for (const auto& file : fs::recursive_directory_iterator(at.path()))
+      count += file.path().filename() == "case.json";
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("as many cases are recorded of a method as its file says", "[methods][shared]") {
+  SKIP_WITHOUT_SHARED();
+  int seen = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root() / "configs")) {
+    if (entry.path().extension() != ".yaml") continue;
+    std::istringstream lines(slurp(entry.path()));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("# recorded: ")) continue;
+      // "# recorded: wanda 5 of 5, layerwise_* 20 of 20": FOLDER n of m.
+      static const std::regex kCount("([a-z0-9_]+\\*?) ([0-9]+) of ([0-9]+)");
+      for (std::sregex_iterator it(line.begin(), line.end(), kCount), end; it != end; ++it) {
+        const auto& found = *it;
+        INFO(entry.path().filename() << ": " << found[0]);
+        CHECK(cases_of(found[1]) == std::stoll(found[3]));
+        CHECK(std::stoll(found[2]) <= std::stoll(found[3]));
+        ++seen;
+      }
+    }
+  }
+  CHECK(seen > 50);
 }
