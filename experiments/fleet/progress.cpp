@@ -52,6 +52,14 @@ void RunProgress::finish(const std::string& worker, const std::string& trial,
                printable_lines(why).c_str());
 }
 
+void RunProgress::again(const std::string& worker, const std::string& trial,
+                        const std::string& why) {
+  doing_.erase(worker);
+  wipe();
+  std::fprintf(stderr, "again: %s (trial %s): %s\n", names_[trial].c_str(), trial.c_str(),
+               printable_lines(why).c_str());
+}
+
 void RunProgress::failed_task(const std::string& trial, const std::string& task,
                               const std::string& why) {
   wipe();

@@ -16,6 +16,8 @@ class RunProgress {
   void start(const std::string& worker, const std::string& trial);
   void step(const std::string& worker, const std::string& phase, int64_t done, int64_t of);
   void finish(const std::string& worker, const std::string& trial, const std::string& why_failed);
+  /// A trial that is not over: it will be run once more.
+  void again(const std::string& worker, const std::string& trial, const std::string& why);
   /// A task that has no numbers, of a trial that goes on.
   void failed_task(const std::string& trial, const std::string& task, const std::string& why);
   /// A line of its own for what runs elsewhere, until it leaves.

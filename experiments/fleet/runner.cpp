@@ -286,7 +286,7 @@ class Fleet {
     count_empty_start(w, status);
     const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !w.over_limit;
     if (!w.trial.empty() && !stop_asked && killed && wishes_.spare(w.trial)) {
-      progress_.finish(w.name, w.trial, "its worker was killed: again, with little memory");
+      progress_.again(w.name, w.trial, "its worker was killed; now with little memory");
     } else if (!w.trial.empty() && !stop_asked) {
       const auto why = death(status, w.over_limit, w.limit);
       store_.fail(w.trial, w.name, why);
