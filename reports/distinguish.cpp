@@ -40,9 +40,12 @@ void name_compute_types(Rows& rows) {
 
 void name_models(Rows& rows) {
   std::map<std::string, std::set<std::string>> weights;
-  for (const auto& t : rows.trials) weights[t.model].insert(t.weights);
+  // Which weights a foreign row is of only its name says: it is of the model of that name where
+  // there is one.
+  for (const auto& t : rows.trials)
+    if (t.kind != "foreign" || !t.weights.empty()) weights[t.model].insert(t.weights);
   for (auto& t : rows.trials) {
-    const auto& all = weights.at(t.model);
+    const auto& all = weights[t.model];
     if (all.size() < 2) continue;
     t.model += t.weights.empty() ? std::string(" (weights not known)")
                                  : kMark + t.weights.substr(0, digits_of(all));
@@ -205,7 +208,8 @@ void name_baseline(Rows& rows, const std::vector<size_t>& trials) {
 }
 
 void name_methods(Rows& rows) {
-  std::map<std::pair<std::string, std::string>, std::vector<size_t>> groups;
+  using Key = std::tuple<bool, std::string, std::string>;  // foreign, model, method
+  std::map<Key, std::vector<size_t>> groups;
   std::map<std::string, std::vector<size_t>> dense;  // by model
   for (size_t i = 0; i < rows.trials.size(); ++i) {
     auto& t = rows.trials[i];
@@ -214,8 +218,12 @@ void name_methods(Rows& rows) {
       dense[t.model].push_back(i);
       continue;
     }
-    if (t.method == "dense") t.method = "dense (" + t.kind + ")";  // a label, not the baseline
-    groups[{t.model, t.method}].push_back(i);
+    // Another program's dense model is the baseline of that program's numbers, which share no table
+    // with ours; its settings are none of ours either.
+    const bool foreign = t.kind == "foreign";
+    if (t.method == "dense" && !foreign)
+      t.method = "dense (" + t.kind + ")";  // a label, not the baseline
+    groups[{foreign, t.model, t.method}].push_back(i);
   }
   for (const auto& [key, trials] : groups) name_settings(rows, trials);
   for (const auto& [model, trials] : dense) name_baseline(rows, trials);

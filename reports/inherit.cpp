@@ -30,7 +30,7 @@ Broken failed_gates(const std::vector<Trial>& trials, const std::vector<Store::V
 }
 
 bool pruned(const Trial& t) {
-  return t.kind != "dense";
+  return t.kind != "dense" && t.kind != "foreign";
 }
 
 }  // namespace

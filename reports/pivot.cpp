@@ -54,6 +54,10 @@ ColumnKey key_of(const Trial& t) {
   return {t.pattern.find(':') != std::string::npos, t.pattern, t.sparsity};
 }
 
+bool is_foreign(const Trial& t) {
+  return t.kind == "foreign";
+}
+
 /// The trials of one model, sorted into methods and columns.
 struct Grid {
   std::map<std::string, std::map<ColumnKey, std::vector<size_t>>> methods;
@@ -61,6 +65,7 @@ struct Grid {
 };
 
 struct TableKey {
+  bool foreign;  // numbers of other programs and ours never share a table, whatever they are called
   std::string model, task, protocol, metric;
   auto operator<=>(const TableKey&) const = default;
 };
@@ -93,8 +98,10 @@ class Pivot {
       const Trial& t = rows_.trials[i];
       place_[t.id] = i;
       if (!wanted_model(selection_, t.model)) continue;
-      auto& grid = grids_[t.model];
-      if (grid.methods.empty()) models_.push_back(t.model);
+      auto& grid = grids_[{t.model, is_foreign(t)}];
+      const bool seen =
+          !grid.methods.empty() || grids_.count({t.model, !is_foreign(t)}) > 0;
+      if (!seen) models_.push_back(t.model);
       grid.methods[t.method][key_of(t)].push_back(i);
       if (t.method != kDense) grid.columns.try_emplace(key_of(t), column_of(t));
     }
@@ -104,9 +111,10 @@ class Pivot {
     for (const auto& m : rows_.metrics) {
       const auto place = place_.find(m.trial);
       if (place == place_.end()) continue;  // submitted between the two queries
-      const std::string& model = rows_.trials[place->second].model;
+      const Trial& trial = rows_.trials[place->second];
+      const std::string& model = trial.model;
       if (!selected(selection_, model, m.metric)) continue;
-      const TableKey key{model, m.metric.task, m.metric.protocol, m.metric.name};
+      const TableKey key{is_foreign(trial), model, m.metric.task, m.metric.protocol, m.metric.name};
       auto& table = tables_[key];
       if (!table) {
         table = std::make_unique<Readings>();
@@ -126,7 +134,7 @@ class Pivot {
   }
 
   Table table(const TableKey& key, const Readings& readings) const {
-    const Grid& grid = grids_.at(key.model);
+    const Grid& grid = grids_.at({key.model, key.foreign});
     const MetricRow& first = *readings.begin()->second.front().metric;
     Table table{key.model,  key.task,   key.protocol,
                 key.metric, first.unit, first.higher_is_better,
@@ -192,7 +200,7 @@ class Pivot {
   TrialFacts facts_;
   std::unordered_map<std::string, size_t> place_;  // id -> index
   std::vector<std::string> models_;
-  std::map<std::string, Grid> grids_;
+  std::map<std::pair<std::string, bool>, Grid> grids_;  // by model and whether foreign
   std::vector<TableKey> order_;
   std::map<TableKey, std::unique_ptr<Readings>> tables_;
 };
@@ -200,8 +208,9 @@ class Pivot {
 }  // namespace
 
 Column column_of(const Trial& t) {
-  // An n:m pattern says its sparsity itself.
-  if (t.pattern.find(':') != std::string::npos) return {t.pattern, t.sparsity, t.pattern};
+  // An n:m pattern says its sparsity itself; of a foreign row it may not be known.
+  if (t.pattern.find(':') != std::string::npos || (is_foreign(t) && t.sparsity == 0))
+    return {t.pattern, t.sparsity, t.pattern};
   return {t.pattern, t.sparsity, fmt::format("{} {:.4g}%", t.pattern, t.sparsity * 100)};
 }
 

@@ -77,7 +77,7 @@ int audit(const Arguments& words_in) {
   const auto cells = words.number("--cells", 10, 1), seed = words.number("--seed", 0, 0);
   Store store(path);
   auto trials = store.trials();
-  std::erase_if(trials, [](const Trial& t) { return t.state != "done"; });
+  std::erase_if(trials, [](const Trial& t) { return t.state != "done" || t.kind == "foreign"; });
   if (trials.empty()) fail("audit: {} has no finished trial yet; 'bench run' makes some", path);
   Workbench bench;
   int64_t agree = 0, disagree = 0, impossible = 0;

@@ -138,6 +138,8 @@ std::string pairs(const char* title, const std::vector<std::pair<std::string, st
 /// A file that runs to the same id: JSON is YAML; what is a default stands there as well.
 std::string config_file(const Trial& t) {
   const Json config = Json::parse(t.config, nullptr, false);
+  if (t.kind == "foreign")
+    fail("trial {} was measured by another program; no configuration of this one runs to it", t.id);
   if (!config.is_object()) fail("trial {} holds no configuration", t.id);
   std::string out = fmt::format("# bench run THIS_FILE: trial {}\n", printable(t.id));
   for (const auto& [key, value] : config.items())

@@ -85,6 +85,36 @@ Verb plot_verb() {
           plot};
 }
 
+/// Numbers to and from other programs.
+std::vector<Verb> exchange_verbs() {
+  return {{"export-results",
+           "",
+           "finished trials as another program writes its results: a folder a model and setting",
+           0,
+           0,
+           {kDb,
+            {.name = "--format", .value = "NAME", .doc = "one of", .choices = {"lm-eval"}},
+            {"--out", "DIR", "the folder of the export (default: out/lm-eval)"},
+            {"--model", "NAME", "only this model", true},
+            {"--task", "NAME", "only this task, with or without its window", true},
+            {"--protocol", "NAME", "only numbers of this protocol", true},
+            {"--method", "NAME", "only this method, all its settings or one", true},
+            {"--pattern", "NAME", "only this pattern", true},
+            {"--sparsity", "SHARE", "only this sparsity: 0.5 or 50%", true}},
+           export_results},
+          {"import",
+           "FILE...",
+           "results files of lm-eval as foreign rows: numbers by a protocol of their own",
+           1,
+           kAny,
+           {kDb,
+            {"--model", "NAME", "the model in our tables (default: as the file calls it)"},
+            {"--method", "NAME", "dense, or how the model was changed (default: foreign)"},
+            {"--pattern", "NAME", "of its zeros: unstructured, 2:4 (default: foreign)"},
+            {"--sparsity", "SHARE", "of its zeros: 0.5 or 50%"}},
+           import_results}};
+}
+
 /// What people change in a database.
 std::vector<Verb> change_verbs() {
   return {{"name",
@@ -295,6 +325,7 @@ const std::vector<Verb>& verbs() {
     const auto readers = read_verbs();
     list.insert(list.begin() + 2, readers.begin(), readers.end());  // after run and plan
     for (auto& verb : change_verbs()) list.push_back(std::move(verb));
+    for (auto& verb : exchange_verbs()) list.push_back(std::move(verb));
     const auto checking = checking_verbs();
     list.insert(list.end(), checking.begin(), checking.end());
     for (auto& verb : script_verbs()) list.push_back(std::move(verb));

@@ -33,6 +33,8 @@ int merge_databases(const Options& options);
 int status(const Options& options);
 /// Hands a verb of bench-engine over with its flags in front: "--flag=value" ... "--" arguments.
 int ask(const Options& options);
+int export_results(const Options& options);
+int import_results(const Options& options);
 int reproduce(const Options& options);
 int memory(const Options& options);
 
