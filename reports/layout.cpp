@@ -187,15 +187,16 @@ class Arrangement {
 
   /// Protocols stand in a column's name only where one task has several.
   static void shorten(std::vector<Column>& heads) {
-    for (auto& head : heads) {
+    std::map<std::string, int> count;  // of names without their protocol
+    std::vector<std::string> names;
+    for (const auto& head : heads) {
       const auto end = " · " + head.protocol;
-      const auto others = std::count_if(heads.begin(), heads.end(), [&](const Column& o) {
-        return o.task == head.task && o.metric == head.metric && o.pattern == head.pattern &&
-               o.sparsity == head.sparsity && o.protocol != head.protocol;
-      });
-      if (others == 0 && head.label.ends_with(end))
-        head.label.resize(head.label.size() - end.size());
+      const bool says = head.label.ends_with(end);
+      names.push_back(says ? head.label.substr(0, head.label.size() - end.size()) : head.label);
+      ++count[names.back()];
     }
+    for (size_t i = 0; i < heads.size(); ++i)
+      if (count[names[i]] == 1) heads[i].label = names[i];
   }
 
   Table finished(Section& s) const {

@@ -112,7 +112,8 @@ class Export {
   Exported run() {
     for (const auto& t : rows_.trials)
       if (t.state == "done" && wanted(t)) add(t);
-    for (const auto& [text, count] : left_out_) done_.notes.push_back(fmt::format("{} {}", count, text));
+    for (const auto& [text, count] : left_out_)
+      done_.notes.push_back(fmt::format("{} {}", count, text));
     return std::move(done_);
   }
 
@@ -169,8 +170,9 @@ class Export {
       Cell seen;
       for (const auto* m : task.metrics) judge(seen, facts_, *m, t.id);
       if (!seen.invalid.empty()) {
-        ++left_out_["marked INVALID, left out: a task of one trial each ('bench report --full' "
-                    "says why)"];
+        ++left_out_
+            ["marked INVALID, left out: a task of one trial each ('bench report --full' "
+             "says why)"];
         continue;
       }
       task.warnings = seen.warnings;
@@ -201,9 +203,8 @@ class Export {
       for (const auto& m : metrics) names.push_back(score_name(m));
       for (size_t i = 0; i < count; ++i) {
         // Where documents were left out, the place of an item is not the document's.
-        Json line = {{task.all_documents() ? "doc_id" : "item", i},
-                     {"filter", filter},
-                     {"metrics", names}};
+        Json line = {
+            {task.all_documents() ? "doc_id" : "item", i}, {"filter", filter}, {"metrics", names}};
         for (size_t m = 0; m < metrics.size(); ++m)
           if (i < metrics[m].items.size())
             line[names[m].get<std::string>()] = static_cast<double>(metrics[m].items[i]);
@@ -221,10 +222,17 @@ class Export {
                  {"configs", Json::object()},  {"versions", Json::object()},
                  {"n-shot", Json::object()},   {"higher_is_better", Json::object()},
                  {"n-samples", Json::object()}};
-    Json own = {{"trial", t.id},           {"revision", t.revision}, {"model", t.model},
-                {"weights", t.weights},    {"method", t.method},     {"pattern", t.pattern},
-                {"sparsity", t.sparsity},  {"kind", t.kind},         {"seeds", parsed(t.seeds)},
-                {"tasks", Json::object()}, {"config", parsed(t.config)}};
+    Json own = {{"trial", t.id},
+                {"revision", t.revision},
+                {"model", t.model},
+                {"weights", t.weights},
+                {"method", t.method},
+                {"pattern", t.pattern},
+                {"sparsity", t.sparsity},
+                {"kind", t.kind},
+                {"seeds", parsed(t.seeds)},
+                {"tasks", Json::object()},
+                {"config", parsed(t.config)}};
     for (const auto& task : tasks) add_task(file, own["tasks"], task);
     file["config"] = {{"model", "prunebench"},
                       {"model_args",
@@ -255,6 +263,7 @@ class Export {
     int64_t n = 0;
     Json numbers = {{"name", key}, {"alias", key}, {"sample_len", 0}};
     Json list = Json::array(), directions = Json::object();
+    Json units = Json::object();
     std::string items;
     for (const auto* m : task.metrics) {
       const auto [metric, filter] = parts_of(m->name);
@@ -263,6 +272,7 @@ class Export {
       numbers[metric + "," + filter] = m->value;
       numbers[metric + "_stderr," + filter] =
           std::isnan(m->stderr_) ? Json("N/A") : Json(m->stderr_);
+      if (!m->unit.empty()) units[m->name] = m->unit;
       if (directions.contains(metric)) continue;
       directions[metric] = m->directed ? Json(m->higher_is_better) : Json();
       list.push_back({{"metric", metric}, {"higher_is_better", directions[metric]}});
@@ -275,7 +285,8 @@ class Export {
     file["n-samples"][key] = {{"effective", n}};
     own[key] = {{"task", given_name(first.task)},
                 {"protocol", first.protocol},
-                {"items_hash", items}};
+                {"items_hash", items},
+                {"units", std::move(units)}};
     if (!task.warnings.empty()) own[key]["warnings"] = task.warnings;
   }
 

@@ -24,10 +24,10 @@ using WriteFile = std::function<void(const std::string& path, const std::string&
 
 /// Writes finished trials in the layout of lm-eval 0.4.13 (lm_eval/loggers/evaluation_tracker.py):
 /// a folder a model and setting, in it results_DATE.json and samples_TASK_DATE.jsonl for each
-/// trial, DATE being when it finished. What lm-eval knows and the ledger does not (prompts, targets,
-/// answers, versions of tasks) is left out, and so are sizes and speeds, which ask no items, numbers
-/// marked INVALID, and foreign rows. A score that is not of its metric's own scale is called
-/// METRIC_item. The same ledger gives the same bytes.
+/// trial, DATE being when it finished. What lm-eval knows and the ledger does not (prompts,
+/// targets, answers, versions of tasks) is left out, and so are sizes and speeds, which ask no
+/// items, numbers marked INVALID, and foreign rows. A score that is not of its metric's own scale
+/// is called METRIC_item. The same ledger gives the same bytes.
 Exported export_lm_eval(const Rows& rows, const Selection& selection, const ExportFilter& filter,
                         const WriteFile& write);
 

@@ -6,9 +6,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <sstream>
 #include <tuple>
@@ -17,73 +14,15 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/regular_file.h"
+#include "results/foreign_samples.h"
 
 namespace bench {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using namespace foreign;
 
 constexpr const char* kUnknown = "foreign";  // method or pattern of which the file says nothing
-
-/// Python writes numbers that JSON has not; they come back as null and as strings.
-std::string plain_json(const std::string& text) {
-  static const std::pair<std::string, std::string> kWords[] = {
-      {"-Infinity", "\"-Infinity\""}, {"Infinity", "\"Infinity\""}, {"NaN", "null"}};
-  std::string out;
-  out.reserve(text.size());
-  bool inside = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (inside) {
-      out += c;
-      if (c == '\\' && i + 1 < text.size()) out += text[++i];
-      inside = c != '"';
-      continue;
-    }
-    inside = c == '"';
-    const auto* word = std::find_if(std::begin(kWords), std::end(kWords), [&](const auto& w) {
-      return text.compare(i, w.first.size(), w.first) == 0;
-    });
-    if (word == std::end(kWords)) {
-      out += c;
-    } else {
-      out += word->second;
-      i += word->first.size() - 1;
-    }
-  }
-  return out;
-}
-
-const Json& at(const Json& object, const std::string& key) {
-  static const Json kNothing;
-  if (!object.is_object()) return kNothing;
-  const auto it = object.find(key);
-  return it == object.end() ? kNothing : *it;
-}
-
-std::string text_at(const Json& object, const std::string& key) {
-  const auto& value = at(object, key);
-  return value.is_string() ? value.get<std::string>() : "";
-}
-
-/// A count that is one: nothing for all else.
-std::optional<int64_t> count_at(const Json& object, const std::string& key) {
-  const auto& value = at(object, key);
-  if (!value.is_number()) return {};
-  const auto number = value.get<double>();
-  if (!(number >= 0 && number < 9e15) || number != std::floor(number)) return {};
-  return static_cast<int64_t>(number);
-}
-
-std::optional<double> number_of(const Json& value) {
-  if (value.is_number()) return value.get<double>();
-  if (value.is_boolean()) return value.get<bool>() ? 1.0 : 0.0;
-  if (value.is_null()) return kNone;
-  if (value == "Infinity") return std::numeric_limits<double>::infinity();
-  if (value == "-Infinity") return -std::numeric_limits<double>::infinity();
-  return {};
-}
 
 std::string dumped(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -98,14 +37,6 @@ std::string bytes_of(const std::string& path) {
   return text.str();
 }
 
-/// "acc,none": its metric "acc" and its filter "none"; with the filter "none" left out, as the
-/// metrics of this program are called.
-struct MetricKey {
-  std::string metric, filter;
-  std::string name() const { return filter == "none" ? metric : metric + "," + filter; }
-  std::string error() const { return metric + "_stderr," + filter; }
-};
-
 std::optional<MetricKey> metric_key(const std::string& key, const Json& task) {
   const auto comma = key.find(',');
   if (comma == key.npos || comma == 0 || comma + 1 == key.size()) return {};
@@ -118,92 +49,14 @@ std::optional<MetricKey> metric_key(const std::string& key, const Json& task) {
   return k;
 }
 
-/// The lines of samples_TASK_DATE.jsonl by filter.
-class Samples {
- public:
-  explicit Samples(const std::string& path) : path_(path) {
-    require_regular(path);
-    std::ifstream in(path, std::ios::binary);
-    std::string line;
-    for (int64_t number = 1; std::getline(in, line); ++number) {
-      if (line.find_first_not_of(" \t\r") == line.npos) continue;
-      const auto json = Json::parse(plain_json(line), nullptr, false);
-      const auto id = count_at(json, "doc_id");
-      if (!id)
-        fail("{}:{}: is no sample of lm-eval (JSON with a doc_id); fetch the file again, or move "
-             "it away to import the results alone",
-             path, number);
-      add(json, *id);
-    }
-    for (auto& [filter, rows] : by_filter_)
-      std::stable_sort(rows.begin(), rows.end(),
-                       [](const Row& a, const Row& b) { return a.id < b.id; });
-  }
-
-  /// Puts the scores of a metric into its row: all or, where the samples have none of it, nothing.
-  void fill(MetricRow& row, const MetricKey& key, const std::string& known_hash) const {
-    const auto it = by_filter_.find(key.filter);
-    if (it == by_filter_.end()) return;
-    const auto& rows = it->second;
-    if (row.n > 0 && rows.size() != static_cast<size_t>(row.n))
-      fail("{}: holds {} of the {} documents of '{}'; fetch the file again, or move it away to "
-           "import the results alone",
-           path_, rows.size(), row.n, row.task);
-    const auto hash = known_hash.empty() ? digest(rows) : known_hash;
-    if (hash.empty()) return;  // scores of documents that nobody can name compare with nothing
-    std::vector<float> items;
-    for (const auto& r : rows) {
-      const auto score = r.scores.find(key.metric);
-      if (score == r.scores.end()) return;
-      items.push_back(static_cast<float>(score->second));
-    }
-    row.n = static_cast<int64_t>(items.size());
-    row.items = std::move(items);
-    row.items_hash = hash;
-  }
-
- private:
-  struct Row {
-    int64_t id;
-    std::string digest;  // of document, prompt and target; empty where one is not said
-    std::map<std::string, double> scores;
-  };
-
-  void add(const Json& json, int64_t id) {
-    Row row{id, "", {}};
-    const auto filter = text_at(json, "filter");
-    const auto doc = text_at(json, "doc_hash"), prompt = text_at(json, "prompt_hash"),
-               target = text_at(json, "target_hash");
-    if (!doc.empty() && !prompt.empty() && !target.empty()) row.digest = doc + prompt + target;
-    const auto& metrics = at(json, "metrics");
-    if (metrics.is_array())
-      for (const auto& name : metrics)
-        if (name.is_string())
-          if (const auto value = number_of(at(json, name.get<std::string>())))
-            row.scores[name.get<std::string>()] = *value;
-    by_filter_[filter.empty() ? "none" : filter].push_back(std::move(row));
-  }
-
-  static std::string digest(const std::vector<Row>& rows) {
-    std::string all;
-    for (const auto& r : rows) {
-      if (r.digest.empty()) return "";
-      all += fmt::format("{}:{}\n", r.id, r.digest);
-    }
-    return sha256_hex(all);
-  }
-
-  std::string path_;
-  std::map<std::string, std::vector<Row>> by_filter_;
-};
-
 class Reader {
  public:
   Reader(const std::string& path, const ForeignNames& names)
       : path_(path), names_(names), bytes_(bytes_of(path)) {
-    file_ = Json::parse(plain_json(bytes_), nullptr, false);
+    file_ = parse(bytes_);
     if (file_.is_discarded())
-      fail("{}: is no JSON, or not whole; give a results file of lm-eval (results_DATE.json)", path);
+      fail("{}: is no JSON, or not whole; give a results file of lm-eval (results_DATE.json)",
+           path);
     if (!at(file_, "results").is_object())
       fail("{}: has no 'results'; give a results file of lm-eval (results_DATE.json)", path);
     version_ = text_at(file_, "lm_eval_version");
@@ -212,7 +65,8 @@ class Reader {
 
   Foreign read() {
     Foreign f;
-    for (const auto& [task, numbers] : at(file_, "results").items()) add_task(f.outcome, task, numbers);
+    for (const auto& [task, numbers] : at(file_, "results").items())
+      add_task(f.outcome, task, numbers);
     if (f.outcome.metrics.empty())
       fail("{}: 'results' holds no number called METRIC,FILTER, as lm-eval writes them from 0.4 on",
            path_);
@@ -246,6 +100,7 @@ class Reader {
       MetricRow row;
       row.task = name, row.protocol = protocol, row.name = k->name(), row.value = *number;
       row.stderr_ = number_of(at(numbers, k->error())).value_or(kNone);  // "N/A": not known
+      row.unit = text_at(at(of_ours(task), "units"), row.name);
       row.n = count_of(task, key, numbers);
       const auto& direction = at(at(at(file_, "higher_is_better"), task), k->metric);
       row.directed = direction.is_boolean();
@@ -374,9 +229,10 @@ bool add_foreign(Store& store, const Foreign& foreign) {
     if (std::tie(there->model, there->method, there->pattern, there->sparsity) ==
         std::tie(spec.model, spec.method, spec.pattern, spec.sparsity))
       return false;
-    fail("trial {} is the same file, called {} {} {} {:.4g}%; 'bench rm' it first to import it "
-         "under other names",
-         there->number, there->model, there->method, there->pattern, 100 * there->sparsity);
+    fail(
+        "trial {} is the same file, called {} {} {} {:.4g}%; 'bench rm' it first to import it "
+        "under other names",
+        there->number, there->model, there->method, there->pattern, 100 * there->sparsity);
   }
   store.submit({spec});
   const std::string worker = "import";

@@ -16,8 +16,7 @@ std::string count_of(int64_t n, const char* what) {
 }  // namespace
 
 int export_results(const Options& options) {
-  if (!options.has("--format"))
-    throw Usage("export-results: --format is needed; there is lm-eval");
+  if (!options.has("--format")) throw Usage("export-results: --format is needed; there is lm-eval");
   const Store store(options.get("--db", "out/bench.db"), Store::Mode::ReadOnly);
   const Rows rows = read_rows(store);
   ExportFilter filter{options.all("--method"), options.all("--pattern"), {}};
@@ -27,10 +26,10 @@ int export_results(const Options& options) {
                             options.all("--protocol"), false};
   const std::filesystem::path out = options.get("--out", "out/lm-eval");
   as_usage([&] { check_export(rows, selection, filter); });
-  const auto exported =
-      export_lm_eval(rows, selection, filter, [&](const std::string& path, const std::string& text) {
-        write_file((out / path).string(), text);
-      });
+  const auto exported = export_lm_eval(rows, selection, filter,
+                                       [&](const std::string& path, const std::string& text) {
+                                         write_file((out / path).string(), text);
+                                       });
   std::string said = fmt::format("{} of {} in {}\n", count_of(exported.files, "file"),
                                  count_of(exported.trials, "trial"), out.string());
   for (const auto& note : exported.notes) said += note + "\n";
