@@ -60,7 +60,7 @@ struct IsoQuality {
 };
 std::vector<IsoQuality> iso_quality(const Report& report);
 
-/// The tables that an overview is of: each task's first metric, if it has a direction.
+/// The tables that an overview is of: each task's first metric of ours, if it has a direction.
 std::vector<const Table*> leading_tables(const Report& report);
 
 /// A method's colour and shape in all figures of a model: its place among the model's methods.

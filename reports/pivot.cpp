@@ -81,12 +81,13 @@ class Pivot {
     sort_trials();
     sort_metrics();
     Report report;
-    // Tables appear as their first rows were written: models and tasks in the order of the sweep.
-    for (const auto& model : models_) {
-      for (const auto& key : order_) {
-        if (key.model == model) report.tables.push_back(table(key, *tables_.at(key)));
-      }
-    }
+    // Tables appear as their first rows were written: models and tasks in the order of the sweep,
+    // foreign ones behind.
+    for (const auto& model : models_)
+      for (const bool foreign : {false, true})
+        for (const auto& key : order_)
+          if (key.model == model && key.foreign == foreign)
+            report.tables.push_back(table(key, *tables_.at(key)));
     if (selection_.across_models) report.tables = across_models(report.tables, rows_);
     report.notes = notes();
     return report;
@@ -139,6 +140,7 @@ class Pivot {
     Table table{key.model,  key.task,   key.protocol,
                 key.metric, first.unit, first.higher_is_better,
                 first.directed, {}, {}, {}};
+    table.foreign = key.foreign;
     for (const auto& [id, column] : grid.columns) table.columns.push_back(column);
     if (table.columns.empty()) table.columns.push_back({kDense, 0, kDense});
 

@@ -79,6 +79,7 @@ struct Table {
   std::vector<std::string> notes;  // what a reader must know: broken verdicts, means
   std::string title;               // in place of model, task and protocol, where columns say them
   std::string row_head = "method";
+  bool foreign = false;  // numbers of other programs: no ranking and no comparison takes them
 };
 
 struct Report {

@@ -40,7 +40,8 @@ Sheet overview(const std::string& model, const std::vector<const Table*>& tables
   Sheet sheet{{{model}}, {false}};
   std::vector<std::string> labels;
   for (const auto* t : tables) {
-    sheet.rows[0].push_back(fmt::format("{} {}", t->task, t->metric));
+    sheet.rows[0].push_back(
+        fmt::format("{} {}{}", t->task, t->metric, t->foreign ? " (foreign)" : ""));
     sheet.right.push_back(false);
     for (const auto& c : t->columns)
       if (std::find(labels.begin(), labels.end(), c.label) == labels.end())
