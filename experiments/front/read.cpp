@@ -12,6 +12,7 @@
 #include "base/split.h"
 #include "front/verbs.h"
 #include "reports/escape.h"
+#include "reports/flips.h"
 #include "reports/layout.h"
 #include "reports/leaderboard.h"
 #include "reports/long.h"
@@ -70,6 +71,14 @@ void write_file(const std::string& path, const std::string& text) {
 
 namespace {
 
+/// All values of a flag, each of which may be a list.
+std::vector<std::string> words_of(const Options& options, const char* flag) {
+  std::vector<std::string> list;
+  for (const auto& word : options.all(flag))
+    for (auto& part : split_list(word)) list.push_back(std::move(part));
+  return list;
+}
+
 /// The table that the flags describe; nothing where none of them is given.
 std::optional<Layout> layout_of(const Options& options) {
   const char* const flags[] = {"--rows",    "--columns",  "--metric", "--method",
@@ -83,16 +92,10 @@ std::optional<Layout> layout_of(const Options& options) {
     layout.columns = split_list(options.get("--columns", ""));
   else if (layout.rows == "setting" || options.has("--mean"))
     layout.columns = {"task"};
-  const auto all = [&](const char* flag) {
-    std::vector<std::string> list;
-    for (const auto& word : options.all(flag))
-      for (auto& part : split_list(word)) list.push_back(std::move(part));
-    return list;
-  };
-  layout.metrics = all("--metric");
-  layout.methods = all("--method");
-  layout.patterns = all("--pattern");
-  for (const auto& word : all("--sparsity")) layout.sparsities.push_back(share_named("report", word));
+  layout.metrics = words_of(options, "--metric");
+  layout.methods = words_of(options, "--method");
+  layout.patterns = words_of(options, "--pattern");
+  for (const auto& word : options.all("--sparsity")) layout.sparsities.push_back(share_named("report", word));
   for (const auto& list : options.all("--mean")) layout.means.push_back(split_list(list));
   layout.rank = options.has("--rank");
   return layout;
@@ -110,13 +113,17 @@ int report(const Options& options) {
     stores.push_back(std::make_unique<Store>(path, Store::Mode::ReadOnly));
     read.push_back(stores.back().get());
   }
-  const Rows rows = read_rows(read, options.all("--model"));
+  Rows rows = read_rows(read, options.all("--model"));
   const Selection selection{options.all("--model"), options.all("--task"),
                             options.all("--protocol"), options.has("--across-models")};
   const bool asks = options.flags.size() > (options.has("--db") ? 1 : 0);
   if (!asks) {
     print(render_summary(rows, paths.front(), colours()));
     return 0;
+  }
+  if (options.has("--flips")) {
+    as_usage([&] { check_selection(rows, selection); });  // of what is there, not of what is left
+    to_flips(rows, words_of(options, "--metric"));
   }
   if (options.has("--long")) {
     as_usage([&] { check_selection(rows, selection); });

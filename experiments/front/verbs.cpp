@@ -42,6 +42,7 @@ std::vector<Flag> report_flags() {
       {"--sparsity", "SHARE", "only this sparsity: 0.5 or 50%", true},
       {"--mean", "TASKS", "a column with the mean of these tasks: arc_easy,piqa,boolq", true},
       {"--rank", "", "a column with the mean rank over the others"},
+      {"--flips", "", "answers that turned against the dense model, both ways, in place of shares"},
       {"--full", "", "all tables: methods against sparsity"},
       {"--together", "", "structured and unstructured patterns in one table"},
       {"--long", "", "one row a trial and metric, every key of the configuration a column (CSV)"},
