@@ -54,4 +54,12 @@ double brier(const std::vector<double>& sums, int64_t gold) {
   return distance;
 }
 
+double probability_of_best(const std::vector<double>& sums) {
+  const double top = *std::max_element(sums.begin(), sums.end());
+  if (std::isinf(top)) return 1 / static_cast<double>(sums.size());
+  double total = 0;
+  for (const double s : sums) total += std::exp(s - top);
+  return 1 / total;
+}
+
 }  // namespace bench

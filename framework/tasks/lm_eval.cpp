@@ -47,6 +47,10 @@ class LmEval : public Task {
             key("fewshot_as_multiturn", true, "in a chat, examples are turns of their own"),
             key("system_instruction", "", "what the system says first; before the description"),
             key("fewshot", -1, "examples before each document; -1: as the task says").at_least(-1),
+            key("calibration_bins", 0,
+                "of multiple choice also the expected calibration error (metric ece) over so many "
+                "equally wide bins of probability, as in 10; 0: none")
+                .range(0, 1000),
             key("window", 0, "longest input of a rolling task; 0: the model's")
                 .at_least(0)
                 .in("tokens"),
@@ -64,8 +68,12 @@ class LmEval : public Task {
         tokenizer_(c.get<std::string>("tokenizer")),
         limit_(c.get<int64_t>("limit")),
         window_(c.get<int64_t>("window")),
+        bins_(c.get<int64_t>("calibration_bins")),
         protocols_(protocols_at(c.path() + ".protocol", c.get<std::vector<std::string>>("protocol"),
                                 "loglikelihood")) {
+    if (bins_ > 0 && task_.output_type != "multiple_choice")
+      fail("{}.calibration_bins: {} is of {}; only multiple choice has probabilities of answers",
+           c.path(), task_.name, task_.output_type);
     if (!label_.empty()) return;
     label_ = task_.name;
     if (prompts_.shots() != task_.fewshot) label_ += fmt::format("-{}shot", prompts_.shots());
@@ -244,6 +252,7 @@ class LmEval : public Task {
     if (!ready.alone.empty()) alone = likelihoods(c.model, ready.alone, c.batch_tokens);
     std::map<std::string, std::vector<double>> columns;
     std::vector<Answer> answers;
+    std::vector<Surety> sure;
     size_t at = 0;
     for (size_t i = 0; i < scores.size(); ++i) {
       const auto& q = ready.questions[i];
@@ -270,6 +279,7 @@ class LmEval : public Task {
         columns["f1"].push_back(word_f1(said, q.references));
       }
       answers.push_back({gold, static_cast<int64_t>(first_maximum(sums))});
+      sure.push_back({probability_of_best(sums), is_right(q, first_maximum(sums))});
     }
     std::vector<Metric> all;
     for (const auto& wanted : task_.metrics)
@@ -278,7 +288,25 @@ class LmEval : public Task {
       else
         all.push_back(of_answers(wanted, answers, ready));
     for (auto& m : all) m.higher_is_better = m.name != "brier_score";
+    if (bins_ > 0) all.push_back(calibration(sure, ready));
     return all;
+  }
+
+  /// Its items are how much surer each answer was than right.
+  Metric calibration(const std::vector<Surety>& answers, const Prepared& ready) const {
+    auto m = blank("ece", ready);
+    m.value = expected_calibration_error(answers, bins_);
+    m.stderr_ = bootstrap_stderr(static_cast<int64_t>(answers.size()), kBootstrapIterations,
+                                 [&](const std::vector<int64_t>& drawn) {
+                                   std::vector<Surety> sample;
+                                   for (const auto i : drawn)
+                                     sample.push_back(answers[static_cast<size_t>(i)]);
+                                   return expected_calibration_error(sample, bins_);
+                                 });
+    m.higher_is_better = false;
+    for (const auto& a : answers)
+      m.items.push_back(static_cast<float>(a.probability - (a.right ? 1 : 0)));
+    return m;
   }
 
   Metric of_answers(const MetricChoice& wanted, const std::vector<Answer>& answers,
@@ -376,7 +404,7 @@ class LmEval : public Task {
   PromptForm form_;
   const TaskDefinition& task_;
   std::string label_, tokenizer_;
-  int64_t limit_, window_;
+  int64_t limit_, window_, bins_;
   std::vector<Protocol> protocols_;
 };
 

@@ -58,6 +58,19 @@ double bits_per_byte(const std::vector<Weighted>& values) {
   return -weighted_mean(values) / std::log(2.0);
 }
 
+double expected_calibration_error(const std::vector<Surety>& answers, int64_t bins) {
+  std::vector<double> gaps(static_cast<size_t>(bins), 0);  // right minus sure, summed
+  for (const auto& a : answers) {
+    if (std::isnan(a.probability)) return kNaN;
+    const auto bin = std::ceil(a.probability * static_cast<double>(bins)) - 1;
+    const auto place = std::clamp(bin, 0.0, static_cast<double>(bins - 1));
+    gaps[static_cast<size_t>(place)] += (a.right ? 1 : 0) - a.probability;
+  }
+  double sum = 0;
+  for (const double gap : gaps) sum += std::abs(gap);
+  return sum / static_cast<double>(answers.size());
+}
+
 double f1_score(const std::vector<Answer>& answers) {
   double hit = 0, wrong = 0;
   for (const auto& a : answers) {

@@ -34,6 +34,16 @@ double class_mean_f1(const std::vector<Answer>& answers);
 /// Matthews' correlation for any number of classes (sklearn's formula); 0 where it is undefined.
 double matthews(const std::vector<Answer>& answers);
 
+/// A document's answer with how sure it was: the probability of what was answered, in [0, 1].
+struct Surety {
+  double probability = 0;
+  bool right = false;
+};
+/// The mean over documents of |share of right answers - mean probability| of the document's bin, of
+/// `bins` equally wide ones (Guo et al. 2017, arXiv 1706.04599, eq. 3); a bin holds its upper end.
+/// NaN where a probability is.
+double expected_calibration_error(const std::vector<Surety>& answers, int64_t bins);
+
 /// Standard deviation of `statistic` over `iterations` resamples with replacement, in chunks of at
 /// most 1,000: chunk i draws from random.Random(i). The same bits as lm-eval's
 /// (api/metrics.py:493-548); chunks are spread over `threads`. `statistic` gets the drawn

@@ -39,6 +39,20 @@ TEST_CASE("aggregates: edges and groups", "[tasks]") {
   CHECK(first_maximum({1, 3, 3}) == 1);
 }
 
+TEST_CASE("expected calibration error: bins of equal width, and edges", "[tasks]") {
+  CHECK(std::abs(probability_of_best({0, std::log(3.0)}) - 0.75) < 1e-15);
+  const double none = -std::numeric_limits<double>::infinity();
+  CHECK(probability_of_best({none, none}) == 0.5);
+  CHECK(std::isnan(probability_of_best({std::nan(""), 1})));
+  // Bins (0.4, 0.5] and (0.9, 1] of 10: |1 - 0.9001| + |1 - 1.97|, over 4.
+  const std::vector<Surety> all{{0.5, true}, {0.4001, false}, {1, true}, {0.97, false}};
+  CHECK(std::abs(expected_calibration_error(all, 10) - (0.0999 + 0.97) / 4) < 1e-15);
+  // One bin: share of right answers against the mean probability.
+  CHECK(std::abs(expected_calibration_error(all, 1) - std::abs(2 - 2.8701) / 4) < 1e-15);
+  CHECK(expected_calibration_error({{1, true}, {0, false}}, 15) == 0);
+  CHECK(std::isnan(expected_calibration_error({{std::nan(""), true}}, 10)));
+}
+
 TEST_CASE("rolling windows: the vectors of lm-eval's own tests", "[tasks]") {
   const int64_t P = 99;
   const auto windows = [&](int64_t n) {
