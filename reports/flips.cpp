@@ -56,22 +56,25 @@ struct Source {
 
 class Flips {
  public:
-  explicit Flips(Rows& rows) : rows_(rows), facts_(facts_of(rows)) {
+  Flips(Rows& rows, const Selection& selection)
+      : rows_(rows), selection_(selection), facts_(facts_of(rows)) {
     for (const auto& t : rows.trials) by_id_[t.id] = &t;
     for (const auto& m : rows.metrics)
-      if (const auto* t = trial(m.trial); t && t->kind == "dense" && t->method == "dense")
+      if (const auto* t = wanted(m); t && t->kind == "dense" && t->method == "dense")
         add_dense(*t, m.metric);
   }
 
-  void run(const std::vector<std::string>& keep) {
+  std::set<std::string> run(const std::vector<std::string>& keep) {
     std::vector<Store::MetricOf> out;
     for (const auto& m : rows_.metrics) {
-      if (const auto* t = trial(m.trial)) add(*t, m.metric, out);
+      if (const auto* t = wanted(m)) add(*t, m.metric, out);
       if (std::find(keep.begin(), keep.end(), m.metric.name) != keep.end()) out.push_back(m);
     }
     if (sources_.empty())
       fail("--flips: no trial has right and wrong answers to the same items as a dense trial of its "
            "model; run a task of answers (arc_easy, piqa) on the dense model, too");
+    std::set<std::string> made;
+    for (const auto& [key, source] : sources_) made.insert(std::get<2>(key.second));
     rows_.metrics = std::move(out);
     rows_.items = [items = rows_.items, sources = std::move(sources_)](
                       const std::string& trial, const MetricRow& metric) {
@@ -80,6 +83,7 @@ class Flips {
       const auto& [dense, of, way] = it->second;
       return turned(items(dense, of), items(trial, of), way);
     };
+    return made;
   }
 
  private:
@@ -88,9 +92,11 @@ class Flips {
     Items items;
   };
 
-  const Trial* trial(const std::string& id) const {
-    const auto it = by_id_.find(id);
-    return it == by_id_.end() ? nullptr : it->second;
+  /// Its trial, where it is selected.
+  const Trial* wanted(const Store::MetricOf& m) const {
+    const auto it = by_id_.find(m.trial);
+    if (it == by_id_.end() || !selected(selection_, it->second->model, m.metric)) return nullptr;
+    return it->second;
   }
 
   bool valid(const Trial& t, const MetricRow& m) const {
@@ -122,6 +128,7 @@ class Flips {
   }
 
   Rows& rows_;
+  const Selection& selection_;
   TrialFacts facts_;
   std::map<std::string, const Trial*> by_id_;
   std::map<std::pair<std::string, MetricKey>, Dense> dense_;    // by model
@@ -130,8 +137,9 @@ class Flips {
 
 }  // namespace
 
-void to_flips(Rows& rows, const std::vector<std::string>& keep) {
-  Flips(rows).run(keep);
+std::set<std::string> to_flips(Rows& rows, const Selection& selection,
+                               const std::vector<std::string>& keep) {
+  return Flips(rows, selection).run(keep);
 }
 
 }  // namespace bench

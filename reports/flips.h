@@ -1,4 +1,6 @@
 #pragma once
+#include <set>
+
 #include "reports/pivot.h"
 
 namespace bench {
@@ -10,7 +12,9 @@ namespace bench {
 /// the newest of several: "acc flips", the sum of "acc lost" and "acc gained". Metrics in `keep` stay
 /// beside them. Standard errors are those of a mean over items. Foreign rows, and what is held
 /// against a dense number that is INVALID, have none.
-/// An Error where there is none at all.
-void to_flips(Rows& rows, const std::vector<std::string>& keep);
+/// Only what is selected is read. An Error where there is none at all. Returns the names of the
+/// metrics that were made.
+std::set<std::string> to_flips(Rows& rows, const Selection& selection,
+                               const std::vector<std::string>& keep);
 
 }  // namespace bench

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -121,9 +122,10 @@ int report(const Options& options) {
     print(render_summary(rows, paths.front(), colours()));
     return 0;
   }
+  std::set<std::string> flips;
   if (options.has("--flips")) {
     as_usage([&] { check_selection(rows, selection); });  // of what is there, not of what is left
-    to_flips(rows, words_of(options, "--metric"));
+    flips = to_flips(rows, selection, words_of(options, "--metric"));
   }
   if (options.has("--long")) {
     as_usage([&] { check_selection(rows, selection); });
@@ -132,6 +134,9 @@ int report(const Options& options) {
   }
   const Report tables = as_usage([&] {
     auto all = pivot(rows, selection);
+    for (auto& table : all.tables)
+      if (flips.count(table.metric) > 0)
+        for (auto& cell : table.lines.front().cells) cell.reason = "the baseline";
     if (const auto layout = layout_of(options)) return laid_out(all, *layout);
     return options.has("--together") ? all : split_structures(all);
   });

@@ -61,6 +61,8 @@ TEST_CASE("flips count both ways against the dense trial", "[front][flips]") {
   CHECK(value("magnitude", "gained") == "0");
   CHECK(!contains(r.output, ",f flips,"));  // shares of an item are neither right nor wrong
   CHECK(!contains(r.output, ",acc,"));
+  CHECK(contains(run("report --flips" + db).output, "dense      – the baseline"));
+  CHECK(run("report --flips --task none" + db).code == 2);
   const auto both = run("report --flips --columns metric --metric acc --metric 'acc flips'" + db);
   CHECK(both.code == 0);
   CHECK(contains(both.output, "acc flips"));

@@ -120,6 +120,30 @@ TEST_CASE("tasks: rolling, log-likelihood and generation run on a small model", 
   CHECK(all[0].task == "arc_easy-1shot-first3");
 }
 
+TEST_CASE("calibration_bins: one metric more, where answers are chosen, and nothing else",
+          "[tasks]") {
+  const auto plain = measure("lm_eval", Value::Map{{"task", "arc_easy"}, {"limit", 6}});
+  const auto bins =
+      measure("lm_eval", Value::Map{{"task", "arc_easy"}, {"limit", 6}, {"calibration_bins", 1}});
+  REQUIRE(plain.size() == 2);
+  REQUIRE(bins.size() == 3);
+  for (const size_t i : {0u, 1u}) CHECK(plain[i].items == bins[i].items);
+  const auto& ece = bins[2];
+  CHECK(ece.name == "ece");
+  CHECK(!ece.higher_is_better);
+  REQUIRE(ece.items.size() == 6);
+  double sum = 0;  // surer than right: with one bin the error is their mean
+  for (size_t i = 0; i < 6; ++i) {
+    sum += ece.items[i];
+    CHECK((ece.items[i] <= 0) == (bins[0].items[i] == 1));
+  }
+  CHECK(std::abs(ece.value - std::abs(sum) / 6) < 1e-6);
+  const auto refused = error_of([] {
+    measure("lm_eval", Value::Map{{"task", "wikitext"}, {"limit", 1}, {"calibration_bins", 10}});
+  });
+  CHECK(refused.find("multiple choice") != std::string::npos);
+}
+
 TEST_CASE("generation: a batch gives what each prompt gives alone", "[tasks]") {
   auto& s = shipped("stories260k");
   const std::vector<Sequence> prompts{{1, 20, 31}, {1}, {1, 45, 60, 12, 77, 5}};
