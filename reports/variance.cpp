@@ -46,7 +46,8 @@ std::string settles(const std::vector<Parts>& all, const Parts& p) {
 
 std::vector<Parts> variance_parts(const Report& report) {
   std::vector<Parts> out;
-  for (const auto& table : report.tables)
+  for (const auto& table : report.tables) {
+    if (!table.directed) continue;  // a count is no quality
     for (size_t l = 0; l < table.lines.size(); ++l)
       for (size_t c = 0; c < table.columns.size(); ++c) {
         const auto& cell = table.lines[l].cells[c];
@@ -62,6 +63,7 @@ std::vector<Parts> variance_parts(const Report& report) {
         p.share = all > 0 ? seeds / all : 0;
         out.push_back(p);
       }
+  }
   return out;
 }
 

@@ -130,11 +130,16 @@ class Merging {
     return all;
   }
 
+  /// A row that was taken out here, or counts no more, does not come back with its old copy. Ids of
+  /// the past are ID~1, ID~2, ...: between ID~ and ID~: in the order of their bytes.
   int64_t add_new() {
     db_.execute(
         "INSERT INTO moved SELECT number, (SELECT coalesce(max(number), 0) FROM main.trial) + "
-        "row_number() OVER (ORDER BY number), 1 FROM other.trial WHERE past = '' AND id NOT IN "
-        "(SELECT id FROM main.trial)");
+        "row_number() OVER (ORDER BY number), 1 FROM other.trial AS o WHERE past = '' AND id NOT "
+        "IN "
+        "(SELECT id FROM main.trial) AND NOT EXISTS (SELECT 1 FROM main.trial AS p WHERE p.id > "
+        "o.id || '~' AND p.id < o.id || '~:' AND p.finished = o.finished AND p.worker = o.worker "
+        "AND o.finished > 0)");
     const auto added = db_.changes();
     copy_moved();
     return added;
@@ -166,6 +171,7 @@ class Merging {
   /// An id that both have.
   void meet(const std::string& id, Merged& all) {
     const auto ours = row_of("main", id), theirs = row_of("other", id);
+    if (theirs.rank() >= 2 && known_past(id, theirs.finished, theirs.worker)) return;
     if (theirs.rank() > ours.rank()) {
       drop(ours.number);
       take(theirs.number, ours.number);  // it keeps its place

@@ -130,6 +130,29 @@ TEST_CASE("merge: finished rows that differ are both kept and said to", "[result
   CHECK(again.history(spec.id).size() == 2);
 }
 
+TEST_CASE("merge: what was taken out does not come back with an old copy", "[results][merge]") {
+  TempDir folder;
+  const auto a = (folder.path / "a.db").string(), b = (folder.path / "b.db").string();
+  const auto specs = some_specs(2);
+  {
+    Store other(b);
+    for (const auto& spec : specs) measure(other, spec, "there", 12.5);
+  }
+  CHECK(merge(a, {b}).added == 2);
+  Store(a).remove(specs[0].id, "measured on a broken machine");
+  CHECK(merge(a, {b}).added == 0);
+  CHECK(Store(a, Store::Mode::ReadOnly).trials().size() == 1);
+  // Measured again here, the old copy is not held against it.
+  {
+    Store here(a);
+    measure(here, specs[0], "here", 13);
+  }
+  CHECK(merge(a, {b}).differing == 0);
+  const Store store(a, Store::Mode::ReadOnly);
+  CHECK(store.trials().size() == 2);
+  CHECK(store.outcome(specs[0].id).metrics[0].value == 13);
+}
+
 TEST_CASE("merge: an older schema comes along, what is no whole ledger is refused",
           "[results][merge]") {
   TempDir folder;
