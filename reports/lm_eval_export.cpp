@@ -279,7 +279,6 @@ class Export {
     }
     numbers["sample_len"] = n;
     file["results"][key] = std::move(numbers);
-    file["group_subtasks"][key] = Json::array();
     file["configs"][key] = {{"task", key}, {"metric_list", std::move(list)}};
     file["higher_is_better"][key] = std::move(directions);
     file["n-samples"][key] = {{"effective", n}};
