@@ -107,9 +107,7 @@ TEST_CASE("room: the statistics of a method by shapes alone", "[room]") {
 
 TEST_CASE("room: what is missing is one sentence with its remedy", "[room]") {
   const int64_t gib = int64_t{1} << 30;
-  const auto said = [&](const Demand& d) {
-    return error_of([&] { check_room(d, "m", 8 * gib); });
-  };
+  const auto said = [&](const Demand& d) { return error_of([&] { check_room(d, "m", 8 * gib); }); };
   CHECK(said({0, 7 * gib, gib, "block 0"}).empty());
   const auto block = said({0, 12 * gib, gib / 2, "block 0"});
   CHECK(contains(block, "at least 12.5 GiB"));

@@ -33,8 +33,7 @@ Tensor plain_factor(const Tensor& gram, double damping) {
 
 }  // namespace
 
-TEST_CASE("gram: in stretches it has the bits of one product, on any number of threads",
-          "[gram]") {
+TEST_CASE("gram: in stretches it has the bits of one product, on any number of threads", "[gram]") {
   at::manual_seed(1);
   const int before = at::get_num_threads();
   for (const int64_t columns : {7, 1024, 2049, 3100}) {
