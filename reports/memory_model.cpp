@@ -43,11 +43,10 @@ Shapes Shapes::from(const Json& config, const std::string& where) {
   const Keys k(config, where);
   Shapes s;
   s.family = config.value("model_type", std::string());
-  const std::vector<std::string> known{"llama", "mistral", "qwen2", "opt",
+  const std::vector<std::string> known{"llama", "mistral", "qwen2",   "opt",
                                        "bloom", "gpt2",    "gpt_neox"};
   if (std::find(known.begin(), known.end(), s.family) == known.end())
-    fail("{}: model_type '{}' has no memory model{}", where, s.family,
-         suggestion(s.family, known));
+    fail("{}: model_type '{}' has no memory model{}", where, s.family, suggestion(s.family, known));
   s.hidden = k.size({"hidden_size", "n_embd", "n_embed"});
   s.blocks = k.size({"num_hidden_layers", "n_layer"});
   s.heads = k.size({"num_attention_heads", "n_head"});
@@ -118,15 +117,15 @@ std::vector<MemoryLine> memory_model(const Shapes& s, const MemoryWish& w) {
   const double kept = 4 * run * static_cast<double>(s.blocks) * (8 * h + 2 * qkv + 4 * inner);
   const double logits = run * static_cast<double>(s.vocabulary) * (4 + 8 + 8);
   const double scored = static_cast<double>(s.blocks * s.block_parameters());
-  return {{"weights alone (magnitude)", weights, 0, 0, 0},
-          {"forward statistics (wanda_structured)", weights, 0, columns, waiting + block},
-          {"zeroth order, z drawn again (mini_llm)", weights, 0, columns + 4 * 3 * largest,
-           waiting + 2 * block},
-          {"zeroth order with a stored gradient", weights, weights, columns, waiting + 2 * block},
-          {"backprop, first order (taylor)", weights, w.bytes_per_weight * scored, 0,
-           kept + logits},
-          {"backprop, second order (Element2)", weights, 2 * w.bytes_per_weight * scored, 0,
-           kept + logits}};
+  return {
+      {"weights alone (magnitude)", weights, 0, 0, 0},
+      {"forward statistics (wanda_structured)", weights, 0, columns, waiting + block},
+      {"zeroth order, z drawn again (mini_llm)", weights, 0, columns + 4 * 3 * largest,
+       waiting + 2 * block},
+      {"zeroth order with a stored gradient", weights, weights, columns, waiting + 2 * block},
+      {"backprop, first order (taylor)", weights, w.bytes_per_weight * scored, 0, kept + logits},
+      {"backprop, second order (Element2)", weights, 2 * w.bytes_per_weight * scored, 0,
+       kept + logits}};
 }
 
 namespace {

@@ -289,8 +289,9 @@ Planned plan_jobs(std::vector<Job> jobs) {
     if (launcher.empty()) launcher = launcher_text(plan);
     if (launcher != launcher_text(plan)) {
       if (said.insert("launcher").second)
-        planned.mistakes.push_back(fmt::format(
-            "launcher: a sweep has one, but its jobs say {} and {}", launcher, launcher_text(plan)));
+        planned.mistakes.push_back(
+            fmt::format("launcher: a sweep has one, but its jobs say {} and {}", launcher,
+                        launcher_text(plan)));
       continue;
     }
     if (!ids.insert(plan.spec.id).second) {

@@ -48,8 +48,7 @@ TensorMap drawn_tensors(const nlohmann::json& drawn, const std::string& where, b
   const auto draw = [&](const std::string& name, const std::vector<int64_t>& shape) {
     auto t = described ? at::empty(shape, at::device(at::kMeta).dtype(at::kFloat))
                        : drawn_tensor(name, shape, seed);
-    if (!all.emplace(name, std::move(t)).second)
-      fail("{}: drawn names {} twice", where, name);
+    if (!all.emplace(name, std::move(t)).second) fail("{}: drawn names {} twice", where, name);
   };
   if (const auto it = drawn.find("seed"); it != drawn.end()) {
     if (!it->is_number_unsigned()) fail("{}: drawn.seed is no whole number", where);
