@@ -36,8 +36,8 @@ void choices(benchmark::State& state, const std::string& model, const std::strin
       for (const auto& request : item.requests)
         benchmark::DoNotOptimize(likelihoods(*s->model, {{{request}}}, 1));
   }
-  state.counters["documents/s"] = benchmark::Counter(
-      static_cast<double>(items.size()), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["documents/s"] = benchmark::Counter(static_cast<double>(items.size()),
+                                                     benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void register_all() {

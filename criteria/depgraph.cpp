@@ -16,9 +16,10 @@ namespace {
 
 /// Not experts, of whose matrices one unit owns all.
 Ranks coupled() {
-  return {{.weights = false,
-           .nm = false,
-           .units = {"channel", "head", "head_dim", "neuron", "hidden", "attention", "mlp", "block"}}};
+  return {
+      {.weights = false,
+       .nm = false,
+       .units = {"channel", "head", "head_dim", "neuron", "hidden", "attention", "mlp", "block"}}};
 }
 
 /// |w|^p summed over a unit's weights; norms count with |scale|^p.

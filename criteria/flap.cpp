@@ -78,9 +78,7 @@ class Flap : public Criterion {
         reference_(c.get<std::string>("variance") == "flap_reference"),
         standardise_(c.get<bool>("standardise")) {}
 
-  Ranks accepts() const override {
-    return {heads_and_neurons(), Contest::Layer, "below_index"};
-  }
+  Ranks accepts() const override { return {heads_and_neurons(), Contest::Layer, "below_index"}; }
   Needs needs() const override {
     if (reference_ && metric_ != "wifn") return {need<InputFluctuation>()};
     return {need<InputMoments>()};

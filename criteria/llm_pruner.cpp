@@ -180,15 +180,13 @@ using L1 = Of<Salience::L1>;
 using L2 = Of<Salience::L2>;
 
 constexpr const char* kPaper = "Ma et al. 2023, arXiv 2305.11627";
-BENCH_REGISTER(Criterion, Element1, "llm_pruner_element1",
-               .doc = "LLM-Pruner: |w g| (param_first)", .source = kPaper, .year = 2023,
-               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, Element1, "llm_pruner_element1", .doc = "LLM-Pruner: |w g| (param_first)",
+               .source = kPaper, .year = 2023, .data = About::Data::Unlabelled);
 BENCH_REGISTER(Criterion, Element2, "llm_pruner_element2",
                .doc = "LLM-Pruner: w^2 F (param_second)", .source = kPaper, .year = 2023,
                .data = About::Data::Unlabelled);
-BENCH_REGISTER(Criterion, Mix, "llm_pruner_mix",
-               .doc = "LLM-Pruner: |w g - w^2 F / 2| (param_mix)", .source = kPaper, .year = 2023,
-               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, Mix, "llm_pruner_mix", .doc = "LLM-Pruner: |w g - w^2 F / 2| (param_mix)",
+               .source = kPaper, .year = 2023, .data = About::Data::Unlabelled);
 BENCH_REGISTER(Criterion, VectorWise, "llm_pruner_vector",
                .doc = "LLM-Pruner: |sum of w g| (vectorize)", .source = kPaper, .year = 2023,
                .data = About::Data::Unlabelled);

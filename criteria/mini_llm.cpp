@@ -167,9 +167,8 @@ BENCH_REGISTER(Criterion, FmsRandom, "fms_random",
                .doc = "control: FMS with p = 1, the same directions",
                .source = "control of arXiv 2407.11681", .year = 2024,
                .data = About::Data::Unlabelled);
-BENCH_REGISTER(Criterion, FmsBackprop, "fms_backprop",
-               .doc = "control: FMS with the true gradient", .source = kPaper, .year = 2024,
-               .data = About::Data::Unlabelled);
+BENCH_REGISTER(Criterion, FmsBackprop, "fms_backprop", .doc = "control: FMS with the true gradient",
+               .source = kPaper, .year = 2024, .data = About::Data::Unlabelled);
 BENCH_REGISTER(Criterion, Taylor, "taylor",
                .doc = "|W g|: first-order Taylor, LLM-Pruner's Element1",
                .source = "Ma et al. 2023, arXiv 2305.11627", .year = 2023,

@@ -166,7 +166,8 @@ class MoneConstants : public Stage {
   /// bool of each group's experts: those that become constants, of equals the first.
   std::vector<Tensor> chosen(const std::vector<Tensor>& scores) const {
     const auto lowest = [&](const Tensor& s) {
-      const auto count = static_cast<int64_t>(static_cast<double>(s.numel()) * share_ * (1 + 1e-12));
+      const auto count =
+          static_cast<int64_t>(static_cast<double>(s.numel()) * share_ * (1 + 1e-12));
       const auto order = std::get<1>(at::sort(s, /*stable=*/true, 0, false));
       return at::zeros({s.numel()}, at::kBool).index_fill(0, order.slice(0, 0, count), true);
     };

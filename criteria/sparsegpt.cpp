@@ -21,7 +21,7 @@ class SparseGpt : public Criterion {
   Needs needs() const override { return {need<InputGram>()}; }
   Tensor score(const View& view, const Stats& stats) const override {
     const auto& gram = stats.get<InputGram>(view.layer);
-    const auto u = view.columns(gram.inverse_factor(damping_).diagonal());
+    const auto u = view.columns(gram.inverse_factor_diagonal(damping_));
     const auto dead = view.columns(gram.dead());
     return (view.weight.to(at::kFloat).square() / u.square()).masked_fill(dead, 0);
   }
@@ -53,7 +53,7 @@ class Obs : public Update {
   void apply(Site& site) const override {
     SingleThread alone;
     const auto& gram = site.stats.get<InputGram>(site.layer);
-    const auto& u = gram.inverse_factor(damping_);
+    const auto u = gram.inverse_factor(damping_);
     auto w = site.layer.matrix().to(at::kFloat).clone();
     w.masked_fill_(gram.dead().unsqueeze(0), 0);
     auto mask = site.mask.clone();

@@ -79,8 +79,8 @@ void find_run(const Probe& p, Heard<AlikeRun> heard) {
       static_cast<int64_t>(p.target * static_cast<double>(p.groups.size()) * (1 + 1e-12));
   std::set<int64_t> candidates;
   for (const Group* g : p.groups) candidates.insert(g->block);
-  const auto run = most_alike(p.model, split(p.data.batches), length,
-                              heard.front().second->normed, candidates);
+  const auto run =
+      most_alike(p.model, split(p.data.batches), length, heard.front().second->normed, candidates);
   for (const auto& [layer, s] : heard)
     s->first = run.first, s->length = length, s->similarity = run.similar;
 }

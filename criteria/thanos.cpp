@@ -150,8 +150,7 @@ class BlockwiseObs : public Update {
     if (site.pattern.kind == Pattern::NM)
       return site.pattern.reference_ties
                  ? select_nm_reference(score, site.pattern.keep, site.pattern.of)
-                 : select_nm(score, site.pattern.keep, site.pattern.of,
-                             site.pattern.tail_removed);
+                 : select_nm(score, site.pattern.keep, site.pattern.of, site.pattern.tail_removed);
     const auto spent = mask.slice(1, 0, begin).logical_not();
     if (site.contest == Contest::Row) return by_row(site, score, spent.sum(1), begin, end);
     const auto all =

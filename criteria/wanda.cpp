@@ -74,8 +74,7 @@ class Bisection : public Selection {
   }
 };
 
-BENCH_REGISTER(Criterion, Wanda, "wanda",
-               .doc = "|W| times the norm of the input column, per row",
+BENCH_REGISTER(Criterion, Wanda, "wanda", .doc = "|W| times the norm of the input column, per row",
                .source = "Sun et al. 2023, arXiv 2306.11695", .year = 2023,
                .data = About::Data::Unlabelled);
 BENCH_REGISTER(Criterion, WandaVariant, "wanda_variant",

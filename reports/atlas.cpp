@@ -75,7 +75,8 @@ std::vector<Atlas> atlases(const Rows& rows, const Report& report) {
   std::set<std::string> seen;
   for (const auto& table : report.tables) {
     if (table.foreign) continue;
-    if (!seen.insert(table.model).second) continue;  // every table of ours of a model has its columns
+    if (!seen.insert(table.model).second)
+      continue;  // every table of ours of a model has its columns
     for (size_t c = 0; c < table.columns.size(); ++c) {
       const auto& column = table.columns[c];
       Atlas atlas{table.model, column.label, is_structured(column.pattern), {}, {}};

@@ -71,13 +71,14 @@ class Flips {
       if (std::find(keep.begin(), keep.end(), m.metric.name) != keep.end()) out.push_back(m);
     }
     if (sources_.empty())
-      fail("--flips: no trial has right and wrong answers to the same items as a dense trial of its "
-           "model; run a task of answers (arc_easy, piqa) on the dense model, too");
+      fail(
+          "--flips: no trial has right and wrong answers to the same items as a dense trial of its "
+          "model; run a task of answers (arc_easy, piqa) on the dense model, too");
     std::set<std::string> made;
     for (const auto& [key, source] : sources_) made.insert(std::get<2>(key.second));
     rows_.metrics = std::move(out);
-    rows_.items = [items = rows_.items, sources = std::move(sources_)](
-                      const std::string& trial, const MetricRow& metric) {
+    rows_.items = [items = rows_.items, sources = std::move(sources_)](const std::string& trial,
+                                                                       const MetricRow& metric) {
       const auto it = sources.find({trial, key_of(metric)});
       if (it == sources.end()) return items(trial, metric);
       const auto& [dense, of, way] = it->second;
@@ -131,7 +132,7 @@ class Flips {
   const Selection& selection_;
   TrialFacts facts_;
   std::map<std::string, const Trial*> by_id_;
-  std::map<std::pair<std::string, MetricKey>, Dense> dense_;    // by model
+  std::map<std::pair<std::string, MetricKey>, Dense> dense_;     // by model
   std::map<std::pair<std::string, MetricKey>, Source> sources_;  // by trial
 };
 

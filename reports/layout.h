@@ -6,13 +6,13 @@ namespace bench {
 /// A table as papers print it: what stands in rows, what in columns; everything else is one table
 /// each. Cells are those of pivot(): nothing is averaged here but what --mean names.
 struct Layout {
-  std::string rows = "method";              // method, model, or setting: method, pattern, sparsity
+  std::string rows = "method";  // method, model, or setting: method, pattern, sparsity
   std::vector<std::string> columns = {"sparsity"};  // task, sparsity (with its pattern), metric
-  std::vector<std::string> metrics;         // empty: the first of each task
+  std::vector<std::string> metrics;                 // empty: the first of each task
   std::vector<std::string> methods, patterns;
   std::vector<double> sparsities;
   std::vector<std::vector<std::string>> means;  // of tasks: a column with their mean and its error
-  bool rank = false;                        // a column with the mean rank over the others
+  bool rank = false;                            // a column with the mean rank over the others
 };
 
 /// "method", ...: what --rows and --columns take. "pattern" is another name of "sparsity".

@@ -52,14 +52,16 @@ std::string render_long(const Rows& rows, const Selection& selection) {
     Cell seen;
     judge(seen, facts, m.metric, t.id);
     const auto measured = facts.measured.find(t.id);
-    out += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", csv(t.id), csv(t.model),
-        csv(t.method), t.kind, csv(t.pattern), exact(t.sparsity),
-        measured == facts.measured.end() ? "" : exact(measured->second), csv(t.seeds),
-        csv(m.metric.task), csv(m.metric.protocol), csv(m.metric.name), exact(m.metric.value),
-        exact(m.metric.stderr_), m.metric.n, csv(m.metric.unit),
-        !m.metric.directed ? "" : m.metric.higher_is_better ? "1" : "0", mark_of(seen),
-        csv(t.revision), t.weights);
+    out +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", csv(t.id),
+                    csv(t.model), csv(t.method), t.kind, csv(t.pattern), exact(t.sparsity),
+                    measured == facts.measured.end() ? "" : exact(measured->second), csv(t.seeds),
+                    csv(m.metric.task), csv(m.metric.protocol), csv(m.metric.name),
+                    exact(m.metric.value), exact(m.metric.stderr_), m.metric.n, csv(m.metric.unit),
+                    !m.metric.directed          ? ""
+                    : m.metric.higher_is_better ? "1"
+                                                : "0",
+                    mark_of(seen), csv(t.revision), t.weights);
     const auto& leaves = configs.at(t.id);
     for (const auto& key : keys) {
       const auto leaf = leaves.find(key);

@@ -45,8 +45,8 @@ Candidate candidate(const Rows& rows, size_t i) {
   const auto config = parsed(t.config);
   auto identity = parsed(t.identity);
   const bool measures = identity.contains("data_bytes");
-  for (const char* method : {"criterion", "allocator", "update", "data", "data_bytes",
-                             "propagation"})
+  for (const char* method :
+       {"criterion", "allocator", "update", "data", "data_bytes", "propagation"})
     identity.erase(method);
   const auto stages = stages_of(t);
   const auto criterion = part(config, "criterion");

@@ -18,6 +18,10 @@ struct Shapes {
   int64_t block_parameters() const;  // linear layers and their biases and norms
   int64_t parameters() const;
   int64_t largest_matrix() const;  // weights of the largest one that is scored
+  int64_t block_weights() const;   // of a block's linear layers, without biases and norms
+  /// Entries of the Gram matrices of a block's inputs, one a linear layer; and of the largest.
+  int64_t block_grams() const;
+  int64_t largest_gram() const;
 };
 
 /// A way to find scores, by what it keeps on the device.
@@ -36,7 +40,23 @@ struct MemoryWish {
 /// them, and the activations of this engine's passes (docs/memory.md says how well it fits).
 std::vector<MemoryLine> memory_model(const Shapes& shapes, const MemoryWish& wish);
 
-/// The table, in MiB; card: bytes of a device, 0: none.
+/// What a process on a host takes at its peak, in bytes, by residency (docs/decisions/
+/// compute-type.md): anonymous memory, which stays until it is freed; and resident memory, which
+/// counts pages of files as well, those of the checkpoint among them.
+struct HostLine {
+  struct Peak {
+    double anonymous = 0, resident = 0;
+  };
+  std::string what;
+  Peak whole, block;
+};
+
+/// For a checkpoint in the compute type, which is mapped. Structured ways leave the first and the
+/// last block whole, as pattern=heads_neurons does. What the shapes do not say was measured
+/// (docs/memory.md).
+std::vector<HostLine> host_memory(const Shapes& shapes, const MemoryWish& wish);
+
+/// The tables, in MiB; card: bytes of a device, 0: none.
 std::string render_memory(const Shapes& shapes, const MemoryWish& wish, double card);
 
 }  // namespace bench

@@ -169,7 +169,8 @@ std::vector<const Table*> leading_tables(const Report& report) {
   std::vector<const Table*> out;
   std::set<std::string> seen;
   for (const auto& t : report.tables)
-    if (t.directed && !t.foreign && t.task != "latency" && seen.insert(t.model + "|" + t.task).second)
+    if (t.directed && !t.foreign && t.task != "latency" &&
+        seen.insert(t.model + "|" + t.task).second)
       out.push_back(&t);
   return out;
 }
@@ -201,8 +202,8 @@ std::vector<Front> fronts(const Report& report) {
   std::vector<Front> out;
   for (const auto* quality : leading_tables(report))
     for (const auto& cost : report.tables)
-      if (!cost.foreign && cost.model == quality->model && (cost.task == "size" || cost.task == "latency") &&
-          cost.metric != "prunable")
+      if (!cost.foreign && cost.model == quality->model &&
+          (cost.task == "size" || cost.task == "latency") && cost.metric != "prunable")
         if (auto f = front_of(*quality, cost); says_something(f)) out.push_back(std::move(f));
   return out;
 }

@@ -92,8 +92,8 @@ class Comparison {
                  y = on_item_scale(b.metric, b.metric.value);
     if (!std::isfinite(x) || !std::isfinite(y)) return note(about + " is no number, left out");
     if (!seen.warnings.empty()) note(about + " marked LEAK, counted");
-    Point point{a.trial.model, m.condition, m.seed, x, y, a.metric.higher_is_better ? x - y : y - x,
-                {}};
+    Point point{
+        a.trial.model, m.condition, m.seed, x, y, a.metric.higher_is_better ? x - y : y - x, {}};
     point.items = item_advantages(a.metric, b.metric);
     auto& found = of({a.metric.task, a.metric.protocol, a.metric.name});
     found.nats = a.metric.unit == "perplexity";
@@ -176,8 +176,7 @@ class Comparison {
       if (d.values.empty()) d.values.resize(p->items.size());
       if (p->items.empty() || p->items.size() != d.values.size()) return;
       d.weight = seeds[p->model] / static_cast<double>(pairs.size());
-      const double share =
-          1 / seeds[p->model] / static_cast<double>(pairs[{p->model, p->seed}]);
+      const double share = 1 / seeds[p->model] / static_cast<double>(pairs[{p->model, p->seed}]);
       for (size_t i = 0; i < d.values.size(); ++i) d.values[i] += share * p->items[i];
     }
     std::vector<ItemDifferences> all;

@@ -100,8 +100,7 @@ class Pivot {
       place_[t.id] = i;
       if (!wanted_model(selection_, t.model)) continue;
       auto& grid = grids_[{t.model, is_foreign(t)}];
-      const bool seen =
-          !grid.methods.empty() || grids_.count({t.model, !is_foreign(t)}) > 0;
+      const bool seen = !grid.methods.empty() || grids_.count({t.model, !is_foreign(t)}) > 0;
       if (!seen) models_.push_back(t.model);
       grid.methods[t.method][key_of(t)].push_back(i);
       if (t.method != kDense) grid.columns.try_emplace(key_of(t), column_of(t));
@@ -137,9 +136,9 @@ class Pivot {
   Table table(const TableKey& key, const Readings& readings) const {
     const Grid& grid = grids_.at({key.model, key.foreign});
     const MetricRow& first = *readings.begin()->second.front().metric;
-    Table table{key.model,  key.task,   key.protocol,
-                key.metric, first.unit, first.higher_is_better,
-                first.directed, {}, {}, {}};
+    Table table{
+        key.model,      key.task, key.protocol, key.metric, first.unit, first.higher_is_better,
+        first.directed, {},       {},           {}};
     table.foreign = key.foreign;
     for (const auto& [id, column] : grid.columns) table.columns.push_back(column);
     if (table.columns.empty()) table.columns.push_back({kDense, 0, kDense});
@@ -220,7 +219,7 @@ void check_selection(const Rows& rows, const Selection& selection) {
   std::set<std::string> models, tasks, protocols;
   for (const auto& t : rows.trials) models.insert({t.model, given_name(t.model)});
   if (!selection.tasks.empty()) {
-    for (const auto& m : rows.metrics) 
+    for (const auto& m : rows.metrics)
       tasks.insert({m.metric.task, given_name(m.metric.task), window_off(m.metric.task)});
   }
   check_names("model", selection.models, models);
@@ -255,11 +254,11 @@ void join(Rows& all, Rows more, std::map<std::string, const Store*>& home, const
     const auto& before = values[m.trial];
     const auto it = before.find(key_of(m.metric));
     if (it != before.end() && it->second != m.metric.value && again.insert(m.trial).second)
-      all.broken.push_back({m.trial,
-                            {"reruns_disagree", false,
-                             fmt::format("{} {} is {} in one database and {} in another",
-                                         m.metric.task, m.metric.name, it->second,
-                                         m.metric.value)}});
+      all.broken.push_back(
+          {m.trial,
+           {"reruns_disagree", false,
+            fmt::format("{} {} is {} in one database and {} in another", m.metric.task,
+                        m.metric.name, it->second, m.metric.value)}});
   }
   std::set<std::string> taken;
   for (auto& t : more.trials) {

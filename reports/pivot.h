@@ -28,20 +28,21 @@ Rows read_rows(Store&& store) = delete;
 /// its scored numbers differ it is INVALID reruns_disagree.
 /// `models`: only the rows of these, as they were called; all where one of them is in no ledger, so
 /// that who asked for it can be told.
-Rows read_rows(const std::vector<const Store*>& stores, const std::vector<std::string>& models = {});
+Rows read_rows(const std::vector<const Store*>& stores,
+               const std::vector<std::string>& models = {});
 
 /// One number of a table, or the reason why there is none.
 struct Cell {
   enum class Kind { Value, Missing };
   Kind kind = Kind::Missing;
-  std::string reason;       // of a missing one: failed, running, not run, not measured, no trial
-  double value = kNone;     // mean over the seeds
-  double error = kNone;     // its standard error, of both parts:
+  std::string reason;          // of a missing one: failed, running, not run, not measured, no trial
+  double value = kNone;        // mean over the seeds
+  double error = kNone;        // its standard error, of both parts:
   double error_items = kNone;  // as if other items had been asked
   double error_seeds = kNone;  // as if other seeds had been drawn; of one trial not known
-  double delta = kNone;     // to dense
-  double measured = kNone;  // share of the prunable weights that is really zero
-  bool best = false;        // of its column, or not to be told from the best of it (best.h)
+  double delta = kNone;        // to dense
+  double measured = kNone;     // share of the prunable weights that is really zero
+  bool best = false;           // of its column, or not to be told from the best of it (best.h)
   /// Failed rules that concern it, as "rule: detail (trial id)": they make it INVALID, or warn.
   std::vector<std::string> invalid, warnings;
   std::vector<size_t> trials;  // places in Rows::trials

@@ -56,8 +56,7 @@ std::string render_csv(const Report& report, const Rows& rows) {
       const auto& line = table.lines[l];
       for (size_t c = 0; l == 0 && c < line.cells.size(); ++c) {
         // The dense number of a model, once.
-        if (c > 0 && table.title.empty() &&
-            table.columns[c].model == table.columns[c - 1].model)
+        if (c > 0 && table.title.empty() && table.columns[c].model == table.columns[c - 1].model)
           continue;
         if (!table.title.empty()) {
           auto head = table.columns[c];

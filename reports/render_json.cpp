@@ -50,8 +50,7 @@ Json table_json(const Table& table, const Rows& rows) {
     columns.back()["higher_is_better"] = c.higher_is_better;
   }
   // Of one model there is one dense number; of several it is a line like all others.
-  const bool one =
-      table.title.empty() && (table.columns.empty() || table.columns[0].model.empty());
+  const bool one = table.title.empty() && (table.columns.empty() || table.columns[0].model.empty());
   for (size_t l = one ? 1 : 0; l < table.lines.size(); ++l) {
     Json cells = Json::array();
     for (const auto& cell : table.lines[l].cells) cells.push_back(cell_json(cell, rows));

@@ -43,10 +43,10 @@ Fields fields_of(const PairedLine& l) {
 }
 
 Sheet sheet_of(const Paired& of) {
-  Sheet sheet{{{"task", "metric", "condition", "pairs (seeds)", of.a, of.b, "advantage",
-                "95 % over seeds", "p", "Holm", "95 % over items", "better/equal/worse",
-                "models better"}},
-              std::vector<bool>(13, true)};
+  Sheet sheet{
+      {{"task", "metric", "condition", "pairs (seeds)", of.a, of.b, "advantage", "95 % over seeds",
+        "p", "Holm", "95 % over items", "better/equal/worse", "models better"}},
+      std::vector<bool>(13, true)};
   for (int c = 0; c < 3; ++c) sheet.right[static_cast<size_t>(c)] = false;
   for (const auto& l : of.lines) sheet.rows.push_back(fields_of(l));
   return sheet;
@@ -66,11 +66,10 @@ std::string sentence(const Paired& of, const PairedLine& l) {
   if (std::isnan(p))
     text += "; of one seed of one model nothing can be tested over seeds";
   else
-    text += fmt::format("; over {} seeds {} (p {}{})", l.replicates,
-                        p < 0.05 ? "sure" : "it may be chance", p < 0.0001 ? "" : "= ",
-                        probability(p));
-  if (items)
-    text += told ? ", over the items sure at 95 %" : ", over the items it may be chance";
+    text +=
+        fmt::format("; over {} seeds {} (p {}{})", l.replicates,
+                    p < 0.05 ? "sure" : "it may be chance", p < 0.0001 ? "" : "= ", probability(p));
+  if (items) text += told ? ", over the items sure at 95 %" : ", over the items it may be chance";
   return text;
 }
 
@@ -90,22 +89,38 @@ const char* const kReading =
     "totals. Over items: windows or documents of the same trials, taken as independent.";
 
 Sheet data_of(const std::vector<Paired>& list) {
-  Sheet sheet{{{"a", "b", "task", "protocol", "metric", "nats", "condition", "pairs", "replicates",
-                "value_a", "value_b", "advantage", "seeds_low", "seeds_high", "p", "p_holm",
-                "items", "items_low", "items_high", "better", "equal", "worse", "models",
-                "models_better"}},
+  Sheet sheet{{{"a",          "b",          "task",       "protocol", "metric",  "nats",
+                "condition",  "pairs",      "replicates", "value_a",  "value_b", "advantage",
+                "seeds_low",  "seeds_high", "p",          "p_holm",   "items",   "items_low",
+                "items_high", "better",     "equal",      "worse",    "models",  "models_better"}},
               std::vector<bool>(24, true)};
   for (const size_t text : {0, 1, 2, 3, 4, 6}) sheet.right[text] = false;
   for (const auto& pair : list)
     for (const auto& l : pair.lines)
-      sheet.rows.push_back({pair.a, pair.b, l.task, l.protocol, l.metric, l.nats ? "1" : "0",
-                            l.condition, std::to_string(l.pairs), std::to_string(l.replicates),
-                            exact(l.a), exact(l.b), exact(l.over_seeds.mean),
-                            exact(l.over_seeds.low), exact(l.over_seeds.high), exact(l.p),
-                            exact(l.holm), std::to_string(l.items), exact(l.over_items.low),
-                            exact(l.over_items.high), std::to_string(l.better),
-                            std::to_string(l.equal), std::to_string(l.worse),
-                            std::to_string(l.models), std::to_string(l.models_better)});
+      sheet.rows.push_back({pair.a,
+                            pair.b,
+                            l.task,
+                            l.protocol,
+                            l.metric,
+                            l.nats ? "1" : "0",
+                            l.condition,
+                            std::to_string(l.pairs),
+                            std::to_string(l.replicates),
+                            exact(l.a),
+                            exact(l.b),
+                            exact(l.over_seeds.mean),
+                            exact(l.over_seeds.low),
+                            exact(l.over_seeds.high),
+                            exact(l.p),
+                            exact(l.holm),
+                            std::to_string(l.items),
+                            exact(l.over_items.low),
+                            exact(l.over_items.high),
+                            std::to_string(l.better),
+                            std::to_string(l.equal),
+                            std::to_string(l.worse),
+                            std::to_string(l.models),
+                            std::to_string(l.models_better)});
   return sheet;
 }
 

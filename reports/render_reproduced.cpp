@@ -86,8 +86,8 @@ std::string as_text(const std::vector<Reproduced>& list) {
 }
 
 std::string as_markdown(const std::vector<Reproduced>& list) {
-  auto out = fmt::format("### {}, {}\n\n", markdown(list[0].row->paper),
-                         markdown(list[0].row->table));
+  auto out =
+      fmt::format("### {}, {}\n\n", markdown(list[0].row->paper), markdown(list[0].row->table));
   out += sheet_markdown(sheet_of(list));
   out += "\n" + markdown(counts(list)) + "\n";
   const auto missing = missing_lines(list);
@@ -132,7 +132,8 @@ std::string as_csv(const std::vector<Reproduced>& list, const Rows& rows) {
       out += csv(text) + ",";
     out += exact(r.ours) + "," + exact(r.error) + "," + exact(r.delta) + "," + exact(r.tolerance) +
            "," + r.verdict + ",";
-    for (const auto& text : {r.protocol, ids, r.reason, fill_command(r.fill)}) out += csv(text) + ",";
+    for (const auto& text : {r.protocol, ids, r.reason, fill_command(r.fill)})
+      out += csv(text) + ",";
     out += csv(p.source) + "\r\n";
   }
   return out;

@@ -110,8 +110,8 @@ class Join {
     std::vector<const Table*> found;
     for (const auto& t : report_.tables) {
       const bool protocol = options_.protocols.empty() || options_.protocols.count(t.protocol) > 0;
-      if (protocol && !t.foreign && t.task == task && t.metric == published_.ours("metric", row.metric) &&
-          is_model(row.model, t.model))
+      if (protocol && !t.foreign && t.task == task &&
+          t.metric == published_.ours("metric", row.metric) && is_model(row.model, t.model))
         found.push_back(&t);
     }
     return found;

@@ -15,9 +15,9 @@ struct Reproduced {
   double tolerance = kNone;
   /// same: within the tolerance; differs; INVALID and LEAK as in tables; missing.
   std::string verdict;
-  std::string protocol;         // of ours
-  std::vector<size_t> trials;   // places in Rows::trials
-  std::string reason;  // of a missing one: why
+  std::string protocol;           // of ours
+  std::vector<size_t> trials;     // places in Rows::trials
+  std::string reason;             // of a missing one: why
   std::vector<std::string> fill;  // and the overrides of configs/reproduce.yaml that would fill it
 };
 

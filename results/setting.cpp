@@ -31,10 +31,10 @@ Setting setting_of(const TrialSpec& trial) {
   if (!identity.is_object()) identity = Json::object();
   Setting s;
   const bool stages = identity.contains("before") || identity.contains("after");
-  s.kind = identity.contains("foreign")                             ? "foreign"
+  s.kind = identity.contains("foreign")                                 ? "foreign"
            : identity.contains("criterion") || trial.pattern != "dense" ? "pruned"
-           : stages                                                    ? "changed"
-                                                                       : "dense";
+           : stages                                                     ? "changed"
+                                                                        : "dense";
   if (const auto it = identity.find("model"); it != identity.end() && it->is_string())
     s.weights = it->get<std::string>();
   for (const char* other : {"model", "tasks", "sparsity"}) identity.erase(other);

@@ -14,8 +14,8 @@ namespace {
   "time_limit, state, attempts, error, worker, submitted, started, finished, kind, "   \
   "weights, settings, seeds, code, revision, past, remark FROM trial "
 
-#define LISTED_COLUMNS                                                                     \
-  "SELECT number, id, '', '', model, method, pattern, sparsity, '', time_limit, state, " \
+#define LISTED_COLUMNS                                                                      \
+  "SELECT number, id, '', '', model, method, pattern, sparsity, '', time_limit, state, "    \
   "attempts, error, worker, submitted, started, finished, kind, '', '', '', '', '', past, " \
   "remark FROM trial "
 

@@ -258,11 +258,10 @@ std::string methods_page() {
           kind = e.kind);
     const auto card = card_of(e.kind, e.name);
     const auto value = [&](const char* field) { return e.values.at(field).front(); };
-    page += fmt::format(
-        "| `{}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", e.name,
-        cell(e.doc), cell(card.formula), cell(speedup(e)), value("when"),
-        cell(card.axis), value("how"), value("fusion"), value("data"), e.cost,
-        value("year"), cell(e.source), cell(card.recorded));
+    page += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                        e.name, cell(e.doc), cell(card.formula), cell(speedup(e)), value("when"),
+                        cell(card.axis), value("how"), value("fusion"), value("data"), e.cost,
+                        value("year"), cell(e.source), cell(card.recorded));
   }
   return page;
 }

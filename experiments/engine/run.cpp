@@ -219,7 +219,8 @@ std::string cost_of_the_rest(const Planned& planned, const std::string& db) {
     return duration(std::max(seconds / workers, f.longest));
   };
   auto text = fmt::format(
-      "what is left: about {} ({} to {}) with {:.0f} worker{}, at most about {:.0f} MiB each, {:.1f} "
+      "what is left: about {} ({} to {}) with {:.0f} worker{}, at most about {:.0f} MiB each, "
+      "{:.1f} "
       "MB of database; by {} of this kind of machine",
       wall(f.seconds.middle), wall(f.seconds.low), wall(f.seconds.high), workers,
       workers == 1 ? "" : "s", f.memory / (1 << 20),

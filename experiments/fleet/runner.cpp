@@ -55,14 +55,14 @@ class StopSignals {
 
  private:
   static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGUSR1};
-  struct sigaction before_[std::size(kSignals)] {};
+  struct sigaction before_[std::size(kSignals)]{};
 };
 
 /// One worker process and what it last said.
 struct Worker : WorkerProcess {
   Worker(WorkerProcess process, std::string its_card)
       : WorkerProcess(std::move(process)), card(std::move(its_card)) {}
-  std::string card;  // the only one that it sees; empty: as this process
+  std::string card;           // the only one that it sees; empty: as this process
   std::string unread, trial;  // trial: the one it runs now
   Clock::time_point started;
   double limit = 0;

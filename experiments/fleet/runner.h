@@ -15,20 +15,20 @@ struct RunOptions {
   Store::Renew renew = Store::Renew::Stale;  // which finished trials are measured again
   bool wait = false;  // for what was handed to a cluster; a run of this machine always waits
 
-  int cores = 0;                        // 0: this machine's
-  bool patient = false;                 // a second signal to stop says nothing new
-  std::function<void()> after = {};     // called when trials have ended, and now and then
+  int cores = 0;                     // 0: this machine's
+  bool patient = false;              // a second signal to stop says nothing new
+  std::function<void()> after = {};  // called when trials have ended, and now and then
 };
 
 struct RunResult {
   int64_t done = 0, failed = 0, new_trials = 0, already = 0;
-  int64_t failed_tasks = 0;  // of trials that are done
-  int64_t stale = 0;         // done before by other code, measured again
+  int64_t failed_tasks = 0;   // of trials that are done
+  int64_t stale = 0;          // done before by other code, measured again
   int64_t failed_before = 0;  // and left as they were
-  bool interrupted = false;  // by a signal: running trials will be run again
-  int signal = 0;            // which one
-  std::string handed_over;   // trials run elsewhere now: what to tell the user
-  int64_t unfinished = 0;    // left by a cluster's jobs that have ended
+  bool interrupted = false;   // by a signal: running trials will be run again
+  int signal = 0;             // which one
+  std::string handed_over;    // trials run elsewhere now: what to tell the user
+  int64_t unfinished = 0;     // left by a cluster's jobs that have ended
   struct Failure {
     std::string trial, name, why;
   };

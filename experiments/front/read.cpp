@@ -96,7 +96,8 @@ std::optional<Layout> layout_of(const Options& options) {
   layout.metrics = words_of(options, "--metric");
   layout.methods = words_of(options, "--method");
   layout.patterns = words_of(options, "--pattern");
-  for (const auto& word : options.all("--sparsity")) layout.sparsities.push_back(share_named("report", word));
+  for (const auto& word : options.all("--sparsity"))
+    layout.sparsities.push_back(share_named("report", word));
   for (const auto& list : options.all("--mean")) layout.means.push_back(split_list(list));
   layout.rank = options.has("--rank");
   return layout;

@@ -46,8 +46,8 @@ VerdictRow judge_leak(const Evidence& e, const CalibrationSource& c, Workbench& 
   const bool copied =
       std::max(overlap.of_calibration, overlap.of_evaluation) >= text::kOverlapLimit;
   auto detail = same              ? fmt::format("{} on the evaluated file {}", c.used, c.file)
-                : !corpus.empty() ? fmt::format("{} on {}, the corpus {} of the evaluation",
-                                                c.used, c.file, corpus)
+                : !corpus.empty() ? fmt::format("{} on {}, the corpus {} of the evaluation", c.used,
+                                                c.file, corpus)
                 : copied          ? fmt::format("text of {} is in the evaluation", c.file)
                                   : fmt::format("{} on {}", c.used, c.file);
   if (e.texts && c.texts)

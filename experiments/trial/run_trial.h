@@ -32,8 +32,7 @@ struct PrunedModel {
   Certificate certificate;  // of the last stage; without layers: dense
   std::vector<std::pair<std::string, std::string>> hashes;
 };
-PrunedModel pruned_model(const Value& config, Workbench& bench,
-                         const TrialProgress& progress = {});
+PrunedModel pruned_model(const Value& config, Workbench& bench, const TrialProgress& progress = {});
 
 /// The same up to the logits of the probe, no task measured, and every level shown. Returns the
 /// hashes of model, data, mask and pruned weights that run_trial would have left.

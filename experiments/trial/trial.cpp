@@ -1,5 +1,6 @@
 #include "trial/trial.h"
 
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "models/described.h"
 #include "tensor/device.h"
 #include "trial/identity.h"
+#include "trial/residency.h"
 #include "trial/stages.h"
 
 namespace bench {
@@ -80,12 +82,18 @@ void check_groups(const Value& config, const ModelFamily& family, const Method& 
   }
 }
 
-/// What is wrong with a checkpoint is found once for all trials of a plan.
-void check_files(const std::filesystem::path& path) {
-  static std::map<std::string, std::string> known;  // path, with the times of its files -> mistake
+/// A path with the times of its files: what was found of them holds as long as it is the same.
+std::string state_of(const std::filesystem::path& path) {
   auto key = path.string();
   for (const auto& f : files_of_model(path))
     key += fmt::format("|{}", std::filesystem::last_write_time(f).time_since_epoch().count());
+  return key;
+}
+
+/// What is wrong with a checkpoint is found once for all trials of a plan.
+void check_files(const std::filesystem::path& path) {
+  static std::map<std::string, std::string> known;  // state of the files -> mistake
+  const auto key = state_of(path);
   auto found = known.find(key);
   if (found == known.end()) {
     std::string why;
@@ -184,6 +192,34 @@ std::vector<std::pair<std::string, std::unique_ptr<Task>>> tasks_from(const Valu
   return all;
 }
 
+namespace {
+
+/// A trial that no residency can bring into memory is refused, where it would run on this machine's
+/// processors. What it takes is found once for all trials that differ in nothing that matters here.
+void check_memory(const Value& config) {
+  if (config.find("launcher")->find("kind")->string() != "local") return;
+  if (!open_device(config.find("device")->string()).is_cpu()) return;
+  const auto& model = *config.find("model");
+  const auto path = model_path(config);
+  std::optional<Method> method;
+  if (!is_dense(config)) method = method_from(config);
+  const auto dtype = compute_type_at(path, model.find("dtype")->string());
+  auto key = state_of(path) + "|" + name_of(dtype);
+  if (method) {
+    key += "|" + config.find("propagation")->string() + to_json(*config.find("pattern"));
+    for (const auto& n : method->needs()) key += "|" + n.key;
+  }
+  static std::map<std::string, Demand> known;
+  auto found = known.find(key);
+  if (found == known.end())
+    found = known.emplace(key, least_demand(path, dtype, method ? &*method : nullptr)).first;
+  constexpr int64_t kSmall = int64_t{256} << 20;  // not worth asking the system for each of many
+  if (found->second.total() > kSmall)
+    check_room(found->second, model.find("name")->string(), free_memory());
+}
+
+}  // namespace
+
 TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   const auto before = mistakes.size();
   TrialPlan plan;
@@ -214,6 +250,7 @@ TrialPlan plan_trial(const Value& job, std::vector<std::string>& mistakes) {
   if (mistakes.size() > before) return plan;
   check_model(c, mistakes);
   note(mistakes, [&] { open_device(c.find("device")->string()); });
+  if (mistakes.size() == before) note(mistakes, [&] { check_memory(c); });
   if (has_stages(c) || !c.find("schedule")->is_null())
     note(mistakes, [&] { check_stages(c, method_from(c)); });
   if (!is_dense(c))
@@ -252,8 +289,9 @@ Planned plan_jobs(std::vector<Job> jobs) {
     if (launcher.empty()) launcher = launcher_text(plan);
     if (launcher != launcher_text(plan)) {
       if (said.insert("launcher").second)
-        planned.mistakes.push_back(fmt::format(
-            "launcher: a sweep has one, but its jobs say {} and {}", launcher, launcher_text(plan)));
+        planned.mistakes.push_back(
+            fmt::format("launcher: a sweep has one, but its jobs say {} and {}", launcher,
+                        launcher_text(plan)));
       continue;
     }
     if (!ids.insert(plan.spec.id).second) {

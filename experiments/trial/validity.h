@@ -29,7 +29,7 @@ std::vector<VerdictRow> judge_seeds(const Value& config, bool uses_data);
 /// Where calibration or training data came from and what it says.
 struct CalibrationSource {
   std::string file;
-  std::string hash;  // of the ids
+  std::string hash;                                 // of the ids
   std::function<std::vector<std::string>()> texts;  // empty: only files and corpora are compared
   const char* used = "calibrated";                  // or "trained"
 };

@@ -35,8 +35,7 @@ std::string to_base64(std::string_view bytes) {
     uint32_t three = 0;
     for (size_t k = 0; k < 3; ++k)
       three = three << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    for (size_t k = 0; k < 4; ++k)
-      out += k <= count ? kDigits[three >> (18 - 6 * k) & 63] : '=';
+    for (size_t k = 0; k < 4; ++k) out += k <= count ? kDigits[three >> (18 - 6 * k) & 63] : '=';
   }
   return out;
 }

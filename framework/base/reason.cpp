@@ -27,9 +27,10 @@ bool speaks_of_memory(const std::string& text) {
 }
 
 Reason out_of_memory() {
-  return {"out of memory: give a smaller batch_tokens or model, residency=block, or a machine with "
-          "more",
-          true};
+  return {
+      "out of memory: give a smaller batch_tokens or model, residency=block, or a machine with "
+      "more",
+      true};
 }
 
 }  // namespace

@@ -41,15 +41,15 @@ Config Config::at(const std::string& key) const {
   return has(key) ? Config(read(key), path) : Config(Value(Value::Map{}), path);
 }
 
-#define BENCH_SCALAR(T)                                                       \
-  template <>                                                                 \
-  T Config::get<T>(const std::string& key) const {                            \
-    return as<T>(read(key), path_ + "." + key);                               \
+#define BENCH_SCALAR(T)                            \
+  template <>                                      \
+  T Config::get<T>(const std::string& key) const { \
+    return as<T>(read(key), path_ + "." + key);    \
   }
-#define BENCH_LIST(T)                                                         \
-  template <>                                                                 \
-  std::vector<T> Config::get<std::vector<T>>(const std::string& key) const {  \
-    return list_as<T>(read(key), path_ + "." + key);                          \
+#define BENCH_LIST(T)                                                        \
+  template <>                                                                \
+  std::vector<T> Config::get<std::vector<T>>(const std::string& key) const { \
+    return list_as<T>(read(key), path_ + "." + key);                         \
   }
 BENCH_SCALAR(bool)
 BENCH_SCALAR(int64_t)

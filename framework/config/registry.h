@@ -110,14 +110,15 @@ template <class T, std::derived_from<T> Impl>
 bool enroll(const char* name, About about, const char* file = "") {
   Schema schema;
   if constexpr (requires { Impl::schema(); }) schema = Impl::schema();
-  return Registry<T>::instance().add(
-      name, {std::move(about), schema, [](const Config& config) -> std::unique_ptr<T> {
-               if constexpr (std::constructible_from<Impl, const Config&>)
-                 return std::make_unique<Impl>(config);
-               else
-                 return std::make_unique<Impl>();
-             },
-             enrolling_library().empty() ? file : enrolling_library()});
+  return Registry<T>::instance().add(name,
+                                     {std::move(about), schema,
+                                      [](const Config& config) -> std::unique_ptr<T> {
+                                        if constexpr (std::constructible_from<Impl, const Config&>)
+                                          return std::make_unique<Impl>(config);
+                                        else
+                                          return std::make_unique<Impl>();
+                                      },
+                                      enrolling_library().empty() ? file : enrolling_library()});
 }
 
 /// BENCH_REGISTER(Criterion, Wanda, "wanda", .doc = "one sentence", .source = "...", .year = 2023);

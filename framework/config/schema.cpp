@@ -30,7 +30,8 @@ Value list_of(const std::vector<T>& items) {
 
 std::optional<Value> scalar(const Value& v, Key::Type type) {
   switch (type) {
-    case Key::Type::Bool: return v.is_bool() ? std::optional(v) : std::nullopt;
+    case Key::Type::Bool:
+      return v.is_bool() ? std::optional(v) : std::nullopt;
     case Key::Type::Int: {
       if (v.is_int()) return v;
       if (!v.is_float()) return std::nullopt;
@@ -46,7 +47,8 @@ std::optional<Value> scalar(const Value& v, Key::Type type) {
       if (v.is_string()) return v;
       if (v.is_int() || v.is_float()) return Value(to_json(v));
       return std::nullopt;
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 

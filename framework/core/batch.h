@@ -9,7 +9,7 @@ namespace bench {
 /// What goes through a chain at once: images, or a ragged run of tokens. All sequences stand end to
 /// end; no padding exists anywhere, and attention alone knows where a sequence ends.
 struct Batch {
-  Tensor ids;                   // int64 [tokens]
+  Tensor ids;  // int64 [tokens]
   /// int64 [tokens]: 0 and 1 for the first and second of a pair of texts; undefined: 0.
   Tensor types;
   Tensor positions;             // int64 [tokens]: position of each token in its sequence

@@ -21,10 +21,10 @@ struct View {
 
 /// What a criterion takes, and what it asks for where the pattern leaves it to the method.
 struct Ranks : Accepts {
-  Contest contest = Contest::Layer;      // against what a weight competes
-  std::string selection = "threshold";   // its authors' rule (`tie: reference`), a Selection's name
+  Contest contest = Contest::Layer;     // against what a weight competes
+  std::string selection = "threshold";  // its authors' rule (`tie: reference`), a Selection's name
   Value selection_settings = Value(Value::Map{});
-  std::string stage = {};                // one without which its scores mean nothing, in `before`
+  std::string stage = {};  // one without which its scores mean nothing, in `before`
 };
 
 /// Says how much each weight of a layer, or each unit of a group, matters. Higher is kept.

@@ -40,8 +40,8 @@ struct Layer {
   Tensor mask;    // bool [out, in*kh*kw], true = kept; undefined while dense
   LowRank low_rank;                      // added to the weight, where there is one; linear only
   std::shared_ptr<const Format> format;  // of the weight as it stood: ask quantised()
-  int64_t stride = 1, padding = 0;  // conv only
-  bool stored_transposed = false;   // a checkpoint holds [in, out] (transformers' Conv1D)
+  int64_t stride = 1, padding = 0;       // conv only
+  bool stored_transposed = false;        // a checkpoint holds [in, out] (transformers' Conv1D)
 
   /// Sees x: [rows, in*kh*kw] while a pass collects. which: int64 [rows], ascending: the rows of
   /// the batch that x is (the tokens that were routed to an expert); undefined: all of them.

@@ -16,8 +16,8 @@ enum class Contest { Method, Layer, Row };
 struct Pattern {
   enum Kind { Unstructured, NM, Structured };
   Kind kind = Unstructured;
-  Contest contest = Contest::Method;          // Unstructured
-  int64_t keep = 0, of = 0;                   // NM: KEEP n of m consecutive inputs of a row
+  Contest contest = Contest::Method;  // Unstructured
+  int64_t keep = 0, of = 0;           // NM: KEEP n of m consecutive inputs of a row
   /// NM: a row's last inputs, fewer than m: they keep ceil(rest n / m), or lose min(m - n, rest).
   bool tail_removed = false;
   std::vector<std::string> groups;            // Structured: the kinds of Group

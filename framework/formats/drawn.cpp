@@ -41,13 +41,14 @@ Tensor drawn_tensor(const std::string& name, at::IntArrayRef shape, uint64_t see
   return w * std::sqrt(2 / inputs);
 }
 
-TensorMap drawn_tensors(const nlohmann::json& drawn, const std::string& where) {
+TensorMap drawn_tensors(const nlohmann::json& drawn, const std::string& where, bool described) {
   if (!drawn.is_object()) fail("{}: drawn is no map of seed, shapes and norms", where);
   TensorMap all;
   uint64_t seed = 0;
   const auto draw = [&](const std::string& name, const std::vector<int64_t>& shape) {
-    if (!all.emplace(name, drawn_tensor(name, shape, seed)).second)
-      fail("{}: drawn names {} twice", where, name);
+    auto t = described ? at::empty(shape, at::device(at::kMeta).dtype(at::kFloat))
+                       : drawn_tensor(name, shape, seed);
+    if (!all.emplace(name, std::move(t)).second) fail("{}: drawn names {} twice", where, name);
   };
   if (const auto it = drawn.find("seed"); it != drawn.end()) {
     if (!it->is_number_unsigned()) fail("{}: drawn.seed is no whole number", where);

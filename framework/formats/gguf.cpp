@@ -306,8 +306,8 @@ BpeVocabulary vocabulary_of(const MappedFile& file, const Json& meta) {
       v.merges = need(file, meta, "tokenizer.ggml.merges").get<std::vector<std::string>>();
     if (meta.contains("tokenizer.ggml.token_type"))
       for (const auto& type : meta["tokenizer.ggml.token_type"])
-        v.types.push_back(static_cast<int>(
-            whole(file, "tokenizer.ggml.token_type", type, 0, INT32_MAX)));
+        v.types.push_back(
+            static_cast<int>(whole(file, "tokenizer.ggml.token_type", type, 0, INT32_MAX)));
     v.pre = meta.value("tokenizer.ggml.pre", "default");
     for (auto [role, key] : {std::pair(&v.bos, "tokenizer.ggml.bos_token_id"),
                              {&v.eos, "tokenizer.ggml.eos_token_id"},

@@ -34,8 +34,8 @@ void find_super(const std::vector<RoutedTokens*>& all) {
   std::vector<Tensor> largest;
   for (const auto* s : all) largest.push_back(s->largest.to(at::kFloat));
   const auto flat = at::cat(largest);
-  const auto bound = std::max(at::quantile(flat, 99.5 / 100.0).item<float>(),
-                              flat.max().item<float>() / 10);
+  const auto bound =
+      std::max(at::quantile(flat, 99.5 / 100.0).item<float>(), flat.max().item<float>() / 10);
   const auto blocks = static_cast<size_t>(static_cast<double>(all.size()) * 0.75);
   for (size_t i = 0; i < all.size(); ++i) {
     all[i]->super = largest[i] > bound;
@@ -52,9 +52,8 @@ void measure(const Probe& p, Heard<RoutedTokens> heard) {
     auto* s = by_layer.at(c.root);
     all.push_back(s);
     const auto experts = c.mixture->experts();
-    watched.emplace_back(*c.mixture, [s, experts](const Tensor& x, const Routing& r) {
-      add(*s, experts, x, r);
-    });
+    watched.emplace_back(
+        *c.mixture, [s, experts](const Tensor& x, const Routing& r) { add(*s, experts, x, r); });
   }
   for (const auto& one : split(p.data.batches)) p.model.body(one);
   for (const auto* s : all)
@@ -93,8 +92,7 @@ Ranks RoutedCriterion::of_experts() {
 }
 
 Tensor RoutedCriterion::units(const Group& group, const Stats& stats) const {
-  const auto& seen =
-      stats.get<RoutedTokens>(*group.slices.front().layer, needs().front());
+  const auto& seen = stats.get<RoutedTokens>(*group.slices.front().layer, needs().front());
   const auto score = of(seen);
   if (!spare_) return score;
   return score.masked_fill(seen.super, std::numeric_limits<double>::infinity());

@@ -33,18 +33,28 @@ void solve(const double* l, int64_t n, double* x, int64_t step) {
 void WideGram::on_input(const Tensor& x, int64_t n) {
   const double before = static_cast<double>(count), now = before + static_cast<double>(n);
   gram *= before / now;
-  gram += matmul_rows(x.t().contiguous(), x).to(at::kDouble) * (2 / now);
+  add_gram(gram, x, 2 / now);
   count += n;
 }
 
 Tensor obs_inverse(const WideGram& statistic, Tensor& dead) {
-  auto h = statistic.gram.to(at::kCPU).to(at::kFloat).to(at::kDouble);
-  dead = h.diagonal() == 0;
-  h.diagonal().masked_fill_(dead, 1);
-  auto [lower, info] = at::linalg_cholesky_ex(h);
-  if (info.item<int>() != 0)  // not of full rank (trueobs.py:59)
-    lower = at::linalg_cholesky(h + at::eye(h.size(0), h.options()));
-  return at::cholesky_inverse(lower);
+  const auto& gram = statistic.gram;
+  // One buffer of column-major order: LAPACK overwrites it by the factor, and that by the inverse.
+  auto h = at::empty_strided(gram.sizes(), {1, gram.size(0)}, gram.options().device(at::kCPU));
+  const auto fill = [&] {
+    h.copy_(gram.to(at::kCPU, at::kFloat));
+    dead = h.diagonal() == 0;
+    h.diagonal().masked_fill_(dead, 1);
+  };
+  fill();
+  auto info = at::empty({0}, at::kInt);
+  at::linalg_cholesky_ex_out(h, info, h);
+  if (info.item<int>() != 0) {  // not of full rank (trueobs.py:59)
+    fill();
+    h.diagonal().add_(1);
+    at::linalg_cholesky_out(h, h);
+  }
+  return at::cholesky_inverse_out(h, h);
 }
 
 RowObs::RowObs(const double* inverse, const double* weights, int64_t columns, int64_t size)

@@ -64,37 +64,69 @@ void GradientMoments::on_gradient(const Tensor& g, double) {
   ++count;
 }
 
+void add_gram(Tensor& sum, const Tensor& x, double scale) {
+  const auto xt = x.t().contiguous();
+  const auto n = xt.size(0);
+  // Whole tiles of matmul_rows, as many as there are threads: the tiles are those of one product.
+  const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const int64_t step = 1024 * ((threads + 1) / 2);
+  for (int64_t begin = 0; begin < n;) {
+    const auto count = n - begin < 2 * step ? n - begin : step;
+    auto part = matmul_rows(xt.narrow(0, begin, count), x).to(sum.scalar_type());
+    sum.narrow(0, begin, count) += part.mul_(scale);
+    begin += count;
+  }
+}
+
 void InputGram::on_input(const Tensor& x, int64_t n) {
   // Running mean as the authors keep it: H <- H c/(c+n) + 2/(c+n) x^T x.
   const double before = static_cast<double>(count), now = before + static_cast<double>(n);
   if (count > 0) gram *= before / now;
-  gram += matmul_rows(x.t().contiguous(), x) * (2.0 / now);
+  add_gram(gram, x, 2.0 / now);
   count += n;
 }
 
-const Tensor& InputGram::inverse_factor(double damping) const {
-  auto& slot = factors_[damping];
-  if (slot.defined()) return slot;
-  SingleThread alone;  // LAPACK's blocking, and with it the last bits, may depend on the threads
-  auto h = gram.clone();
+namespace {
+
+/// In one buffer of column-major order, in which LAPACK overwrites a matrix by its factor, and the
+/// factor by the inverse. Undefined where the matrix is not positive definite.
+Tensor factor_of_inverse(const Tensor& gram, const Tensor& dead, double damping) {
+  auto h = at::empty_strided(gram.sizes(), {1, gram.size(0)}, gram.options());
+  h.copy_(gram);
   auto diagonal = h.diagonal();
-  diagonal.masked_fill_(dead(), 1);
-  const auto mean = diagonal.mean();
+  diagonal.masked_fill_(dead, 1);
+  diagonal.add_(diagonal.mean() * damping);
+  auto info = at::empty({0}, gram.options().dtype(at::kInt));
+  at::linalg_cholesky_ex_out(h, info, h);
+  if (info.item<int>() != 0) return {};
+  at::cholesky_inverse_out(h, h);
+  at::linalg_cholesky_ex_out(h, info, h, /*upper=*/true);
+  return info.item<int>() == 0 ? h : Tensor();
+}
+
+}  // namespace
+
+Tensor InputGram::inverse_factor(double damping) const {
+  static thread_local std::weak_ptr<Factors> latest;
+  if (const auto it = factors_->find(damping); it != factors_->end()) return it->second;
+  if (const auto other = latest.lock(); other && other != factors_) other->clear();
+  latest = factors_;
+  SingleThread alone;  // LAPACK's blocking, and with it the last bits, may depend on the threads
   for (double d = damping; d <= 10.0; d *= 10) {
-    auto damped = h.clone();
-    damped.diagonal().add_(mean * d);
-    const auto [lower, info] = at::linalg_cholesky_ex(damped);
-    if (info.item<int>() != 0) continue;
-    const auto inverse = at::cholesky_inverse(lower);
-    const auto [upper, info2] = at::linalg_cholesky_ex(inverse, /*upper=*/true);
-    if (info2.item<int>() != 0) continue;
-    slot = upper;
-    return slot;
+    const auto factor = factor_of_inverse(gram, dead(), d);
+    if (!factor.defined()) continue;
+    diagonals_[damping] = factor.diagonal().clone();
+    return (*factors_)[damping] = factor;
   }
   fail(
       "the input statistics of a layer cannot be inverted, not even with damping {}: more or other "
       "calibration data, or a larger damping, is needed",
       10.0);
+}
+
+Tensor InputGram::inverse_factor_diagonal(double damping) const {
+  if (!diagonals_.contains(damping)) inverse_factor(damping);
+  return diagonals_.at(damping);
 }
 
 }  // namespace bench

@@ -22,6 +22,11 @@ struct InputMoments : Statistic {
   int64_t rows = 0, count = 0;      // tokens; sequences or images
 };
 
+/// sum += scale x^T x, some rows of it after the others: the product is never there as a whole.
+/// x: [rows, in] float32; sum: [in, in] of its type, or wider. The same bits on any number of
+/// threads.
+void add_gram(Tensor& sum, const Tensor& x, double scale);
+
 /// (2 / N) X^T X, N sequences: the layer-wise Hessian of SparseGPT and of any OBS update.
 struct InputGram : Statistic {
   static constexpr const char* kName = "input_gram";
@@ -30,17 +35,22 @@ struct InputGram : Statistic {
       : gram(at::zeros({l.columns(), l.columns()}, l.weight.options().dtype(at::kFloat))) {}
   void on_input(const Tensor& x, int64_t n) override;
   Values values() const override { return {{"gram", gram}}; }
-  /// Upper Cholesky factor U of the inverse of the damped Hessian, dead inputs given H_ii = 1
-  /// (sparsegpt.py:48-100). Computed once per damping; tries ten times the damping where the matrix
-  /// is not positive definite, up to ten times the mean of its diagonal.
-  const Tensor& inverse_factor(double damping) const;
+  /// Upper Cholesky factor U [in, in] of the inverse of the damped Hessian, dead inputs given
+  /// H_ii = 1 (sparsegpt.py:48-100). Tries ten times the damping where the matrix is not positive
+  /// definite, up to ten times the mean of its diagonal. It is as large as the Gram matrix: a thread
+  /// keeps that of the layer last asked for, until another one's is computed.
+  Tensor inverse_factor(double damping) const;
+  /// Its diagonal, [in]: of every layer, once it was computed.
+  Tensor inverse_factor_diagonal(double damping) const;
   Tensor dead() const { return gram.diagonal() == 0; }
 
   Tensor gram;  // [in, in] float32
   int64_t count = 0;
 
  private:
-  mutable std::map<double, Tensor> factors_;
+  using Factors = std::map<double, Tensor>;  // by damping
+  mutable std::shared_ptr<Factors> factors_ = std::make_shared<Factors>();
+  mutable Factors diagonals_;
 };
 
 /// Gradient of the mean loss over every prediction of the calibration data, float32 [out,

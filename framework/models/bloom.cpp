@@ -24,21 +24,19 @@ class Bloom : public Decoder {
     const auto eps = c.get<double>("layer_norm_epsilon", 1e-5);
     post_norm_residual_ = c.get("apply_residual_connection_post_layernorm", false);
     max_length_ = c.get<int64_t>("seq_length", 2048);
-    take_ends(c, "transformer.word_embeddings.weight", "lm_head.weight",
-              true);
+    take_ends(c, "transformer.word_embeddings.weight", "lm_head.weight", true);
     embed_norm_ = c.layer_norm("transformer.word_embeddings_layernorm", eps);
     outer_ = {{embed_norm_.name + ".weight", &embed_norm_.weight},
               {embed_norm_.name + ".bias", &embed_norm_.bias}};
     norm_ = c.layer_norm("transformer.ln_f", eps);
     for (int64_t i = 0; i < count_; ++i) {
       const auto at = fmt::format("transformer.h.{}.", i);
-      blocks_.push_back({c.layer_norm(at + "input_layernorm", eps),
-                         c.layer_norm(at + "post_attention_layernorm", eps),
-                         c.layer(at + "self_attention.query_key_value", true),
-                         c.layer(at + "self_attention.dense", true),
-                         c.layer(at + "mlp.dense_h_to_4h", true),
-                         c.layer(at + "mlp.dense_4h_to_h", true),
-                         c.take_if(at + "alibi_slopes"), at});
+      blocks_.push_back(
+          {c.layer_norm(at + "input_layernorm", eps),
+           c.layer_norm(at + "post_attention_layernorm", eps),
+           c.layer(at + "self_attention.query_key_value", true),
+           c.layer(at + "self_attention.dense", true), c.layer(at + "mlp.dense_h_to_4h", true),
+           c.layer(at + "mlp.dense_4h_to_h", true), c.take_if(at + "alibi_slopes"), at});
       auto& b = blocks_.back();
       if (!b.slopes.defined()) b.slopes = alibi_slopes(heads);
       c.expect(b.slopes, at + "alibi_slopes", {b.dense.columns() / head_dim_});

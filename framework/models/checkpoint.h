@@ -78,8 +78,7 @@ struct ModelFamily {
   std::string file;  // of its source, as the compiler named it
 };
 /// `file`: the source of the family, whose digest stands in the record of its trials.
-bool enroll_model(const char* model_type, ModelFamily family,
-                  const char* file = __builtin_FILE());
+bool enroll_model(const char* model_type, ModelFamily family, const char* file = __builtin_FILE());
 /// The family of a model by its config alone; an unknown model_type is an Error with the known
 /// ones.
 const ModelFamily& model_family(const std::string& model_type, const std::string& where);

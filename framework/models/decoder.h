@@ -89,9 +89,9 @@ class Decoder : public Model, public Streamed, public Routed {
 
   /// embed_ undefined: the stream begins otherwise; head_ undefined: tied to it, or none.
   Tensor embed_, head_;
-  Tensor head_bias_;          // [vocabulary]; undefined: none
-  double logit_cap_ = 0;      // core/model.h, Classifier
-  Norm norm_;                 // without a name: none
+  Tensor head_bias_;      // [vocabulary]; undefined: none
+  double logit_cap_ = 0;  // core/model.h, Classifier
+  Norm norm_;             // without a name: none
   std::string embed_name_, head_name_;
   std::vector<Named> outer_;  // tensors outside of the blocks beside these three
   int64_t count_ = 0, head_dim_ = 0, max_length_ = 0;

@@ -35,8 +35,8 @@ std::unique_ptr<Model> distilbert(Source& c) {
     head = {EncoderHead::Classes, "pre_classifier", "", relu, "", "classifier"};
     c.skip("vocab_");
   } else if (c.take_if("vocab_transform.weight").defined()) {
-    head = {EncoderHead::Words, "vocab_transform", "", p.act,
-            "vocab_layer_norm", "vocab_projector", "vocab_projector.bias"};
+    head = {EncoderHead::Words, "vocab_transform",     "", p.act, "vocab_layer_norm",
+            "vocab_projector",  "vocab_projector.bias"};
   } else {
     fail("{}: holds no head: neither a classifier nor one of masked words", c.where());
   }

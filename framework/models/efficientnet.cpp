@@ -48,8 +48,8 @@ StackBlock block(const Checkpoint& c, const std::string& at, int64_t stride, dou
     } else {
       // The projection has no activation behind it; a fused block of ratio 1 has none.
       const bool projects = names.size() > 1 && &name == &names.back();
-      s = convolution(c, name, projects ? Act::Linear : Act::Silu,
-                      strides(c, name) ? stride : 1, eps);
+      s = convolution(c, name, projects ? Act::Linear : Act::Silu, strides(c, name) ? stride : 1,
+                      eps);
       if (in == 0) in = s.conv.weight.defined() ? s.conv.weight.size(1) : s.depth.weight.size(0);
       if (s.conv.weight.defined()) out = s.conv.rows();
     }
@@ -106,8 +106,7 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   for (int64_t s = 1; s <= stages; ++s)
     for (int64_t i = 0; i < count_blocks(c, s); ++i)
       net->blocks.push_back(block(c, fmt::format("features.{}.{}.", s, i),
-                                  i == 0 ? form.strides[static_cast<size_t>(s - 1)] : 1,
-                                  form.eps));
+                                  i == 0 ? form.strides[static_cast<size_t>(s - 1)] : 1, form.eps));
   net->blocks.push_back(
       {{convolution(c, fmt::format("features.{}", stages + 1), Act::Silu, 1, form.eps)}});
   net->linears.push_back(take_layer(c, "classifier.1"));

@@ -21,8 +21,8 @@ struct EncoderHead {
 /// How an encoder's rows begin. Tables are [rows, width]; `norm` behind their sum.
 struct EncoderStart {
   std::string words, positions = {}, types = {}, norm;
-  std::string project = {};      // from their width to the stream's, behind the norm
-  bool project_first = false;    // or before it
+  std::string project = {};    // from their width to the stream's, behind the norm
+  bool project_first = false;  // or before it
   bool project_bias = true;
   /// Positions count the tokens that are not this one and begin behind it (RoBERTa); -1: 0, 1, ...
   int64_t pad = -1;

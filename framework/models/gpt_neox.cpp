@@ -28,8 +28,7 @@ class GptNeox : public Decoder {
     rope_ = Rope(c, head_dim_, {theta, share});
     const bool bias = c.get("attention_bias", true);
     const auto eps = c.get<double>("layer_norm_eps", 1e-5);
-    take_ends(c, "gpt_neox.embed_in.weight", "embed_out.weight",
-              false);
+    take_ends(c, "gpt_neox.embed_in.weight", "embed_out.weight", false);
     norm_ = c.layer_norm("gpt_neox.final_layer_norm", eps);
     for (int64_t i = 0; i < count_; ++i) {
       const auto at = fmt::format("gpt_neox.layers.{}.", i);

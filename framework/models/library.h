@@ -25,11 +25,28 @@ template <class Family>
 std::unique_ptr<Model> build_from(const Checkpoint& c, LibraryCheckpoint& from,
                                   const std::vector<std::string>& buffers = {}) {
   Source source(from.checkpoint);
-  source.inert({"image_mean", "image_std", "strides", "global_pool", "image_size", "img_size",
-                "patch_size", "in_chans", "num_channels", "num_classes", "encoder_stride",
-                "pooler_output_size", "pooler_act", "drop_rate", "pos_drop_rate", "patch_drop_rate",
-                "proj_drop_rate", "attn_drop_rate", "stochastic_depth_prob", "out_features",
-                 "out_indices", "stage_names"});
+  source.inert({"image_mean",
+                "image_std",
+                "strides",
+                "global_pool",
+                "image_size",
+                "img_size",
+                "patch_size",
+                "in_chans",
+                "num_channels",
+                "num_classes",
+                "encoder_stride",
+                "pooler_output_size",
+                "pooler_act",
+                "drop_rate",
+                "pos_drop_rate",
+                "patch_drop_rate",
+                "proj_drop_rate",
+                "attn_drop_rate",
+                "stochastic_depth_prob",
+                "out_features",
+                "out_indices",
+                "stage_names"});
   auto model = std::make_unique<Family>(c, source, from.library);
   auto unread = buffers;
   unread.insert(unread.end(), {"image_mean", "image_std"});

@@ -16,8 +16,8 @@ std::vector<int64_t> strides_of(const Checkpoint& c, std::vector<int64_t> usual,
   return all;
 }
 
-Step convolution(const Checkpoint& c, const std::string& conv, const std::string& norm,
-                 Act act, int64_t stride = 1) {
+Step convolution(const Checkpoint& c, const std::string& conv, const std::string& norm, Act act,
+                 int64_t stride = 1) {
   Step s;
   s.conv = take_conv(c, conv, stride);
   s.norm = take_norm(c, norm);

@@ -62,9 +62,10 @@ std::vector<Form> forms_of(const Checkpoint& c, const Checkpoint& args, int64_t 
     for (const auto& row : args.config.at(key)) {
       if (!row.is_array() || row.size() < 8 || !row[5].is_string() || !row[6].is_number_integer() ||
           !row[7].is_number_integer() || (row[5] != "RE" && row[5] != "HS"))
-        fail("{}: an entry of {} is no [in, kernel, expanded, out, squeezes, RE or HS, stride, "
-             "dilation]",
-             c.folder.string(), key);
+        fail(
+            "{}: an entry of {} is no [in, kernel, expanded, out, squeezes, RE or HS, stride, "
+            "dilation]",
+            c.folder.string(), key);
       all.push_back({row[5] == "RE" ? Act::Relu : Act::HardSwish, row[6].get<int64_t>(),
                      row[7].get<int64_t>()});
     }

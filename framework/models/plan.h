@@ -33,7 +33,7 @@ struct Plan {
   /// A number follows `block`, behind a dot where it does not end in "_". positions: a table of
   /// learned ones.
   std::string block = "model.layers", positions = {};
-  bool tied = false;                                   // what an absent tie_word_embeddings means
+  bool tied = false;  // what an absent tie_word_embeddings means
   double embed_scale = 1, logit_scale = 1, logit_cap = 0;
   bool head_bias = false;
 
@@ -44,7 +44,7 @@ struct Plan {
   bool parallel = false;
   /// attention_norm and mlp_norm stand behind the sums: the stream itself is normalised (BERT).
   bool norms_behind = false;
-  double residual = 1;  // each branch is multiplied by it
+  double residual = 1;                               // each branch is multiplied by it
   std::string attention_scale = {}, mlp_scale = {};  // or by a tensor [hidden]: whole names
   bool sees_all = false;                             // attention has no mask
 

@@ -42,8 +42,8 @@ std::unique_ptr<Model> make(const Checkpoint& c) {
   auto net = std::make_unique<Stack>();
   net->blocks.push_back({{convolution(c, "stem", Act::Relu, 2)}});
   int64_t count = 0;
-  while (c.tensors.contains(
-      fmt::format("trunk_output.block{0}.block{0}-0.f.a.0.weight", count + 1)))
+  while (
+      c.tensors.contains(fmt::format("trunk_output.block{0}.block{0}-0.f.a.0.weight", count + 1)))
     ++count;
   const auto strides =
       setting(args, "strides", std::vector<int64_t>(static_cast<size_t>(count), 2));

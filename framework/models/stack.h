@@ -49,7 +49,7 @@ class Stack : public Model {
 
   ImageScale scale;
   std::vector<StackBlock> blocks;
-  int64_t grid = 1;            // average pool to grid x grid before the linear layers; 0: none
+  int64_t grid = 1;  // average pool to grid x grid before the linear layers; 0: none
   std::vector<Layer> linears;
   Act between = Act::Relu;  // the linear layers
 

@@ -177,8 +177,9 @@ Projected Transformer::projected(int64_t index, const Tensor& n, const Batch& ba
   const auto& b = blocks_[static_cast<size_t>(index)];
   const int kind = plan_.rope_of.empty() ? -1 : plan_.rope_of[static_cast<size_t>(index)];
   if (b.latent) return (*b.latent)(n, plan_.ropes[static_cast<size_t>(kind)], batch);
-  auto p = plan_.fused == Fused::Separate ? Projected{b.q(b.heard(b.q, n)), b.k(b.heard(b.k, n)), b.v(b.heard(b.v, n))}
-                                             : cut_up(b, b.qkv(b.heard(b.qkv, n)));
+  auto p = plan_.fused == Fused::Separate
+               ? Projected{b.q(b.heard(b.q, n)), b.k(b.heard(b.k, n)), b.v(b.heard(b.v, n))}
+               : cut_up(b, b.qkv(b.heard(b.qkv, n)));
   const auto clip = [&](Tensor& t) {
     if (plan_.clip > 0) t = t.clamp(-plan_.clip, plan_.clip);
   };

@@ -27,9 +27,9 @@ class Transformer : public Decoder, public Thresholded {
   struct Block {
     Norm before_attention, after_attention, before_mlp, after_mlp, q_norm, k_norm;
     Layer q, k, v, qkv, o, gate, up, gate_up, down;
-    Tensor slopes, sinks;  // [heads] of this block: heads that stay keep theirs
+    Tensor slopes, sinks;               // [heads] of this block: heads that stay keep theirs
     Tensor attention_scale, mlp_scale;  // [hidden]
-    Tensor quiet;  // core/thresholds.h
+    Tensor quiet;                       // core/thresholds.h
     Tensor dims;  // int32 [head_dim]: which channels of the heads are left (plan.head_dims)
     std::string at;
     std::unique_ptr<Latent> latent;
@@ -50,7 +50,6 @@ class Transformer : public Decoder, public Thresholded {
   std::vector<Block> blocks_;
 
  private:
-
   Block take_block(Source& c, int64_t index);
   void take_attention(Source& c, Block& b);
   void take_mlp(Source& c, Block& b, bool sparse);

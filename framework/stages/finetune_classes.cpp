@@ -64,9 +64,9 @@ class ClassesTraining {
         learned.push_back({l.name, l.scores, {}, {}, lr_ > 0 ? score_lr / lr_ : 0, 0});
     const auto n = static_cast<int64_t>(data.size()), per_epoch = (n + batch_ - 1) / batch_;
     const auto total = std::llround(epochs_ * static_cast<double>(per_epoch));
-    const auto key = sha256_hex(fmt::format(
-        "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}{}", name, hash_of(data), epochs_, lr_, decay_, warmup_,
-        batch_, seed_, weight_hash(c.model), mask_hash(c.model), settings));
+    const auto key = sha256_hex(fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}{}", name, hash_of(data),
+                                            epochs_, lr_, decay_, warmup_, batch_, seed_,
+                                            weight_hash(c.model), mask_hash(c.model), settings));
     double loss = 0;
     auto done = load(c, key, learned);
     if (movement) movement->choose(done, total);

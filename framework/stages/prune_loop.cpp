@@ -279,8 +279,7 @@ class PruneLoop : public Stage {
   LoopSettings loop_;
 };
 
-BENCH_REGISTER(Stage, PruneLoop, "prune_loop",
-               .doc = "units go one by one while training goes on",
+BENCH_REGISTER(Stage, PruneLoop, "prune_loop", .doc = "units go one by one while training goes on",
                .source = "Cheng et al. 2023, arXiv 2308.06755", .year = 2023,
                .when = About::When::During, .data = About::Data::Labelled,
                .how = About::How::Learned);

@@ -79,31 +79,29 @@ std::vector<Text> texts_of(const TextTrainingSettings& how) {
 }  // namespace
 
 Schema TextTrainingSettings::schema() {
-  return {key("file", "text/c4/sample_c4-rp2.jsonl", "texts: shipped in data/, or a path"),
-          key("format", "continue",
-              "continue: the first sentence of each document asks for the rest; alpaca: lines of "
-              "{instruction, input, output}; plain: documents as they are, every token learned")
-              .one_of({"continue", "alpaca", "plain"}),
-          key("rows", 0, "how many, from the first; 0: all").at_least(0),
-          key("cutoff", 256, "a row is cut behind so many tokens").range(2, 1 << 20),
-          key("validation", 50, "rows at the end that are held out to choose the best step")
-              .at_least(0),
-          key("epochs", 2.0, "how often each row is seen").range(0, 1e6),
-          key("steps", 0, "how many steps; 0: epochs count").at_least(0),
-          key("batch", 64, "rows of a step").at_least(1),
-          key("micro_batch", 4, "rows that go through the model together").at_least(1),
-          key("lr", 1e-4, "highest learning rate").range(0, 10),
-          key("lr_schedule", "linear", "behind the warm-up")
-              .one_of({"constant", "linear", "cosine"}),
-          key("warmup", 100, "steps over which the rate rises linearly from 0").at_least(0),
-          key("weight_decay", 0.0, "decoupled (AdamW)").range(0, 10),
-          key("beta1", 0.9, "of AdamW").range(0, 1),
-          key("beta2", 0.999, "of AdamW").range(0, 1),
-          key("evaluate_every", 100, "steps between looks at the rows held out").at_least(1),
-          key("seed", 42, "of order, dropout and first values").at_least(0),
-          key("save_every", 50, "steps between saved states; 0: none")
-              .at_least(0)
-              .without_identity()};
+  return {
+      key("file", "text/c4/sample_c4-rp2.jsonl", "texts: shipped in data/, or a path"),
+      key("format", "continue",
+          "continue: the first sentence of each document asks for the rest; alpaca: lines of "
+          "{instruction, input, output}; plain: documents as they are, every token learned")
+          .one_of({"continue", "alpaca", "plain"}),
+      key("rows", 0, "how many, from the first; 0: all").at_least(0),
+      key("cutoff", 256, "a row is cut behind so many tokens").range(2, 1 << 20),
+      key("validation", 50, "rows at the end that are held out to choose the best step")
+          .at_least(0),
+      key("epochs", 2.0, "how often each row is seen").range(0, 1e6),
+      key("steps", 0, "how many steps; 0: epochs count").at_least(0),
+      key("batch", 64, "rows of a step").at_least(1),
+      key("micro_batch", 4, "rows that go through the model together").at_least(1),
+      key("lr", 1e-4, "highest learning rate").range(0, 10),
+      key("lr_schedule", "linear", "behind the warm-up").one_of({"constant", "linear", "cosine"}),
+      key("warmup", 100, "steps over which the rate rises linearly from 0").at_least(0),
+      key("weight_decay", 0.0, "decoupled (AdamW)").range(0, 10),
+      key("beta1", 0.9, "of AdamW").range(0, 1),
+      key("beta2", 0.999, "of AdamW").range(0, 1),
+      key("evaluate_every", 100, "steps between looks at the rows held out").at_least(1),
+      key("seed", 42, "of order, dropout and first values").at_least(0),
+      key("save_every", 50, "steps between saved states; 0: none").at_least(0).without_identity()};
 }
 
 TextTrainingSettings::TextTrainingSettings(const Config& c)
@@ -153,9 +151,10 @@ std::vector<TrainingRow> training_rows(const TextTrainingSettings& how,
     if (how.rows > 0 && static_cast<int64_t>(all.size()) == how.rows) break;
   }
   if (static_cast<int64_t>(all.size()) <= how.validation)
-    fail("{}: {} rows have a response within {} tokens, and {} are held out; lower validation or "
-         "raise cutoff",
-         how.file, all.size(), how.cutoff, how.validation);
+    fail(
+        "{}: {} rows have a response within {} tokens, and {} are held out; lower validation or "
+        "raise cutoff",
+        how.file, all.size(), how.cutoff, how.validation);
   return all;
 }
 

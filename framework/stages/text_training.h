@@ -50,7 +50,7 @@ class TextTrainer {
  public:
   struct Learned {
     std::string name;
-    Tensor* value;  // a leaf during a step; replaced, never changed where others hold it
+    Tensor* value;    // a leaf during a step; replaced, never changed where others hold it
     double pace = 1;  // its rate is this times the settings'
   };
   /// The loss of some rows, differentiable; what held-out rows are judged by is response_loss().

@@ -65,15 +65,15 @@ struct MetricChoice {
 /// (lm_eval/config/task.py).
 struct TaskDefinition {
   std::string name, output_type;
-  std::filesystem::path file;                // of the definition
+  std::filesystem::path file;                  // of the definition
   std::vector<std::filesystem::path> sources;  // that file and what it includes
-  std::string documents;                     // data file of the scored split; empty: must be given
-  std::string hub;                           // dataset_path where that is no file
+  std::string documents;          // data file of the scored split; empty: must be given
+  std::string hub;                // dataset_path where that is no file
   std::string scored, examples;   // names of the splits that are scored, and examples come from
   std::string fewshot_documents;  // data file of the latter, where it is another one
   bool names_own_split = false;   // fewshot_split and test_split are written alike
-  bool first_examples = false;               // sampler first_n
-  Value fewshot_samples;                     // a list of documents, or null
+  bool first_examples = false;    // sampler first_n
+  Value fewshot_samples;          // a list of documents, or null
   int64_t fewshot = 0;
   DocumentPart text, target, choice, description, prefix;  // prefix: gen_prefix
   std::string target_delimiter = " ", fewshot_delimiter = "\n\n";

@@ -54,8 +54,8 @@ class Divergence : public Task {
     const auto all = cut(*ids, length);
     const auto dense = c.dense();
     dense->to(c.device);
-    auto kl = metric("kl", length, *ids, all.size()), same = metric("agreement", length, *ids,
-                                                                    all.size());
+    auto kl = metric("kl", length, *ids, all.size()),
+         same = metric("agreement", length, *ids, all.size());
     kl.unit = "nats", kl.higher_is_better = false;
     same.unit = "share";
     for (size_t i = 0; i < all.size(); ++i) {

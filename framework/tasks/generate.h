@@ -23,7 +23,7 @@ class Continuations {
   std::vector<Sequence> inputs_;  // of the next step
   std::vector<int64_t> behind_;   // tokens that were computed before
   bool anew_ = false;  // a sequence passed the model's steady length: each step computes all of it
-  std::vector<Sequence> whole_;   // all tokens, where the model has such a length
+  std::vector<Sequence> whole_;  // all tokens, where the model has such a length
 };
 
 /// Greedy continuations of all prompts, each until `stop(prompt's number, tokens so far)` or

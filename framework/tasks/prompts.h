@@ -14,7 +14,7 @@ struct Question {
   std::vector<std::string> contexts;       // one, or one per choice (winogrande)
   std::vector<std::string> continuations;  // with the delimiter in front; none where one is made
   std::vector<int64_t> characters,
-      bytes;  // of each bare choice: what acc_norm, acc_bytes divide by
+      bytes;                   // of each bare choice: what acc_norm, acc_bytes divide by
   std::vector<int64_t> right;  // choices that count as right; none where the label is no choice
   std::vector<std::string> references;  // generate_until and ReCoRD: answers that count as right
   std::vector<std::string> names;       // what each choice says, where answers are compared with it
@@ -61,7 +61,7 @@ class Prompts {
   void show(const Value& document, std::vector<Message>& messages) const;
   std::string rendered(std::vector<Message> messages, bool continues) const;
   std::vector<const Value*> examples_for(const Value& document, const std::vector<Value>& from,
-                           const DocumentRules& rules, PythonRandom& random) const;
+                                         const DocumentRules& rules, PythonRandom& random) const;
 
   TaskDefinition task_;
   int64_t shots_;

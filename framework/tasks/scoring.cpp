@@ -126,8 +126,8 @@ Tensor answers(const Tensor& features, const Classifier& classifier, const Tenso
   }
   const auto classes = classifier.weight.size(0);
   for (int64_t begin = 0; begin < classes; begin += kClasses)
-    softmax.add(
-        classifier(features, begin, std::min(kClasses, classes - begin)).to(at::kFloat), begin);
+    softmax.add(classifier(features, begin, std::min(kClasses, classes - begin)).to(at::kFloat),
+                begin);
   return softmax.answers();
 }
 

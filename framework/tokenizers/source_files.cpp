@@ -8,9 +8,13 @@ namespace bench::text {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& tokenizer_files() {
-  static const std::vector<std::string> names{
-      "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-      "vocab.json", "vocab.txt", "merges.txt"};
+  static const std::vector<std::string> names{"tokenizer.json",
+                                              "tokenizer.model",
+                                              "tokenizer_config.json",
+                                              "special_tokens_map.json",
+                                              "vocab.json",
+                                              "vocab.txt",
+                                              "merges.txt"};
   return names;
 }
 

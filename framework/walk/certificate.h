@@ -13,7 +13,7 @@ struct Certificate {
   struct Of {
     std::string layer;  // weight name
     int64_t block, total, masked, zeros;
-    Tensor mask;  // as layer.mask; undefined: the layer is dense
+    Tensor mask;           // as layer.mask; undefined: the layer is dense
     bool factors = false;  // beside the masked weight; their sum, which files hold, is dense
   };
   std::vector<Of> layers;

@@ -15,11 +15,7 @@ enum class Shape { Circle, Square, Triangle, Diamond, Cross, Star };
 
 /// Series are told apart by colour and shape, so that colour is never the only sign.
 struct Ink {
-  enum {
-    Soft = -1,
-    Faint = -2,
-    Strong = -3
-  };  // no series: text, grid, emphasis
+  enum { Soft = -1, Faint = -2, Strong = -3 };  // no series: text, grid, emphasis
   int series = Soft;
   double width = 1.5;
   bool dashed = false;

@@ -117,9 +117,8 @@ std::string own_style() {
       ".l{stroke-linejoin:round}.o{stroke-width:1.8}.p,.t{fill:currentColor}"
       ".a{fill:currentColor;opacity:.14}";
   css += ".h{fill:" + hex(shaded(1)) + "}";
-  for (const auto& [name, series] : {std::pair("soft", Ink::Soft),
-                                     {"faint", Ink::Faint},
-                                     {"strong", Ink::Strong}})
+  for (const auto& [name, series] :
+       {std::pair("soft", Ink::Soft), {"faint", Ink::Faint}, {"strong", Ink::Strong}})
     css += fmt::format(".{}{{color:{}}}", name, hex(colour_of(series)));
   for (int i = 0; i < kColours; ++i) css += fmt::format(".c{}{{color:{}}}", i, hex(colour_of(i)));
   return "<style>" + css + "</style>";

@@ -67,8 +67,7 @@ TEST_CASE("n:m keeps n of m; a short last group keeps its share, or loses min(m 
           "[select]") {
   at::manual_seed(3);
   const auto s = with_ties(5 * 172, 9).reshape({5, 172});
-  for (const auto& [n, m] :
-       std::vector<std::pair<int64_t, int64_t>>{
+  for (const auto& [n, m] : std::vector<std::pair<int64_t, int64_t>>{
            {2, 4}, {4, 8}, {1, 4}, {3, 4}, {5, 16}, {3, 64}, {7, 512}})
     for (const bool removed : {false, true}) {
       CAPTURE(n, m, removed);
@@ -76,8 +75,8 @@ TEST_CASE("n:m keeps n of m; a short last group keeps its share, or loses min(m 
       for (int64_t r = 0; r < 5; ++r)
         for (int64_t c = 0; c < 172; c += m) {
           const auto width = std::min(m, 172 - c);
-          const auto drop = width == m || removed ? std::min(m - n, width)
-                                                  : width - (width * n + m - 1) / m;
+          const auto drop =
+              width == m || removed ? std::min(m - n, width) : width - (width * n + m - 1) / m;
           CHECK(keep[r].narrow(0, c, width).equal(naive(s[r].narrow(0, c, width), drop)));
         }
     }

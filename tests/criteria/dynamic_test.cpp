@@ -102,9 +102,8 @@ TEST_CASE("streamline_replace: one block learns what two did", "[criteria]") {
           {{"blocks", Value(int64_t{2})}, {"epochs", Value(int64_t{8})}, {"lr", Value(3e-3)}});
   CHECK(weight_hash(*t.s.model) == first);
   t.s.dense->restore(*t.s.model);
-  t.apply("streamline_replace", {{"replacement", Value("mlp")},
-                                 {"epochs", Value(int64_t{8})},
-                                 {"lr", Value(3e-3)}});
+  t.apply("streamline_replace",
+          {{"replacement", Value("mlp")}, {"epochs", Value(int64_t{8})}, {"lr", Value(3e-3)}});
   CHECK(t.s.model->groups("attention").size() == blocks - 2);
   CHECK(t.s.model->groups("mlp").size() == blocks - 1);
   CHECK(t.said.at("streamline.error_after") < 0.9 * t.said.at("streamline.error_before"));

@@ -203,9 +203,9 @@ TEST_CASE("global ranking of groups: normalised scores, units counted as one", "
   const auto counts = [&](Value::Map settings) {
     const auto a = Registry<Allocator>::instance().create("global", Value{std::move(settings)});
     std::vector<int64_t> all;
-    for (const auto& share : shares(*a, parts, 0.5,
-                                    {at::tensor({1.0f, 2.0f, 3.0f, 4.0f}),
-                                     at::tensor({100.0f, 200.0f, 300.0f, 400.0f})}))
+    for (const auto& share : shares(
+             *a, parts, 0.5,
+             {at::tensor({1.0f, 2.0f, 3.0f, 4.0f}), at::tensor({100.0f, 200.0f, 300.0f, 400.0f})}))
       all.push_back(share.count);
     return all;
   };

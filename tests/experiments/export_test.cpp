@@ -15,12 +15,16 @@ task:
 )";
 const std::string kMasked =
     std::string("model: {name: stories260k}\ncriterion: {name: wanda}") + kTask;
-const std::string kHeads = std::string(
-    "model: {name: stories260k}\ncriterion: {name: wanda_structured}\nshrink: true\n"
-    "pattern: {kind: structured, groups: [head, neuron], exempt_first: 0, exempt_last: 0}") + kTask;
-const std::string kExempt = std::string(
-    "model: {name: opt-ts-1m}\ncriterion: {name: wanda_structured}\nshrink: true\n"
-    "pattern: {kind: structured, groups: [head, neuron], exempt_first: 1, exempt_last: 0}") + kTask;
+const std::string kHeads =
+    std::string(
+        "model: {name: stories260k}\ncriterion: {name: wanda_structured}\nshrink: true\n"
+        "pattern: {kind: structured, groups: [head, neuron], exempt_first: 0, exempt_last: 0}") +
+    kTask;
+const std::string kExempt =
+    std::string(
+        "model: {name: opt-ts-1m}\ncriterion: {name: wanda_structured}\nshrink: true\n"
+        "pattern: {kind: structured, groups: [head, neuron], exempt_first: 1, exempt_last: 0}") +
+    kTask;
 
 Ran exported(const Ledger& ledger, const std::string& words) {
   return run("export --db " + ledger.db + " " + words);

@@ -116,7 +116,8 @@ TEST_CASE("completion: verbs, flags, groups, options, keys, and what only the en
       "{\"key\": \"device\", \"choices\": [\"cpu\", \"cuda\"]}]'\n");
   CHECK(complete(engine, "bench ") ==
         "audit benchmark build conform criteria diff doctor explain export export-results "
-        "fetch generate help import leaderboard list logits memory merge name note paired plan plot report reproduce rm run "
+        "fetch generate help import leaderboard list logits memory merge name note paired plan "
+        "plot report reproduce rm run "
         "score show status test tokenize variance verify why ");
   CHECK(complete(engine, "bench help r") == "report reproduce rm run ");
   CHECK(complete(engine, "bench diff --") == "--db --db-b --help --json ");

@@ -30,9 +30,9 @@ void fill(const std::string& path,
     float sum = 0;
     for (const float x : items) sum += x;
     const auto n = static_cast<int64_t>(items.size());
-    o.metrics = {{"arc", "lm@1", "acc", sum / static_cast<float>(n), 0.1, n, "share", true, items,
-                  "h"},
-                 {"arc", "lm@1", "f", 0.5, 0.1, 2, "share", true, {0.25f, 0.75f}, "g"}};
+    o.metrics = {
+        {"arc", "lm@1", "acc", sum / static_cast<float>(n), 0.1, n, "share", true, items, "h"},
+        {"arc", "lm@1", "f", 0.5, 0.1, 2, "share", true, {0.25f, 0.75f}, "g"}};
     if (method == broken) o.verdicts = {{"mask_holds", false, ""}};
     store.finish(t.id, "w", o);
   }

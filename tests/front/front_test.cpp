@@ -129,8 +129,8 @@ TEST_CASE("reproduce lists papers, joins a table, and needs no database", "[fron
   CHECK(wrong.code == 2);
   CHECK(contains(wrong.output, "did you mean Table 3"));
   CHECK(run("reproduce wnada").code == 2);
-  const Ran sheet = run("reproduce wanda:table3 --format csv --db '" +
-                        (folder.path / "none.db").string() + "'");
+  const Ran sheet =
+      run("reproduce wanda:table3 --format csv --db '" + (folder.path / "none.db").string() + "'");
   CHECK(sheet.code == 1);  // a database that is named must be there
   const std::string db = (folder.path / "a.db").string();
   {

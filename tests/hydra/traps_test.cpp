@@ -60,8 +60,8 @@ TEST_CASE("T5: jobs are frozen, later edits of files reach none of them", "[conf
 TEST_CASE("T6: zip and conditional sweeps exist", "[config]") {
   const Tree zip({{"config.yaml", "a: 0\nb: 0\nsweep: {zip: {a: [1, 2], b: [3, 4]}}\n"}});
   CHECK(zip.jobs() == "a=1 b=3 | a=2 b=4");
-  const Tree when({{"config.yaml",
-                    "a: 0\nb: 0\nsweep:\n  - a: [1, 2]\n  - {when: {a: 2}, b: [3, 4]}\n"}});
+  const Tree when(
+      {{"config.yaml", "a: 0\nb: 0\nsweep:\n  - a: [1, 2]\n  - {when: {a: 2}, b: [3, 4]}\n"}});
   CHECK(when.jobs() == "a=1 | a=2 b=3 | a=2 b=4");
 }
 

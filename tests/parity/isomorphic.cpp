@@ -104,9 +104,8 @@ Tensor normalised_as(int64_t which, const Tensor& images) {
   if (which == 0) return images;
   // What the model will undo.
   const auto undone = [&](const Tensor& x) {
-    return which % 2 == 1
-               ? (x * of({0.229, 0.224, 0.225}) + of({0.485, 0.456, 0.406})) * 255
-               : (x * 0.5 + 0.5) * 255;
+    return which % 2 == 1 ? (x * of({0.229, 0.224, 0.225}) + of({0.485, 0.456, 0.406})) * 255
+                          : (x * 0.5 + 0.5) * 255;
   };
   const auto way = (which - 1) / 2;
   if (way == 0)

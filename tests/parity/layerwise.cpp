@@ -64,7 +64,8 @@ void verify_erk(Run& run, const fs::path&, const Json& record) {
   std::vector<Part> parts;
   for (const Layer* l : model->layers())
     parts.emplace_back(), parts.back().name = short_module(l->name),
-        parts.back().shape = l->weight.sizes().vec(), parts.back().size = l->weight.numel();
+                          parts.back().shape = l->weight.sizes().vec(),
+                          parts.back().size = l->weight.numel();
   double worst = 0;
   for (const auto& [name, theirs] : record.at("result").at("sparsity_per_layer").items()) {
     Value s{Value::Map{}};  // "s0.5_erk", "s0.98_er"

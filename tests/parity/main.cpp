@@ -14,8 +14,8 @@ namespace {
 int verify_config(const std::string& folder) {
   const std::string row = "{:<32}{:>8}{:>8}{:>8}{:>8}\n";
   int failed = 0, passed = 0;
-  std::string text, table = fmt::format(fmt::runtime(row), "file", "passed", "failed", "refused",
-                                        "skipped");
+  std::string text,
+      table = fmt::format(fmt::runtime(row), "file", "passed", "failed", "refused", "skipped");
   for (const auto& [file, count] : bench::verify_config_folder(folder)) {
     for (const auto& line : count.lines) text += file + " " + line + "\n";
     table += fmt::format(fmt::runtime(row), file, count.passed, count.failed, count.refused,

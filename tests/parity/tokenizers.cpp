@@ -39,8 +39,8 @@ fs::path model_named(Run& run, const std::string& name) {
       if (!holds_tokenizer(at)) continue;
       if (at.stem() == name) return at;
       const auto stem = at.stem().string();
-      if (stem.starts_with(name + "-") && stem.find_first_of("0123456789", name.size()) ==
-                                              name.size() + 1)
+      if (stem.starts_with(name + "-") &&
+          stem.find_first_of("0123456789", name.size()) == name.size() + 1)
         longer = at;
     }
   }

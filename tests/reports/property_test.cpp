@@ -57,8 +57,16 @@ TEST_CASE("no cell averages rows that differ in anything but seeds", "[reports]"
       if (store.submit({t}).added == 0) continue;
       REQUIRE(store.claim({{t.id}, "w", "", 60, false, 0}));
       Outcome o;
-      o.metrics.push_back({"wiki", "p@1", "ppl", 5 + static_cast<double>(random() % 100), 0.1, 9,
-                           "", false, {}, one_of<std::string>(random, {"h1", "h2"})});
+      o.metrics.push_back({"wiki",
+                           "p@1",
+                           "ppl",
+                           5 + static_cast<double>(random() % 100),
+                           0.1,
+                           9,
+                           "",
+                           false,
+                           {},
+                           one_of<std::string>(random, {"h1", "h2"})});
       REQUIRE(store.finish(t.id, "w", o));
     }
     const Rows rows = read_rows(store);
@@ -85,8 +93,7 @@ TEST_CASE("no cell averages rows that differ in anything but seeds", "[reports]"
       return t.model + t.method + t.weights + t.settings + t.seeds + t.pattern +
              std::to_string(t.sparsity) + items[t.id];
     };
-    for (const auto& t : rows.trials)
-      newest[key_of(t)] = std::max(newest[key_of(t)], t.number);
+    for (const auto& t : rows.trials) newest[key_of(t)] = std::max(newest[key_of(t)], t.number);
     for (size_t i = 0; i < rows.trials.size(); ++i)
       CHECK((shown.count(i) > 0) == (newest[key_of(rows.trials[i])] == rows.trials[i].number));
   }

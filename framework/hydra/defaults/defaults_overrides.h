@@ -29,7 +29,7 @@ class DefaultsOverrides {
     std::string text;
     std::string containing;  // "" for the command line
     std::string relative_key;
-    std::string place;       // file and line
+    std::string place;  // file and line
     bool used = false;
   };
   struct Deletion {

@@ -120,9 +120,9 @@ class WordPieceDecoder : public Decoder {
  private:
   static void tidy(std::string& text) {
     static const std::vector<std::pair<std::string, std::string>> kRules{
-        {" .", "."},     {" ?", "?"},          {" !", "!"},   {" ,", ","},
-        {" ' ", "'"},    {" n't", "n't"},      {" 'm", "'m"}, {" do not", " don't"},
-        {" 's", "'s"},   {" 've", "'ve"},      {" 're", "'re"}};
+        {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     for (const auto& [from, to] : kRules) text = Pattern::literal(from).replace(text, to);
   }
   std::string prefix_;

@@ -211,9 +211,8 @@ Filter::What without_accents(uint32_t code) {
 }
 bool is_chinese(uint32_t c) {
   const auto in = [c](uint32_t from, uint32_t to) { return c >= from && c <= to; };
-  return in(0x4E00, 0x9FFF) || in(0x3400, 0x4DBF) || in(0x20000, 0x2A6DF) ||
-         in(0x2A700, 0x2B73F) || in(0x2B740, 0x2B81F) || in(0x2B920, 0x2CEAF) ||
-         in(0xF900, 0xFAFF) || in(0x2F800, 0x2FA1F);
+  return in(0x4E00, 0x9FFF) || in(0x3400, 0x4DBF) || in(0x20000, 0x2A6DF) || in(0x2A700, 0x2B73F) ||
+         in(0x2B740, 0x2B81F) || in(0x2B920, 0x2CEAF) || in(0xF900, 0xFAFF) || in(0x2F800, 0x2FA1F);
 }
 
 class BertNormalizer : public Normalizer {

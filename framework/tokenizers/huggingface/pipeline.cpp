@@ -102,8 +102,8 @@ Pipeline::Pipeline(PipelineParts parts, const Names& names, std::string variant,
     return name ? id(*name) : std::nullopt;
   };
   const auto all = std::max(vocabulary.size(), largest + 1);
-  about_ = {all, find(names.bos), find(names.eos), std::move(variant), std::move(hash), {},
-            find(names.mask)};
+  about_ = {all, find(names.bos), find(names.eos), std::move(variant), std::move(hash),
+            {},  find(names.mask)};
   for (const auto& token : tokens)
     if (token.special) about_.special.insert(added_ids_.at(token.content));
 }

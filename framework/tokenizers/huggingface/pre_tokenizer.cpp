@@ -269,9 +269,9 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& spec, const std::st
   }
   if (type == "Sequence") return make_sequence(spec, where);
   fail("{} is of type {}, which is not supported{}", where, type,
-       suggestion(type, {"ByteLevel", "Split", "Metaspace", "Digits", "Whitespace",
-                         "WhitespaceSplit", "Punctuation", "BertPreTokenizer",
-                         "CharDelimiterSplit", "Sequence"}));
+       suggestion(type,
+                  {"ByteLevel", "Split", "Metaspace", "Digits", "Whitespace", "WhitespaceSplit",
+                   "Punctuation", "BertPreTokenizer", "CharDelimiterSplit", "Sequence"}));
 }
 
 }  // namespace bench::text
