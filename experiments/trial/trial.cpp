@@ -195,7 +195,7 @@ std::vector<std::pair<std::string, std::unique_ptr<Task>>> tasks_from(const Valu
 namespace {
 
 /// A trial that no residency can bring into memory is refused, where it would run on this machine's
-/// processors. What it takes is found once for all trials that differ in nothing that matters here.
+/// processors. Found once for all trials that differ in nothing that matters here.
 void check_memory(const Value& config) {
   if (config.find("launcher")->find("kind")->string() != "local") return;
   if (!open_device(config.find("device")->string()).is_cpu()) return;
@@ -203,19 +203,26 @@ void check_memory(const Value& config) {
   const auto path = model_path(config);
   std::optional<Method> method;
   if (!is_dense(config)) method = method_from(config);
-  const auto dtype = compute_type_at(path, model.find("dtype")->string());
-  auto key = state_of(path) + "|" + name_of(dtype);
+  const auto& dtype = model.find("dtype")->string();
+  auto key = state_of(path) + "|" + dtype;
   if (method) {
     key += "|" + config.find("propagation")->string() + to_json(*config.find("pattern"));
     for (const auto& n : method->needs()) key += "|" + n.key;
   }
-  static std::map<std::string, Demand> known;
+  static std::map<std::string, std::string> known;  // what it depends on -> mistake
   auto found = known.find(key);
-  if (found == known.end())
-    found = known.emplace(key, least_demand(path, dtype, method ? &*method : nullptr)).first;
-  constexpr int64_t kSmall = int64_t{256} << 20;  // not worth asking the system for each of many
-  if (found->second.total() > kSmall)
-    check_room(found->second, model.find("name")->string(), free_memory());
+  if (found == known.end()) {
+    const auto demand =
+        least_demand(path, compute_type_at(path, dtype), method ? &*method : nullptr);
+    std::string why;
+    try {
+      check_room(demand, model.find("name")->string(), free_memory());
+    } catch (const Error& e) {
+      why = e.what();
+    }
+    found = known.emplace(key, why).first;
+  }
+  if (!found->second.empty()) fail("{}", found->second);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ struct InputGram : Statistic {
   Values values() const override { return {{"gram", gram}}; }
   /// Upper Cholesky factor U [in, in] of the inverse of the damped Hessian, dead inputs given
   /// H_ii = 1 (sparsegpt.py:48-100). Tries ten times the damping where the matrix is not positive
-  /// definite, up to ten times the mean of its diagonal. It is as large as the Gram matrix: a thread
+  /// definite, up to ten times the mean of its diagonal. As large as the Gram matrix: a thread
   /// keeps that of the layer last asked for, until another one's is computed.
   Tensor inverse_factor(double damping) const;
   /// Its diagonal, [in]: of every layer, once it was computed.
