@@ -1,8 +1,8 @@
 // LLM-Streamline (Chen et al. 2024, arXiv 2403.19135; RUCKBReasoning/LLM-Streamline@adf50ba
 // get_cosine.py:8-20, 40-60): the blocks in a row whose two ends are most alike, by the cosine of
 // every token's hidden states. As the authors measure it, what leaves the last block is seen behind
-// the final norm. The criterion takes them out; the stage puts the first of them, trained to do what
-// all of them did, in their place.
+// the final norm. The criterion takes them out; the stage puts the first of them, trained to do
+// what all of them did, in their place.
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -47,7 +47,8 @@ struct Run {
   std::vector<double> similar;  // of each run of that length, by its first block
 };
 
-/// Of `length` blocks in a row that may all go, those whose ends are most alike; the first of equals.
+/// Of `length` blocks in a row that may all go, those whose ends are most alike; of equals the
+/// first.
 Run most_alike(const Model& model, const std::vector<Batch>& sequences, int64_t length, bool normed,
                const std::set<int64_t>& candidates) {
   const auto ends = model.block_count() - length;
@@ -114,8 +115,9 @@ class Streamline : public Criterion {
   bool normed_;
 };
 
-/// `blocks` in a row become one: the first of them, or its MLP alone, trained so that its answer to what the run read
-/// is what the run answered (mean squared error over tokens, the authors' mseloss_train.py).
+/// `blocks` in a row become one: the first of them, or its MLP alone, trained so that its answer to
+/// what the run read is what the run answered (mean squared error over tokens, the authors'
+/// mseloss_train.py).
 class StreamlineReplace : public Stage {
  public:
   static Schema schema() {

@@ -71,7 +71,8 @@ class Store {
   // What people change. An unknown id is an Error.
   void name(const std::string& id, const std::string& method);
   void remark(const std::string& id, const std::string& text);
-  /// Adds a verdict on a finished trial that was run again, in place of an earlier one of that rule.
+  /// Adds a verdict on a finished trial that was run again, in place of an earlier one of
+  /// that rule.
   void audit(const std::string& id, const VerdictRow& verdict);
   /// Moves it to the past, with the reason; one that is running is an Error.
   void remove(const std::string& id, const std::string& reason);

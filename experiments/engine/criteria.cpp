@@ -84,8 +84,8 @@ std::string reads(const T& part) {
   return "nothing";
 }
 
-/// The class of what it takes, as the survey's cards count: - no data, A passes over the calibration
-/// data, B a search over candidates, C training of parts, D training of the whole.
+/// The class of what it takes, as the survey's cards count: - no data, A passes over the
+/// calibration data, B a search over candidates, C training of parts, D training of the whole.
 std::string cost_of(const About& about, const std::string& kind) {
   if (about.how == About::How::Learned) return kind == "stage" ? "D" : "C";
   if (about.how == About::How::Searched) return "B";

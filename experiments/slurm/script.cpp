@@ -100,7 +100,7 @@ std::string element_script(const Keys& k, size_t elements, const Programs& progr
   text += kWait;
   // Not $SLURM_JOB_ID: of the last element it is the array's, and all would be requeued.
   text += "element=\"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\"\n";
-  // 138: it was warned before it could listen. That is not counted by its share: here it has an end.
+  // 138: it was warned before it could listen. Its share does not count that: here it has an end.
   text += fmt::format("[ $code = 138 ] && [ \"${{SLURM_RESTART_COUNT:-0}}\" -le {} ] && code={}\n",
                       k.max_num_timeout, kAgain);
   text += fmt::format("[ $code = {} ] && scontrol requeue \"$element\"\n", kAgain);

@@ -31,7 +31,8 @@ struct Demand {
   int64_t total() const { return drawn + statistics + layer; }
 };
 
-/// method: null for a dense trial. Nothing of files whose shapes are not known before they are read.
+/// method: null for a dense trial. Nothing of files whose shapes are not known before
+/// they are read.
 Demand least_demand(const std::filesystem::path& model, at::ScalarType compute,
                     const Method* method);
 

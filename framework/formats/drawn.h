@@ -12,8 +12,8 @@ Tensor drawn_tensor(const std::string& name, at::IntArrayRef shape, uint64_t see
 
 /// The tensors of a folder that holds a config.json and no weights. Its key "drawn" is
 /// {"seed": 0, "shapes": {"conv1.weight": [16, 3, 3, 3], ...}, "norms": {"bn1": 16, ...}}, a norm
-/// being NAME.weight, .bias, .running_mean and .running_var. Anything else is an Error. described: of
-/// at::kMeta, shapes alone, and nothing is drawn.
+/// being NAME.weight, .bias, .running_mean and .running_var. Anything else is an Error. described:
+/// of at::kMeta, shapes alone, and nothing is drawn.
 TensorMap drawn_tensors(const nlohmann::json& drawn, const std::string& where,
                         bool described = false);
 

@@ -20,8 +20,8 @@ double right_mass(const Question& question, const std::vector<double>& sums);
 
 /// Squared distance of the softmax of the sums to the right answer; gold < 0: there is none.
 double brier(const std::vector<double>& sums, int64_t gold);
-/// Of the choice with the largest sum, where probabilities are the softmax of the sums; NaN where one
-/// of them is NaN, equal shares where all are minus infinity.
+/// Of the choice with the largest sum, where probabilities are the softmax of the sums; NaN where
+/// one of them is NaN, equal shares where all are minus infinity.
 double probability_of_best(const std::vector<double>& sums);
 
 }  // namespace bench

@@ -81,13 +81,17 @@ constexpr const char* kResults = R"({
  "results": {
   "arc_easy": {"name": "arc_easy", "alias": "arc_easy", "sample_len": 4, "acc,none": 0.5,
                "acc_stderr,none": 0.288, "acc_norm,none": NaN, "acc_norm_stderr,none": "N/A"},
-  "gsm8k": {"alias": "gsm8k", "exact_match,strict-match": 0.5, "exact_match_stderr,strict-match": 0.1},
+  "gsm8k": {"alias": "gsm8k", "exact_match,strict-match": 0.5,
+             "exact_match_stderr,strict-match": 0.1},
   "mmlu": {"alias": "mmlu", "acc,none": 0.25, "sample_count": {"acc,none": 30}},
   "wikitext": {"alias": "wikitext", "word_perplexity,none": Infinity, " ,none": " "}},
  "versions": {"arc_easy": 1.0}, "n-shot": {"arc_easy": 0, "gsm8k": 5},
- "higher_is_better": {"arc_easy": {"acc": true, "acc_norm": true}, "wikitext": {"word_perplexity": false}},
- "n-samples": {"arc_easy": {"original": 2376, "effective": 4}, "gsm8k": {"original": 2, "effective": 2}},
- "config": {"model": "hf", "model_args": "pretrained=org/tiny", "limit": 4.0, "model_dtype": "torch.float32"},
+ "higher_is_better": {"arc_easy": {"acc": true, "acc_norm": true},
+                       "wikitext": {"word_perplexity": false}},
+ "n-samples": {"arc_easy": {"original": 2376, "effective": 4},
+                "gsm8k": {"original": 2, "effective": 2}},
+ "config": {"model": "hf", "model_args": "pretrained=org/tiny", "limit": 4.0,
+             "model_dtype": "torch.float32"},
  "date": 1751000000.5, "lm_eval_version": "0.4.13", "transformers_version": "5.2.0",
  "model_source": "hf", "model_name": "org/tiny", "model_name_sanitized": "org__tiny"})";
 
